@@ -1,0 +1,5 @@
+-- SPDX-License-Identifier: Apache-2.0
+std = "lua54"
+max_line_length = 120
+files["lua/api"] = { ignore = { "212", "241" } } -- stubs name arguments that nothing uses
+exclude_files = { "build*", "tests/golden" }

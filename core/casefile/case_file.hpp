@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The case file: append to the custody chain, read what it states.
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.hpp"
+#include "core/base/json.hpp"
+#include "core/casefile/custody.hpp"
+#include "core/casefile/queries.hpp"
+#include "core/crypto/digest.hpp"
+
+namespace impound {
+
+enum class CaseMode : std::uint8_t { read_only, write };
+
+/// What `case.open` states besides the common fields.
+struct CaseOpening {
+  std::string case_id;  ///< [A-Za-z0-9._-]{1,64}
+  std::string title;
+  std::string lead;  ///< person in charge; the examiner if empty
+  std::string org;
+  std::string hold_reference;
+};
+
+/// Other statements that must become durable together with entries: the
+/// journal of a run. Kept in the same transaction.
+struct JournalRow {
+  std::string run;          ///< "R001"
+  std::int64_t n = 0;       ///< 1, 2, 3 … within the run
+  std::string call_sha256;  ///< over the call and its arguments
+  std::string call;         ///< JSON
+  std::string answer;       ///< JSON; empty = begun, not done
+};
+
+/// An open case.db. One process may hold several; not shared between threads.
+class CaseFile {
+ public:
+  /// Creates `folder` with case.db, evidence/, reports/ and the genesis entry.
+  /// @throws Error{bad_input} if there is something already, Error{io}.
+  static CaseFile create(const std::filesystem::path& folder,
+                         const CaseOpening& opening, const Examiner& examiner,
+                         const Clock& clock);
+
+  /// @throws Error{io} if there is no case, Error{unsupported} for a newer
+  ///         schema, Error{malformed} if the file is no case of ours.
+  CaseFile(const std::filesystem::path& folder, CaseMode mode,
+           const Clock& clock);
+  ~CaseFile();
+  CaseFile(CaseFile&&) noexcept;
+  CaseFile& operator=(CaseFile&&) noexcept;
+
+  [[nodiscard]] const std::string& id() const;
+  [[nodiscard]] const std::filesystem::path& folder() const;
+
+  /// Appends entries (and journal rows) in one transaction: all or nothing,
+  /// durable when it returns. Waits up to 30 s for another writer. Signs each
+  /// entry, and the head where custody.md section 2 asks for it.
+  /// @throws Error{io} "the case is locked by another process" after that,
+  ///         Error{bad_input} if the case is closed (other than by notes,
+  ///         verify, access, transfer, export entries).
+  std::vector<Entry> append(const std::vector<EntryDraft>& drafts,
+                            const Examiner& examiner,
+                            const std::vector<JournalRow>& journal = {});
+
+  /// Reserves the next exhibit id and writes the acquire.begin entry for it.
+  struct Reserved {
+    std::string exhibit;  ///< "E001"
+    Entry entry;
+  };
+  Reserved reserve_exhibit(EntryDraft begin, const Examiner& examiner,
+                           const std::vector<JournalRow>& journal = {});
+  /// The same for a run: "R001" and its playbook.start entry.
+  struct ReservedRun {
+    std::string run;
+    Entry entry;
+  };
+  ReservedRun reserve_run(EntryDraft start, const Examiner& examiner);
+
+  /// The chain.
+  [[nodiscard]] std::int64_t entry_count() const;
+  [[nodiscard]] std::string head() const;  ///< 64 hex digits; zeros if empty
+  [[nodiscard]] std::vector<Entry> entries(std::int64_t from_seq = 1) const;
+
+  /// Projections over the chain; see queries.hpp.
+  [[nodiscard]] CaseSummary summary() const;
+  [[nodiscard]] std::vector<ExhibitRow> exhibits() const;
+  [[nodiscard]] std::optional<ExhibitRow> exhibit(std::string_view id) const;
+  [[nodiscard]] std::vector<FindingRow> findings() const;
+  [[nodiscard]] std::vector<RunRow> runs() const;
+  [[nodiscard]] std::vector<ContainmentRow> containments() const;
+  [[nodiscard]] std::vector<Json> gaps() const;
+
+  /// Journal of a run, in order.
+  [[nodiscard]] std::vector<JournalRow> journal(std::string_view run) const;
+
+  /// The newest signed head: a C2SP checkpoint note; empty if none yet.
+  [[nodiscard]] std::string checkpoint_note() const;
+  /// Signs the present head now (head.sign entry and note).
+  std::string sign_head(const Examiner& examiner);
+
+  /// A consistent copy by VACUUM INTO.
+  void copy_to(const std::filesystem::path& file) const;
+
+ private:
+  struct Impl;
+  explicit CaseFile(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// One thing that is wrong with the chain.
+struct CustodyProblem {
+  std::int64_t seq = 0;  ///< first broken entry; 0 = the file as a whole
+  std::string what;      ///< "prev", "signature", "seq", "head", "json" …
+  std::string expected;
+  std::string found;
+};
+
+struct CustodyReport {
+  std::int64_t entries = 0;
+  std::string head;
+  std::vector<CustodyProblem> problems;
+  [[nodiscard]] bool ok() const noexcept { return problems.empty(); }
+  [[nodiscard]] Json to_json() const;  ///< {"ok","entries","head","problems"}
+};
+
+/// Checks every line, link, signature, field and the signed heads of a case
+/// folder, reading case.db only. `trusted_note` is a head that left the machine
+/// (may be empty): the chain must contain it.
+[[nodiscard]] CustodyReport verify_custody(const std::filesystem::path& folder,
+                                           std::string_view trusted_note);
+
+}  // namespace impound

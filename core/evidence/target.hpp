@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// A deployment as its descriptor states it: everything that a collector or a
+/// containment may know about the outside world.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.hpp"
+#include "core/base/json.hpp"
+#include "core/base/progress.hpp"
+
+namespace impound {
+
+/// How the serving process is found. Exactly one is set in a valid descriptor.
+struct ProcessLocator {
+  std::optional<std::int32_t> pid;
+  std::optional<std::uint16_t> port;  ///< TCP port it listens on
+  std::optional<std::string> unit;    ///< systemd unit or cgroup name
+  std::optional<std::filesystem::path> pidfile;
+};
+
+enum class ProbeKind : std::uint8_t { http, tcp };
+
+/// Something that answers while the model is served. After containment a
+/// `forbidden` probe must not answer, an `allowed` one must.
+enum class ProbeExpectation : std::uint8_t { forbidden, allowed };
+
+struct Probe {
+  std::string name;
+  ProbeKind kind = ProbeKind::http;
+  ProbeExpectation after_containment = ProbeExpectation::forbidden;
+  std::string url;             ///< http: the URL
+  std::string method = "GET";  ///< http
+  std::string body;            ///< http, for POST
+  std::string host;            ///< tcp
+  std::uint16_t port = 0;      ///< tcp
+  int timeout_ms = 3000;
+};
+
+/// One place where prompt logs lie: a file or a glob (text.hpp, glob_match).
+struct LogSource {
+  std::string path;  ///< absolute, may hold wildcards
+  std::string format = "jsonl";
+  std::string timestamp_key;  ///< dotted path into a record; "" = search
+};
+
+/// A served model, read from a TOML file by engine/deployment.
+struct Deployment {
+  std::string name;
+  std::string description;
+  std::filesystem::path descriptor;  ///< the file, absolute
+  std::string descriptor_sha256;
+  std::filesystem::path model_path;     ///< folder, file or HF snapshot
+  std::filesystem::path baseline_path;  ///< may be empty
+  std::vector<LogSource> logs;
+  ProcessLocator process;
+  std::string containment_method;  ///< "process"; may be empty
+  std::vector<Probe> probes;
+};
+
+/// What one call of a collector or containment is about.
+struct Target {
+  const Deployment& deployment;
+  /// Arguments of this call, already checked against the declared parameters:
+  /// an object, keys in kebab-case ("since", "until", "root").
+  Json arguments = Json::object();
+  const Clock& clock;
+  const Cancellation& cancellation;
+};
+
+}  // namespace impound
