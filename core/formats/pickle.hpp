@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,7 +46,7 @@ struct PickleCall {
 
 /// A constant that may itself be a file: looked at by whoever knows formats.
 struct PickleConstant {
-  enum class Coding : std::uint8_t { raw, base64, hex };
+  enum class Coding : std::uint8_t { raw, latin1, base64, hex };
   Coding coding = Coding::raw;
   std::uint64_t offset = 0;
   std::uint64_t size = 0;  ///< in the stream, before decoding
@@ -104,6 +105,11 @@ class PickleMachine {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// The bytes that a constant stands for; what cannot be decoded ends them.
+[[nodiscard]] Bytes decode_pickle_constant(const ByteSource& source,
+                                           const PickleConstant& constant,
+                                           std::uint64_t limit);
 
 /// All pickles of a stream: one after another as long as they follow each
 /// other, and those found again behind garbage.
