@@ -190,8 +190,8 @@ bool looks_like_pickle(ByteView head) {
       run.globals.begin(), run.globals.end(), [](const PickleGlobal& global) {
         return is_python_path(global.module) && is_python_path(global.name);
       });
-  return has_name || (run.has_stopped && run.end == head.size() &&
-                      run.opcodes >= 2);
+  return has_name ||
+         (run.has_stopped && run.end == head.size() && run.opcodes >= 2);
 }
 
 }  // namespace impound

@@ -31,10 +31,10 @@ struct PickleOptions {
 /// A call, or a state being set, of something that is not on the allow-list.
 struct PickleCall {
   enum class How : std::uint8_t {
-    call,      ///< REDUCE, INST, OBJ
-    create,    ///< NEWOBJ, NEWOBJ_EX: __new__
-    set_state, ///< BUILD: __setstate__ or __dict__
-    mutate,    ///< APPEND(S), SETITEM(S), ADDITEMS on a foreign object
+    call,       ///< REDUCE, INST, OBJ
+    create,     ///< NEWOBJ, NEWOBJ_EX: __new__
+    set_state,  ///< BUILD: __setstate__ or __dict__
+    mutate,     ///< APPEND(S), SETITEM(S), ADDITEMS on a foreign object
   };
   How how = How::call;
   std::uint64_t offset = 0;
@@ -61,15 +61,15 @@ struct InlineArray {
 /// What one pickle does, from its first opcode to STOP.
 struct PickleRun {
   std::uint64_t begin = 0;
-  std::uint64_t end = 0;    ///< behind STOP, or where decoding failed
-  bool has_stopped = false; ///< STOP was reached
-  int protocol = 0;         ///< the highest PROTO seen
+  std::uint64_t end = 0;     ///< behind STOP, or where decoding failed
+  bool has_stopped = false;  ///< STOP was reached
+  int protocol = 0;          ///< the highest PROTO seen
   std::uint64_t opcodes = 0;
   /// Only opcodes that torch's weights_only unpickler has.
   bool has_weights_only_opcodes = true;
   PickleValue root;  ///< what would be returned
   std::vector<PickleGlobal> globals;
-  std::vector<PickleCall> calls;  ///< at most kMaxCalls, distinct
+  std::vector<PickleCall> calls;            ///< at most kMaxCalls, distinct
   std::vector<PickleValue> persistent_ids;  ///< at most kMaxPersistentIds
   std::uint64_t persistent_count = 0;
   std::vector<PickleConstant> constants;

@@ -53,8 +53,7 @@ std::optional<ItemLayout> item_layout(const PickleHeap& heap,
   } else {
     layout.size = 1;  // 'b', '?': one byte
   }
-  if (code[0] == 'U' &&
-      __builtin_mul_overflow(layout.size, 4U, &layout.size)) {
+  if (code[0] == 'U' && __builtin_mul_overflow(layout.size, 4U, &layout.size)) {
     return std::nullopt;
   }
   layout.has_objects = code[0] == 'O';

@@ -183,8 +183,7 @@ void PickleMachine::State::create(bool with_keywords) {
   if (with_keywords) {
     std::vector<PickleValue> all = heap.children(arguments, 256);
     all.push_back(keywords);
-    arguments =
-        heap.make(PickleContainer::Kind::tuple, all.data(), all.size());
+    arguments = heap.make(PickleContainer::Kind::tuple, all.data(), all.size());
   }
   push(make_call(PickleCall::How::create, callee, arguments, opcode_offset));
 }
@@ -206,17 +205,16 @@ void PickleMachine::State::build() {
   if (PickleCallSite* const site = heap.call(target)) site->state = state;
   if (type == nullptr || !is_harmless(*type)) {
     const PickleCallSite* const site = heap.call(target);
-    note_call(PickleCall::How::set_state,
-              type == nullptr && site != nullptr ? site->callee
-              : type == nullptr
-                  ? target
-                  : PickleValue{.kind = Kind::global,
-                                .length = 0,
-                                .payload = static_cast<std::uint64_t>(
-                                    type - heap.globals.data())},
-              opcode_offset,
-              heap.render(target) + ".__setstate__(" + heap.render(state) +
-                  ")");
+    note_call(
+        PickleCall::How::set_state,
+        type == nullptr && site != nullptr ? site->callee
+        : type == nullptr                  ? target
+                                           : PickleValue{.kind = Kind::global,
+                                                         .length = 0,
+                                                         .payload = static_cast<std::uint64_t>(
+                                            type - heap.globals.data())},
+        opcode_offset,
+        heap.render(target) + ".__setstate__(" + heap.render(state) + ")");
     return;
   }
   if (type->resolved_module == "joblib.numpy_pickle" &&
@@ -285,10 +283,10 @@ void PickleMachine::State::add_children(std::uint8_t opcode) {
   }
   if (count == 0) return;
   note_call(PickleCall::How::mutate, target, opcode_offset,
-            heap.render(target) + (wanted == Holder::dict
-                                       ? ".__setitem__("
-                                   : wanted == Holder::set ? ".add("
-                                                           : ".extend(") +
+            heap.render(target) +
+                (wanted == Holder::dict  ? ".__setitem__("
+                 : wanted == Holder::set ? ".add("
+                                         : ".extend(") +
                 heap.render(*first) + (count > 1 ? ", …)" : ")"));
 }
 

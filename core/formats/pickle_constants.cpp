@@ -104,7 +104,9 @@ bool is_text_pickle(ByteView head) {
 
 bool is_file_head(ByteView head) {
   if (head.size() < 4) return false;
-  const auto byte = [&](std::size_t i) { return std::to_integer<int>(head[i]); };
+  const auto byte = [&](std::size_t i) {
+    return std::to_integer<int>(head[i]);
+  };
   switch (byte(0)) {
     case 0x80:
       return byte(1) <= 5 &&
@@ -167,8 +169,8 @@ void PickleMachine::State::note_constant(PickleValue::Kind kind,
   if (first < window.end && !kWanted[std::to_integer<std::size_t>(*first)]) {
     return;
   }
-  const auto in_window = static_cast<std::uint64_t>(
-      window.end > first ? window.end - first : 0);
+  const auto in_window =
+      static_cast<std::uint64_t>(window.end > first ? window.end - first : 0);
   const std::uint64_t wanted = std::min<std::uint64_t>(size, kHead);
   Bytes beyond;
   ByteView head(first, static_cast<std::size_t>(std::min(in_window, wanted)));
@@ -176,12 +178,10 @@ void PickleMachine::State::note_constant(PickleValue::Kind kind,
     beyond = window.source().head(offset, wanted);
     head = beyond;
   }
-  PickleConstant found{.coding = PickleConstant::Coding::raw,
-                       .offset = offset,
-                       .size = size};
+  PickleConstant found{
+      .coding = PickleConstant::Coding::raw, .offset = offset, .size = size};
   if (!is_file_head(head)) {
-    if (kind != PickleValue::Kind::bytes &&
-        is_file_head(decode_latin1(head))) {
+    if (kind != PickleValue::Kind::bytes && is_file_head(decode_latin1(head))) {
       found.coding = PickleConstant::Coding::latin1;
     } else if (is_file_head(decode_base64(head))) {
       found.coding = PickleConstant::Coding::base64;

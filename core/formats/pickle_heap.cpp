@@ -266,8 +266,8 @@ void PickleHeap::render_into(std::string& out, const PickleValue& value,
       return;
     case PickleValue::Kind::bytes:
       out += 'b';
-      out += python_repr(as_text(bytes(value, kMaxRenderedString)),
-                         ReprOf::bytes);
+      out +=
+          python_repr(as_text(bytes(value, kMaxRenderedString)), ReprOf::bytes);
       if (value.length > kMaxRenderedString) out += "…";
       return;
     case PickleValue::Kind::global:

@@ -16,8 +16,8 @@ namespace impound {
 /// the stream.
 struct PickleValue {
   enum class Kind : std::uint8_t {
-    absent,       ///< no value: an empty memo slot
-    unknown,      ///< something, after an error or above a limit
+    absent,   ///< no value: an empty memo slot
+    unknown,  ///< something, after an error or above a limit
     none,
     boolean,      ///< payload 0 or 1
     integer,      ///< payload: the int64
@@ -88,12 +88,12 @@ struct PickleContainer {
     buffer,      ///< NEXT_BUFFER
   };
   Kind kind = Kind::tuple;
-  bool is_cut = false;  ///< more children than were kept
+  bool is_cut = false;      ///< more children than were kept
   std::uint32_t count = 0;  ///< children kept
   std::uint32_t first_run = kNone;
   std::uint32_t last_run = kNone;
   std::uint32_t call = kNone;  ///< index of PickleHeap::calls
-  float weight = 1;  ///< values in it if every reference were a copy
+  float weight = 1;            ///< values in it if every reference were a copy
 
   static constexpr std::uint32_t kNone = 0xffffffffU;
 };

@@ -143,8 +143,7 @@ PickleValue* PickleMachine::State::pop_mark() {
   return first;
 }
 
-void PickleMachine::State::fold(PickleContainer::Kind kind,
-                                std::size_t count) {
+void PickleMachine::State::fold(PickleContainer::Kind kind, std::size_t count) {
   const std::size_t floor = marks.empty() ? 0 : marks.back();
   if (static_cast<std::size_t>(top - stack.get()) < floor + count) {
     broken("the stack is empty where a value is needed");
@@ -216,7 +215,9 @@ void PickleMachine::State::push_line_number(std::uint8_t opcode) {
     return;
   }
   if (opcode == pickle_op::kInt && (text == "00" || text == "01")) {
-    push({.kind = Kind::boolean, .length = 0, .payload = text == "01" ? 1U : 0U});
+    push({.kind = Kind::boolean,
+          .length = 0,
+          .payload = text == "01" ? 1U : 0U});
     return;
   }
   if (opcode == pickle_op::kLong && !text.empty() && text.back() == 'L') {
@@ -274,8 +275,8 @@ void PickleMachine::State::slow_edge() {
     broken(window.at == window.end ? "the end of the bytes before STOP"
                                    : "the last opcode is cut off");
   }
-  edge = window.reaches_end() ? window.end
-                              : window.end - PickleWindow::kLookAhead;
+  edge =
+      window.reaches_end() ? window.end : window.end - PickleWindow::kLookAhead;
   if (frame_end != 0) {
     const std::uint64_t into = frame_end - window.offset_of(window.at);
     if (into < static_cast<std::uint64_t>(edge - window.at)) {
@@ -347,11 +348,10 @@ void PickleMachine::State::loop() {
       case kBinPut:
       case kLongBinPut:
       case kMemoize: {
-        const std::uint64_t index =
-            opcode == kMemoize ? memo.size()
-            : opcode == kBinPut
-                ? std::to_integer<std::uint8_t>(p[1])
-                : load_little<std::uint32_t>(p + 1);
+        const std::uint64_t index = opcode == kMemoize ? memo.size()
+                                    : opcode == kBinPut
+                                        ? std::to_integer<std::uint8_t>(p[1])
+                                        : load_little<std::uint32_t>(p + 1);
         window.at = p + (opcode == kMemoize ? 1 : opcode == kBinPut ? 2 : 5);
         if (top == stack.get()) broken("the stack is empty where PUT needs it");
         if (!memo.put(index, top[-1])) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// Inside of PickleMachine: the parts of one walk. Included by pickle*.cpp only.
+/// Inside of PickleMachine: the parts of one walk. Included by pickle*.cpp
+/// only.
 
 #include <array>
 #include <memory>

@@ -71,9 +71,8 @@ void decode_escape(std::string_view line, std::size_t& at, std::string& out) {
   }
   if (c >= '0' && c <= '7') {
     unsigned value = static_cast<unsigned>(c - '0');
-    for (int i = 0; i < 2 && at < line.size() && line[at] >= '0' &&
-                    line[at] <= '7';
-         ++i) {
+    for (int i = 0;
+         i < 2 && at < line.size() && line[at] >= '0' && line[at] <= '7'; ++i) {
       value = value * 8 + static_cast<unsigned>(line[at++] - '0');
     }
     out += static_cast<char>(value & 0xffU);
