@@ -23,12 +23,15 @@ constexpr std::array<std::string_view, 256> opcode_names() {
 
 /// A run that says something: an import whose name can be one, or a whole
 /// pickle that is more than one opcode and STOP.
-bool is_convincing(const PickleRun& run) {
-  const bool has_name = std::any_of(
+bool has_plausible_import(const PickleRun& run) {
+  return std::any_of(
       run.globals.begin(), run.globals.end(), [](const PickleGlobal& global) {
         return is_python_path(global.module) && is_python_path(global.name);
       });
-  return has_name || (run.has_stopped && run.opcodes >= 4);
+}
+
+bool is_convincing(const PickleRun& run) {
+  return has_plausible_import(run) || (run.has_stopped && run.opcodes >= 4);
 }
 
 /// Finds where another pickle may begin: \x80 and a version, or the two lines
@@ -140,13 +143,24 @@ PickleStream read_pickle_stream(const ByteSource& source,
   stream.trailing = size - at;
   if (after_stop == AfterStop::ignore || at >= size) return stream;
 
+  PickleStream found = find_pickles(source, options, at);
+  stream.runs.insert(stream.runs.end(),
+                     std::make_move_iterator(found.runs.begin()),
+                     std::make_move_iterator(found.runs.end()));
+  stream.problems = std::move(found.problems);
+  return stream;
+}
+
+PickleStream find_pickles(const ByteSource& source,
+                          const PickleOptions& options, std::uint64_t from) {
+  PickleStream stream;
+  const std::uint64_t size = source.size();
   Resumption resumption(source);
   PickleOptions trial = options;
   trial.max_opcodes = 10'000'000;
   PickleMachine second(source, trial);
   std::uint64_t trials = 0;
   std::uint64_t opcodes = 0;
-  std::uint64_t from = at;
   while (true) {
     from = resumption.next(from);
     if (from >= size) break;
@@ -174,24 +188,20 @@ PickleStream read_pickle_stream(const ByteSource& source,
 
 bool looks_like_pickle(ByteView head) {
   if (head.size() < 2) return false;
-  if (std::to_integer<int>(head[0]) == pickle_op::kProto) {
-    return std::to_integer<int>(head[1]) <= 5 &&
-           (head.size() == 2 ||
-            !pickle_opcode_name(std::to_integer<std::uint8_t>(head[2]))
-                 .empty());
-  }
   if (pickle_opcode_name(std::to_integer<std::uint8_t>(head[0])).empty()) {
     return false;
   }
   const SpanSource source(head);
   PickleMachine machine(source, PickleOptions{.max_opcodes = 1'000'000});
   const PickleRun run = machine.run(0);
-  const bool has_name = std::any_of(
-      run.globals.begin(), run.globals.end(), [](const PickleGlobal& global) {
-        return is_python_path(global.module) && is_python_path(global.name);
-      });
-  return has_name ||
-         (run.has_stopped && run.end == head.size() && run.opcodes >= 2);
+  if (has_plausible_import(run)) return true;
+  if (std::to_integer<int>(head[0]) == pickle_op::kProto) {
+    // Eight opcodes in a row do not come by chance; fewer count if nothing
+    // but the end of the bytes shown stopped the walk.
+    return run.has_stopped || run.opcodes >= 8 || run.end == head.size() ||
+           run.is_cut_off;
+  }
+  return run.has_stopped && run.end == head.size() && run.opcodes >= 2;
 }
 
 }  // namespace impound

@@ -63,6 +63,7 @@ struct PickleRun {
   std::uint64_t begin = 0;
   std::uint64_t end = 0;     ///< behind STOP, or where decoding failed
   bool has_stopped = false;  ///< STOP was reached
+  bool is_cut_off = false;   ///< an announced length reaches behind the end
   int protocol = 0;          ///< the highest PROTO seen
   std::uint64_t opcodes = 0;
   /// Only opcodes that torch's weights_only unpickler has.
@@ -72,6 +73,13 @@ struct PickleRun {
   std::vector<PickleCall> calls;            ///< at most kMaxCalls, distinct
   std::vector<PickleValue> persistent_ids;  ///< at most kMaxPersistentIds
   std::uint64_t persistent_count = 0;
+  /// Those of the form that torch writes: ('storage', type, key, location, …).
+  std::uint64_t torch_storage_ids = 0;
+  /// ('module', class, file, source): torch before 1.0.
+  std::uint64_t torch_module_ids = 0;
+  /// Offset and rendering of the first that is neither.
+  std::uint64_t odd_id_offset = 0;
+  std::string odd_id;
   std::vector<PickleConstant> constants;
   std::vector<InlineArray> arrays;
   Problems problems;
@@ -132,6 +140,12 @@ enum class AfterStop : std::uint8_t {
 [[nodiscard]] PickleStream read_pickle_stream(const ByteSource& source,
                                               const PickleOptions& options,
                                               AfterStop after_stop);
+
+/// Pickles that begin anywhere at or behind `from`: those that import something
+/// or come to an end.
+[[nodiscard]] PickleStream find_pickles(const ByteSource& source,
+                                        const PickleOptions& options,
+                                        std::uint64_t from);
 
 /// Whether bytes may be the beginning of a pickle: a PROTO opcode, or a
 /// protocol-0/1 stream that imports something or stops.

@@ -236,6 +236,19 @@ void PickleMachine::State::extension(std::uint64_t code) {
 
 void PickleMachine::State::persistent(const PickleValue& id) {
   ++result.persistent_count;
+  const auto parts = heap.children(id, 8);
+  const std::string first = parts.empty() ? "" : heap.text(parts[0], 16);
+  if (first == "storage" && parts.size() >= 5 &&
+      (parts[1].kind == Kind::global || parts[1].kind == Kind::container) &&
+      parts[2].is_text() && parts[3].is_text() &&
+      parts[4].kind == Kind::integer) {
+    ++result.torch_storage_ids;
+  } else if (first == "module" && parts.size() == 4) {
+    ++result.torch_module_ids;
+  } else if (result.odd_id.empty()) {
+    result.odd_id = heap.render(id);
+    result.odd_id_offset = opcode_offset;
+  }
   if (result.persistent_ids.size() < PickleRun::kMaxPersistentIds) {
     result.persistent_ids.push_back(id);
   }

@@ -164,6 +164,7 @@ void PickleMachine::State::sized_constant(Kind kind, std::uint64_t size) {
   const std::uint64_t offset = window.offset_of(window.at);
   const std::uint64_t left = window.source().size() - offset;
   if (offset > window.source().size() || size > left) {
+    result.is_cut_off = true;
     broken(fmt::format("{} bytes announced, {} left", size, left));
   }
   if (size >= 8) note_constant(kind, offset, size, window.at);
@@ -272,6 +273,7 @@ void PickleMachine::State::slow_edge() {
     window.refill();
   }
   if (window.at >= window.end) {
+    result.is_cut_off = true;
     broken(window.at == window.end ? "the end of the bytes before STOP"
                                    : "the last opcode is cut off");
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// APPNOTE 6.3.10 is the format; what its readers really do is in models.md 1.2.
+/// APPNOTE 6.3.10 is the format; what its readers really do is in
+/// models.md 1.2.
 
 #include "core/formats/zip.hpp"
 
@@ -83,9 +84,9 @@ class ZipParser {
               });
     check_members();
     if (end && end->behind < size_) {
-      problem("zip-suffix", Severity::medium, end->behind,
-              fmt::format("{} bytes behind the end record",
-                          size_ - end->behind));
+      problem(
+          "zip-suffix", Severity::medium, end->behind,
+          fmt::format("{} bytes behind the end record", size_ - end->behind));
     }
     return std::move(archive_);
   }
@@ -216,8 +217,8 @@ class ZipParser {
       reader.skip(4, "disk and internal attributes");
       const std::uint32_t attributes = reader.u32();
       wide.header = reader.u32();
-      const Bytes rest =
-          source_.head(at + kCentralSize, std::uint64_t{name_size} + extra_size);
+      const Bytes rest = source_.head(at + kCentralSize,
+                                      std::uint64_t{name_size} + extra_size);
       if (rest.size() < std::size_t{name_size} + extra_size) break;
       member.name = std::string(as_text(ByteView(rest).first(name_size)));
       widen(ByteView(rest).subspan(name_size), wide);
@@ -467,8 +468,7 @@ bool looks_like_zip(ByteView head, const ByteSource& source) {
   reader.skip(4, "offset");
   const std::uint64_t comment = reader.u16();
   return comment <= reader.remaining() &&
-         (directory == kFull32 ||
-          directory <= source.size() - window + at);
+         (directory == kFull32 || directory <= source.size() - window + at);
 }
 
 ZipArchive read_zip(const ByteSource& source) {

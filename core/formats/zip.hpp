@@ -14,8 +14,8 @@
 namespace impound {
 
 struct ZipMember {
-  std::string name;        ///< of the central directory if listed there
-  std::string local_name;  ///< of the local header
+  std::string name;          ///< of the central directory if listed there
+  std::string local_name;    ///< of the local header
   std::uint16_t method = 0;  ///< 0 stored, 8 deflate
   std::uint16_t flags = 0;
   std::uint32_t crc32 = 0;
@@ -23,8 +23,8 @@ struct ZipMember {
   std::uint64_t size = 0;
   std::uint64_t header_offset = 0;  ///< of the local header, in the file
   std::uint64_t data_offset = 0;
-  bool in_directory = false;   ///< listed in the central directory
-  bool has_header = false;     ///< a local header stands where it should
+  bool in_directory = false;  ///< listed in the central directory
+  bool has_header = false;    ///< a local header stands where it should
   bool is_folder = false;
   bool is_symlink = false;
   /// A flag bit says encrypted. Readers differ in whether they believe it.
@@ -59,5 +59,8 @@ struct ZipContent {
 [[nodiscard]] ZipContent open_zip_member(const ByteSource& archive,
                                          const ZipMember& member,
                                          std::uint64_t limit);
+
+/// CRC-32 as zip has it, of all bytes.
+[[nodiscard]] std::uint32_t zip_crc32(const ByteSource& source);
 
 }  // namespace impound

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/error.hpp"
+#include "core/formats/zip.hpp"
 
 namespace impound {
 namespace {
@@ -113,8 +114,7 @@ void InflateSource::State::first_pass() {
     feed(stream, position);
     // Output goes to one window, always from its place in the ring, so that
     // the last 32 KiB are at hand when a block ends.
-    const std::size_t at =
-        static_cast<std::size_t>(outcome.unpacked % kWindow);
+    const std::size_t at = static_cast<std::size_t>(outcome.unpacked % kWindow);
     const std::uint64_t room =
         std::min<std::uint64_t>(kWindow - at, limit - outcome.unpacked);
     if (room == 0) {
@@ -169,8 +169,7 @@ void InflateSource::State::first_pass() {
     }
     const bool at_block =
         (stream.data_type & 128) != 0 && (stream.data_type & 64) == 0;
-    const std::uint64_t last =
-        checkpoints.empty() ? 0 : checkpoints.back().out;
+    const std::uint64_t last = checkpoints.empty() ? 0 : checkpoints.back().out;
     if (at_block && outcome.unpacked >= last + kSpacing) {
       Checkpoint point{.out = outcome.unpacked,
                        .in = outcome.packed_used,
@@ -180,9 +179,9 @@ void InflateSource::State::first_pass() {
           static_cast<std::size_t>(outcome.unpacked % kWindow);
       std::copy(ring.begin() + static_cast<std::ptrdiff_t>(cut), ring.end(),
                 point.window.begin());
-      std::copy(ring.begin(), ring.begin() + static_cast<std::ptrdiff_t>(cut),
-                point.window.begin() +
-                    static_cast<std::ptrdiff_t>(kWindow - cut));
+      std::copy(
+          ring.begin(), ring.begin() + static_cast<std::ptrdiff_t>(cut),
+          point.window.begin() + static_cast<std::ptrdiff_t>(kWindow - cut));
       checkpoints.push_back(std::move(point));
     }
   }
@@ -235,6 +234,18 @@ void InflateSource::State::produce(std::span<std::byte> out) {
   }
 }
 
+std::uint32_t zip_crc32(const ByteSource& source) {
+  Bytes block;
+  uLong crc = ::crc32(0L, nullptr, 0);
+  for (std::uint64_t at = 0; at < source.size(); at += block.size()) {
+    block.resize(static_cast<std::size_t>(
+        std::min<std::uint64_t>(kSpacing, source.size() - at)));
+    source.read(at, block);
+    crc = ::crc32(crc, zbytes(block.data()), static_cast<uInt>(block.size()));
+  }
+  return static_cast<std::uint32_t>(crc);
+}
+
 InflateSource::InflateSource(const ByteSource& packed, std::uint64_t offset,
                              std::uint64_t packed_size,
                              DeflateWrapping wrapping, std::uint64_t limit)
@@ -251,12 +262,10 @@ const InflateOutcome& InflateSource::outcome() const noexcept {
   return state_->outcome;
 }
 
-void InflateSource::read(std::uint64_t offset,
-                         std::span<std::byte> out) const {
+void InflateSource::read(std::uint64_t offset, std::span<std::byte> out) const {
   if (offset > size() || out.size() > size() - offset) {
-    throw Error(Errc::malformed,
-                "read behind the end of unpacked data, at " +
-                    std::to_string(offset));
+    throw Error(Errc::malformed, "read behind the end of unpacked data, at " +
+                                     std::to_string(offset));
   }
   if (out.empty()) return;
   if (state_->is_whole) {

@@ -27,6 +27,10 @@ struct Subject {
 
 inline constexpr std::size_t kSubjectHead = 65536;
 
+/// Whether the bytes of a member are a part of the file as it lies there, and
+/// so were searched with it, or came out of unpacking.
+enum class MemberBytes : std::uint8_t { in_file, unpacked };
+
 /// What a scanner may do: report, descend into members, look at siblings.
 /// One per file of the tree; members share it.
 class ScanContext {
@@ -52,11 +56,13 @@ class ScanContext {
   /// `name` is the member's name as found, `offset` where it lies. Beyond
   /// kMaxScanDepth this becomes a finding instead.
   virtual void scan_member(std::string_view name, std::uint64_t offset,
-                           const ByteSource& source) = 0;
+                           const ByteSource& source, MemberBytes bytes) = 0;
 
   /// Takes `bytes` of unpacked content out of the budget of this file.
   /// @return false, after reporting it, if the budget is used up: stop.
   [[nodiscard]] virtual bool spend(std::uint64_t bytes) = 0;
+  /// What is left of that budget.
+  [[nodiscard]] virtual std::uint64_t budget() const = 0;
 
   /// Files beside the present one, by name relative to its folder, or nullptr.
   /// Members of archives have no siblings.
@@ -77,6 +83,9 @@ struct FileScanner {
   std::string_view format;  ///< "gguf", "torch-zip"; goes into the report
   bool (*recognise)(const Subject&);
   void (*scan)(ScanContext&, const Subject&);
+  /// The format that this one is a kind of: its name is then left out of the
+  /// report ("torch-zip" instead of "torch-zip+zip").
+  std::string_view kind_of = {};
 };
 
 /// Every scanner, in the order in which formats are named in a report. All that

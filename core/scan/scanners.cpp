@@ -11,7 +11,17 @@ namespace impound {
 namespace {
 
 constexpr std::array kScanners{
+    FileScanner{"torch-zip", recognise_torch_zip, scan_torch_zip, "zip"},
+    FileScanner{"zip", recognise_zip, scan_zip},
+    FileScanner{"torch-legacy", recognise_legacy_torch, scan_legacy_torch},
+    FileScanner{"torch-tar", recognise_torch_tar, scan_torch_tar, "tar"},
+    FileScanner{"tar", recognise_tar, scan_tar},
+    FileScanner{"numpy", recognise_numpy, scan_numpy},
     FileScanner{"pickle", recognise_pickle, scan_pickle},
+    FileScanner{"gzip", recognise_gzip, scan_gzip},
+    FileScanner{"zlib", recognise_zlib, scan_zlib},
+    FileScanner{"packed", recognise_packed, scan_packed},
+    FileScanner{"hf-config", recognise_hf_config, scan_hf_config},
 };
 
 }  // namespace

@@ -9,4 +9,37 @@ namespace impound {
 [[nodiscard]] bool recognise_pickle(const Subject& subject);
 void scan_pickle(ScanContext& context, const Subject& subject);
 
+[[nodiscard]] bool recognise_zip(const Subject& subject);
+void scan_zip(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_torch_zip(const Subject& subject);
+void scan_torch_zip(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_legacy_torch(const Subject& subject);
+void scan_legacy_torch(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_tar(const Subject& subject);
+void scan_tar(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_torch_tar(const Subject& subject);
+void scan_torch_tar(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_numpy(const Subject& subject);
+void scan_numpy(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_gzip(const Subject& subject);
+void scan_gzip(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_zlib(const Subject& subject);
+void scan_zlib(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_packed(const Subject& subject);
+void scan_packed(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_safetensors(const Subject& subject);
+void scan_safetensors(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_hf_config(const Subject& subject);
+void scan_hf_config(ScanContext& context, const Subject& subject);
+
 }  // namespace impound

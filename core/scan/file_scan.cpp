@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/scan/file_scan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/text.hpp"
+#include "core/scan/content_search.hpp"
+#include "core/scan/rule_catalogue.hpp"
+
+namespace impound {
+namespace {
+
+constexpr std::uint64_t kBlock = std::uint64_t{4} << 20U;
+
+std::string_view base_name(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+}  // namespace
+
+void ScanContext::add_problems(const Problems& problems) {
+  for (const Problem& problem : problems) {
+    ScanFinding finding;
+    finding.rule = problem.rule;
+    finding.severity = problem.severity;
+    finding.offset = problem.offset;
+    finding.message = problem.message;
+    add(std::move(finding));
+  }
+}
+
+FileScan::FileScan(const Tree& tree, const TreeFile& file,
+                   const ScanOptions& options, const Cancellation& cancellation)
+    : tree_(tree),
+      file_(file),
+      options_(options),
+      cancellation_(cancellation),
+      budget_(options.max_unpacked) {
+  report_.path = file.name;
+  report_.size = file.size;
+  if (file.sha256) report_.sha256 = file.sha256->hex();
+}
+
+std::string FileScan::member_path() const {
+  std::string text;
+  for (const std::string& part : path_) {
+    if (!text.empty()) text += '!';
+    text += part;
+  }
+  return text;
+}
+
+void FileScan::add(ScanFinding finding) {
+  const std::string inside = member_path();
+  if (finding.member.empty()) {
+    finding.member = inside;
+  } else if (!inside.empty()) {
+    finding.member = inside + "!" + finding.member;
+  }
+  if (finding.atlas.empty()) {
+    if (const Rule* rule = find_rule(finding.rule)) {
+      finding.atlas = std::string(rule->atlas);
+    }
+  }
+  judge(verdict_of(finding.severity));
+  // A flood of harmless findings must not push out the grave ones.
+  const auto less = [](const ScanFinding& a, const ScanFinding& b) {
+    return a.severity < b.severity;
+  };
+  if (report_.findings.size() >= kMaxFindings) {
+    ++dropped_;
+    const auto least = std::min_element(report_.findings.begin(),
+                                        report_.findings.end(), less);
+    if (!less(*least, finding)) return;
+    report_.findings.erase(least);
+  }
+  if (std::find(report_.findings.begin(), report_.findings.end(), finding) ==
+      report_.findings.end()) {
+    report_.findings.push_back(std::move(finding));
+  }
+}
+
+void FileScan::judge(Verdict verdict) {
+  report_.verdict = std::max(report_.verdict, verdict);
+}
+
+void FileScan::unread(std::uint64_t offset, std::string_view why) {
+  report_.read_to_end = false;
+  ScanFinding finding;
+  finding.rule = "file-unread";
+  finding.severity = Severity::medium;
+  finding.offset = offset;
+  finding.message = std::string(why);
+  add(std::move(finding));
+}
+
+bool FileScan::spend(std::uint64_t bytes) {
+  if (bytes <= budget_) {
+    budget_ -= bytes;
+    return true;
+  }
+  budget_ = 0;
+  ScanFinding finding;
+  finding.rule = "archive-expansion";
+  finding.severity = Severity::medium;
+  finding.message = fmt::format("unpacks to more than {} in all",
+                                human_bytes(options_.max_unpacked));
+  add(std::move(finding));
+  report_.read_to_end = false;
+  return false;
+}
+
+std::uint64_t FileScan::budget() const { return budget_; }
+
+const TreeFile* FileScan::sibling(std::string_view name) const {
+  if (!path_.empty()) return nullptr;
+  const std::size_t slash = file_.name.rfind('/');
+  std::string wanted = slash == std::string::npos
+                           ? std::string()
+                           : file_.name.substr(0, slash + 1);
+  wanted += name;
+  const std::vector<TreeFile>& files = tree_.files();
+  const auto found =
+      std::lower_bound(files.begin(), files.end(), wanted,
+                       [](const TreeFile& file, const std::string& key) {
+                         return file.name < key;
+                       });
+  return found != files.end() && found->name == wanted ? &*found : nullptr;
+}
+
+void FileScan::scan_member(std::string_view name, std::uint64_t offset,
+                           const ByteSource& source, MemberBytes bytes) {
+  if (path_.size() >= static_cast<std::size_t>(kMaxScanDepth)) {
+    unread(offset, fmt::format("{} is nested deeper than {} levels",
+                               printable(name), kMaxScanDepth));
+    return;
+  }
+  if (++members_ > kMaxMembers) {
+    if (members_ == kMaxMembers + 1) {
+      unread(offset, fmt::format("more than {} members", kMaxMembers));
+    }
+    return;
+  }
+  path_.push_back(printable(name));
+  if (bytes == MemberBytes::unpacked &&
+      options_.depth == ScanOptions::Depth::every_byte) {
+    search_bytes(source, false);
+  }
+  scan_subject(name, source);
+  path_.pop_back();
+}
+
+void FileScan::scan_subject(std::string_view name, const ByteSource& source) {
+  const Bytes head = source.head(0, kSubjectHead);
+  const Subject subject{
+      .source = source, .head = head, .name = base_name(name)};
+  std::vector<const FileScanner*> recognised;
+  for (const FileScanner& scanner : file_scanners()) {
+    if (cancelled()) return;
+    const std::size_t before = recognised.size();
+    try {
+      if (!scanner.recognise(subject)) continue;
+      recognised.push_back(&scanner);
+      scanner.scan(*this, subject);
+    } catch (const Error& error) {
+      if (error.code() == Errc::io || error.code() == Errc::integrity) throw;
+      // Recognised, and then not what it seemed: somebody has to look.
+      if (recognised.size() > before) {
+        unread(0, fmt::format("{}: {}", scanner.format, error.what()));
+      }
+    }
+  }
+  if (!path_.empty()) return;
+  for (const FileScanner* scanner : recognised) {
+    const bool is_refined = std::any_of(
+        recognised.begin(), recognised.end(), [&](const FileScanner* other) {
+          return other->kind_of == scanner->format;
+        });
+    if (is_refined) continue;
+    if (!report_.format.empty()) report_.format += '+';
+    report_.format += scanner->format;
+  }
+  if (report_.format.empty()) report_.format = "unknown";
+}
+
+void FileScan::search_bytes(const ByteSource& source, bool is_whole_file) {
+  ContentSearch search(*this);
+  Sha256 digest;
+  const bool must_hash = is_whole_file && report_.sha256.empty();
+  Bytes block;
+  for (std::uint64_t at = 0; at < source.size() && !cancelled();
+       at += block.size()) {
+    const auto count = static_cast<std::size_t>(
+        std::min<std::uint64_t>(kBlock, source.size() - at));
+    block.resize(count);
+    source.read(at, block);
+    if (must_hash) digest.update(block);
+    search.feed(block);
+  }
+  search.finish();
+  if (must_hash && !cancelled()) report_.sha256 = digest.finish().hex();
+}
+
+FileReport FileScan::run(const ByteSource& source) {
+  try {
+    if (options_.depth == ScanOptions::Depth::every_byte) {
+      search_bytes(source, true);
+    }
+    scan_subject(file_.name, source);
+  } catch (const Error& error) {
+    path_.clear();
+    unread(0, error.what());
+  }
+  if (cancelled()) report_.read_to_end = false;
+  if (report_.format.empty()) report_.format = "unknown";
+  if (dropped_ != 0) {
+    ScanFinding finding;
+    finding.rule = "file-findings-cut";
+    finding.severity = Severity::medium;
+    finding.message =
+        fmt::format("{} further findings are not listed", dropped_);
+    judge(Verdict::needs_review);
+    report_.findings.push_back(std::move(finding));
+  }
+  std::stable_sort(report_.findings.begin(), report_.findings.end(),
+                   [](const ScanFinding& a, const ScanFinding& b) {
+                     return a.severity > b.severity;
+                   });
+  return std::move(report_);
+}
+
+}  // namespace impound

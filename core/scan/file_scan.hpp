@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The scan of one file with all that is packed in it.
+
+#include <string>
+#include <vector>
+
+#include "core/base/progress.hpp"
+#include "core/scan/file_scanner.hpp"
+#include "core/scan/scan.hpp"
+
+namespace impound {
+
+class FileScan final : public ScanContext {
+ public:
+  /// Everything outlives the scan.
+  FileScan(const Tree& tree, const TreeFile& file, const ScanOptions& options,
+           const Cancellation& cancellation);
+
+  /// Scans `source`, the bytes of the file.
+  [[nodiscard]] FileReport run(const ByteSource& source);
+
+  void add(ScanFinding finding) override;
+  void judge(Verdict verdict) override;
+  void unread(std::uint64_t offset, std::string_view why) override;
+  void scan_member(std::string_view name, std::uint64_t offset,
+                   const ByteSource& source, MemberBytes bytes) override;
+  [[nodiscard]] bool spend(std::uint64_t bytes) override;
+  [[nodiscard]] std::uint64_t budget() const override;
+  [[nodiscard]] const TreeFile* sibling(std::string_view name) const override;
+  [[nodiscard]] const Tree& tree() const override { return tree_; }
+  [[nodiscard]] std::string_view tree_name() const override {
+    return file_.name;
+  }
+  [[nodiscard]] const ScanOptions& options() const override { return options_; }
+  [[nodiscard]] bool cancelled() const override {
+    return cancellation_.requested();
+  }
+
+  /// Findings kept of one file; the rest is counted.
+  static constexpr std::size_t kMaxFindings = 1000;
+  /// Members scanned in one file, at all levels.
+  static constexpr std::uint64_t kMaxMembers = 2'000'000;
+
+ private:
+  void scan_subject(std::string_view name, const ByteSource& source);
+  void search_bytes(const ByteSource& source, bool is_whole_file);
+  [[nodiscard]] std::string member_path() const;
+
+  const Tree& tree_;
+  const TreeFile& file_;
+  const ScanOptions& options_;
+  const Cancellation& cancellation_;
+  FileReport report_;
+  std::vector<std::string> path_;  ///< members, outermost first
+  std::uint64_t budget_ = 0;
+  std::uint64_t members_ = 0;
+  std::uint64_t dropped_ = 0;
+};
+
+}  // namespace impound

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/// JSON files of a Hugging Face folder that name code to be run.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/json.hpp"
+#include "core/base/limits.hpp"
+#include "core/base/text.hpp"
+#include "core/scan/scanners.hpp"
+
+namespace impound {
+namespace {
+
+/// Configuration files are small; a tokenizer.json of 20 MB has no auto_map.
+constexpr std::uint64_t kMaxConfig = 64 * limits::kMiB;
+
+void add(ScanContext& context, std::string_view rule, Severity severity,
+         const std::string& where, std::string message,
+         std::string evidence = {}) {
+  ScanFinding finding;
+  finding.rule = std::string(rule);
+  finding.severity = severity;
+  finding.member = where;
+  finding.message = std::move(message);
+  finding.evidence = std::move(evidence);
+  context.add(std::move(finding));
+}
+
+void report_code(ScanContext& context, const std::string& where,
+                 const std::string& role, const std::string& value) {
+  // "org/repo--module.Class" is code of another repository.
+  const std::size_t foreign = value.find("--");
+  if (foreign != std::string::npos) {
+    add(context, "hf-foreign-code", Severity::high, where,
+        fmt::format("{} is code of another repository, {}", printable(role),
+                    printable(value.substr(0, foreign))),
+        printable(value));
+    return;
+  }
+  std::string file = value.substr(0, value.rfind('.'));
+  std::replace(file.begin(), file.end(), '.', '/');
+  file += ".py";
+  add(context, "hf-auto-map", Severity::medium, where,
+      fmt::format("{} is code of this folder, {}{}; it runs with "
+                  "trust_remote_code=True",
+                  printable(role), printable(file),
+                  context.sibling(file) != nullptr ? "" : " (not there)"),
+      printable(value));
+}
+
+void report_auto_map(ScanContext& context, const std::string& where,
+                     const Json& map) {
+  if (!map.is_object()) return;
+  for (const auto& [role, value] : map.items()) {
+    if (value.is_string()) {
+      report_code(context, where, role, value.get<std::string>());
+    }
+    if (!value.is_array()) continue;
+    for (const Json& each : value) {
+      if (each.is_string()) {
+        report_code(context, where, role, each.get<std::string>());
+      }
+    }
+  }
+}
+
+void walk(ScanContext& context, const std::string& where, const Json& json) {
+  if (json.is_array()) {
+    for (std::size_t i = 0; i < json.size(); ++i) {
+      walk(context, fmt::format("{}[{}]", where, i), json[i]);
+    }
+    return;
+  }
+  if (!json.is_object()) return;
+  for (const auto& [key, value] : json.items()) {
+    const std::string path = where.empty() ? key : where + "." + key;
+    if (key == "auto_map") report_auto_map(context, path, value);
+    if (key == "trust_remote_code" && value.is_boolean() && value.get<bool>()) {
+      add(context, "hf-trust-remote-code", Severity::high, path,
+          "asks its loader to run code of the repository",
+          "trust_remote_code = true");
+    }
+    if (key == "custom_pipelines") {
+      add(context, "hf-custom-pipeline", Severity::medium, path,
+          "defines pipelines of its own: code that runs with "
+          "trust_remote_code=True",
+          printable(dump_line(value)).substr(0, 4096));
+    }
+    if (key == "_target_" && value.is_string()) {
+      add(context, "hf-hydra-target", Severity::medium, path,
+          "names a Python object that Hydra would call",
+          printable(value.get<std::string>()));
+    }
+    walk(context, path, value);
+  }
+}
+
+}  // namespace
+
+bool recognise_hf_config(const Subject& subject) {
+  const std::string_view text = trim(as_text(subject.head));
+  if (!text.starts_with('{') || subject.source.size() > kMaxConfig) {
+    return false;
+  }
+  // JSON of any other kind is none of our business; these keys are.
+  const auto has = [&](std::string_view key) {
+    return text.find(key) != std::string_view::npos;
+  };
+  return subject.name.ends_with("config.json") || has("\"auto_map\"") ||
+         has("\"trust_remote_code\"") || has("\"custom_pipelines\"") ||
+         has("\"_target_\"");
+}
+
+void scan_hf_config(ScanContext& context, const Subject& subject) {
+  const Bytes text = subject.source.head(0, subject.source.size());
+  walk(context, "", parse_json(as_text(text), subject.name));
+}
+
+}  // namespace impound

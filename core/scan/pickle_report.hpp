@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Turns what pickles do into findings and one of the four verdicts.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/formats/pickle.hpp"
+#include "core/scan/file_scanner.hpp"
+
+namespace impound {
+
+/// The options with which every pickle is walked.
+[[nodiscard]] PickleOptions scanning_options();
+
+/// Reports one run; `source` is what it was read from.
+void report_pickle_run(ScanContext& context, const ByteSource& source,
+                       const PickleRun& run);
+
+/// Reads and reports all pickles of a source, with those behind garbage.
+void scan_pickle_stream(ScanContext& context, const ByteSource& source);
+
+/// Looks for pickles anywhere in `rest`, bytes that the format does not account
+/// for. They are reported as a member named after `offset`.
+void scan_pickle_rest(ScanContext& context, const ByteSource& rest,
+                      std::uint64_t offset);
+
+}  // namespace impound

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Rules about containers: zip, tar, torch, numpy.
+
+#include <array>
+
+#include "core/scan/rule_catalogue.hpp"
+
+namespace impound {
+namespace {
+
+constexpr std::array kRules{
+    Rule{"zip-no-directory", Severity::medium,
+         "a zip without a central directory",
+         "Readers that scan see members, others see none.", "AML.T0076"},
+    Rule{"zip-directory", Severity::medium,
+         "the central directory does not fit",
+         "Readers differ in which members they find.", "AML.T0076"},
+    Rule{"zip-mismatch", Severity::high, "directory and local header differ",
+         "What one reader takes for one member is another one to the next.",
+         "AML.T0076"},
+    Rule{"zip-hidden-member", Severity::high,
+         "a member that the directory does not list",
+         "Only some readers see it.", "AML.T0076"},
+    Rule{"zip-duplicate", Severity::high, "two members of one name",
+         "Readers differ in which they take.", "AML.T0076"},
+    Rule{"zip-overlap", Severity::high, "members overlap",
+         "The same bytes are read as two things.", "AML.T0076"},
+    Rule{"zip-flags", Severity::medium,
+         "flags say encrypted, patched or masked",
+         "Some readers give up on them, others ignore them.", "AML.T0076"},
+    Rule{"zip-crc", Severity::medium, "a wrong checksum",
+         "Some readers give up, torch reads on.", "AML.T0076"},
+    Rule{"zip-prefix", Severity::medium, "bytes before the first member",
+         "The file is something else too.", "AML.T0076"},
+    Rule{"zip-suffix", Severity::medium, "bytes behind the end record",
+         "The file is something else too.", "AML.T0076"},
+    Rule{"zip-gap", Severity::low, "unexplained bytes within the zip",
+         "A place to hide something.", ""},
+    Rule{"zip-truncated", Severity::medium, "a member is cut off",
+         "The rest was not looked at.", "AML.T0076"},
+    Rule{"zip-unreadable", Severity::medium, "a member cannot be unpacked",
+         "Its content was not looked at.", "AML.T0076"},
+    Rule{"archive-traversal", Severity::high, "a name leads outside",
+         "Unpacking writes wherever the name says.", "AML.T0010.003"},
+    Rule{"archive-symlink", Severity::high, "a link within an archive",
+         "Unpacking through it writes somewhere else.", "AML.T0010.003"},
+    Rule{"archive-expansion", Severity::medium,
+         "it unpacks to more than the limit",
+         "It can fill memory or disk; the rest was not looked at.",
+         "AML.T0029"},
+    Rule{"archive-trailing", Severity::medium, "bytes behind packed data",
+         "A place to hide something.", "AML.T0076"},
+    Rule{"tar-broken", Severity::medium, "a tar with a broken header",
+         "Readers differ in how they go on.", "AML.T0076"},
+    Rule{"torch-storage-size", Severity::medium,
+         "a storage is not as large as the pickle says",
+         "Numbers are missing, or something else stands there.", "AML.T0076"},
+    Rule{"torch-storage-missing", Severity::medium, "a storage cannot be found",
+         "The file is incomplete or was taken apart.", "AML.T0076"},
+    Rule{"torch-unreferenced", Severity::medium,
+         "a storage that belongs to no tensor", "A place to hide something.",
+         "AML.T0018.002"},
+    Rule{"torch-byteorder", Severity::medium, "an unknown byte order",
+         "torch refuses such a file; something else was meant to read it.",
+         "AML.T0076"},
+    Rule{"torch-several-roots", Severity::medium,
+         "several folders in a torch zip",
+         "torch writes one; the others were added.", "AML.T0018.002"},
+    Rule{"torch-trailing", Severity::medium, "bytes behind the last storage",
+         "A place to hide something.", "AML.T0018.002"},
+    Rule{"torch-truncated", Severity::medium,
+         "the structure cannot be followed to its end",
+         "The rest was searched for pickles only.", "AML.T0076"},
+    Rule{"torch-module-source", Severity::medium,
+         "Python source within the file",
+         "torch compares and may write it to disk.", "AML.T0011.000"},
+    Rule{"torchscript-code", Severity::info, "TorchScript code",
+         "It runs in torch's own interpreter when the model is called.",
+         "AML.T0011.000"},
+    Rule{"numpy-objects", Severity::low, "an array of objects",
+         "With allow_pickle=True its pickle is run (CVE-2019-6446).",
+         "AML.T0011.000"},
+    Rule{"numpy-broken", Severity::medium, "a header that cannot be read",
+         "What numpy would do with it was not decided.", "AML.T0076"},
+    Rule{"numpy-header", Severity::medium, "a header that numpy does not write",
+         "It was made by hand.", "AML.T0076"},
+    Rule{"numpy-truncated", Severity::medium, "fewer numbers than announced",
+         "The file is incomplete.", "AML.T0076"},
+    Rule{"numpy-trailing", Severity::medium, "bytes behind the array",
+         "A place to hide something.", "AML.T0018.002"},
+};
+
+}  // namespace
+
+std::span<const Rule> container_rules() { return kRules; }
+
+}  // namespace impound

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/scan/scan.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "core/scan/file_scan.hpp"
+
+namespace impound {
+namespace {
+
+/// Files that are code by what loaders do with their names.
+struct CodeName {
+  std::string_view suffix;
+  Severity severity;
+  std::string_view why;
+};
+
+constexpr std::array kCode{
+    CodeName{"handler.py", Severity::medium,
+             "Hugging Face endpoints run handler.py when they start"},
+    CodeName{".py", Severity::medium, "Python code beside the model"},
+    CodeName{".sh", Severity::medium, "a shell script beside the model"},
+    CodeName{".so", Severity::high, "a native library beside the model"},
+    CodeName{".dll", Severity::high, "a native library beside the model"},
+    CodeName{".dylib", Severity::high, "a native library beside the model"},
+    CodeName{".pth.py", Severity::medium, "Python code beside the model"},
+    CodeName{"requirements.txt", Severity::low,
+             "packages that an installer would fetch"},
+};
+
+bool is_code_name(std::string_view name, const CodeName& code) {
+  if (!name.ends_with(code.suffix)) return false;
+  if (code.suffix.starts_with('.')) return true;
+  const std::size_t before = name.size() - code.suffix.size();
+  return before == 0 || name[before - 1] == '/';
+}
+
+void report_code_name(const TreeFile& file, FileReport& report) {
+  for (const CodeName& code : kCode) {
+    if (!is_code_name(file.name, code)) continue;
+    ScanFinding finding;
+    finding.rule = "folder-code";
+    finding.severity = code.severity;
+    finding.message = std::string(code.why);
+    finding.atlas = "AML.T0011.000";
+    report.findings.push_back(std::move(finding));
+    report.verdict = std::max(report.verdict, verdict_of(code.severity));
+    return;
+  }
+}
+
+FileReport unreadable(const TreeFile& file, const Error& error) {
+  FileReport report;
+  report.path = file.name;
+  report.size = file.size;
+  report.format = "unknown";
+  report.verdict = Verdict::needs_review;
+  report.read_to_end = false;
+  ScanFinding finding;
+  finding.rule = "file-unread";
+  finding.severity = Severity::medium;
+  finding.message = error.what();
+  report.findings.push_back(std::move(finding));
+  return report;
+}
+
+FileReport scan_file(const Tree& tree, const TreeFile& file,
+                     const ScanOptions& options,
+                     const Cancellation& cancellation) {
+  try {
+    const std::unique_ptr<ByteSource> source = tree.open(file);
+    FileScan scan(tree, file, options, cancellation);
+    FileReport report = scan.run(*source);
+    report_code_name(file, report);
+    return report;
+  } catch (const Error& error) {
+    return unreadable(file, error);
+  }
+}
+
+}  // namespace
+
+Verdict ScanReport::verdict() const {
+  Verdict worst = Verdict::no_code;
+  for (const FileReport& file : files) worst = std::max(worst, file.verdict);
+  return worst;
+}
+
+bool ScanReport::is_complete() const {
+  return problems.empty() && !was_cancelled &&
+         std::all_of(files.begin(), files.end(),
+                     [](const FileReport& file) { return file.read_to_end; });
+}
+
+int ScanReport::exit_code() const {
+  const bool has_findings =
+      std::any_of(files.begin(), files.end(), [](const FileReport& file) {
+        // That a file could not be read is no finding about what it holds.
+        return file.verdict == Verdict::malicious ||
+               std::any_of(file.findings.begin(), file.findings.end(),
+                           [](const ScanFinding& finding) {
+                             return finding.rule != "file-unread" &&
+                                    finding.severity >= Severity::medium;
+                           });
+      });
+  if (has_findings) return 1;
+  return is_complete() ? 0 : 3;
+}
+
+ScanReport scan_tree(const Tree& tree, const ScanOptions& options,
+                     Progress& progress, const Cancellation& cancellation) {
+  ScanReport report;
+  report.locator = tree.locator();
+  report.problems = tree.problems();
+  std::uint64_t total = 0;
+  for (const TreeFile& file : tree.files()) {
+    if (file.kind == FileKind::regular) total += file.size;
+  }
+  progress.begin("scan", total);
+  std::uint64_t done = 0;
+  for (const TreeFile& file : tree.files()) {
+    if (file.kind != FileKind::regular) continue;
+    if (cancellation.requested()) {
+      report.was_cancelled = true;
+      break;
+    }
+    progress.advance(done, file.name);
+    report.files.push_back(scan_file(tree, file, options, cancellation));
+    done += file.size;
+  }
+  progress.advance(done, "");
+  report.was_cancelled = report.was_cancelled || cancellation.requested();
+  progress.end(std::to_string(report.files.size()) + " files, verdict " +
+               std::string(to_string(report.verdict())));
+  return report;
+}
+
+}  // namespace impound

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+/// PyTorch checkpoints that are not zips: five pickles in a row, and tar.
+
+#include <fmt/format.h>
+
+#include "core/formats/torch.hpp"
+#include "core/formats/torch_tar.hpp"
+#include "core/scan/pickle_report.hpp"
+#include "core/scan/scanners.hpp"
+
+namespace impound {
+
+bool recognise_legacy_torch(const Subject& subject) {
+  return looks_like_legacy_torch(subject.head);
+}
+
+void scan_legacy_torch(ScanContext& context, const Subject& subject) {
+  const TorchFile file = read_torch_legacy(subject.source, scanning_options());
+  for (const PickleRun& run : file.runs) {
+    report_pickle_run(context, subject.source, run);
+  }
+  context.add_problems(file.problems);
+  const std::uint64_t size = subject.source.size();
+  if (file.end >= size) return;
+  // Behind the storages nothing should stand. Where the structure could not be
+  // followed to its end, this is where further pickles are looked for.
+  const SubSource rest(subject.source, file.end, size - file.end);
+  if (file.problems.empty()) {
+    ScanFinding finding;
+    finding.rule = "torch-trailing";
+    finding.severity = Severity::medium;
+    finding.offset = file.end;
+    finding.message =
+        fmt::format("{} bytes behind the last storage", size - file.end);
+    context.add(std::move(finding));
+  }
+  scan_pickle_rest(context, rest, file.end);
+}
+
+bool recognise_tar(const Subject& subject) {
+  return looks_like_tar(subject.head);
+}
+
+void scan_tar(ScanContext& context, const Subject& subject) {
+  const TarArchive archive = read_tar(subject.source);
+  context.add_problems(archive.problems);
+  const bool is_torch = is_torch_tar(archive);
+  for (const TarMember& member : archive.members) {
+    if (context.cancelled()) return;
+    if (!member.is_file()) continue;
+    // Its pickles lie between raw numbers: scan_torch_tar follows them.
+    if (is_torch && (member.name.ends_with("storages") ||
+                     member.name.ends_with("tensors"))) {
+      continue;
+    }
+    const SubSource content(subject.source, member.offset, member.size);
+    context.scan_member(member.name, member.offset, content,
+                        MemberBytes::in_file);
+  }
+}
+
+bool recognise_torch_tar(const Subject& subject) {
+  return looks_like_tar(subject.head) && is_torch_tar(read_tar(subject.source));
+}
+
+void scan_torch_tar(ScanContext& context, const Subject& subject) {
+  const TarArchive archive = read_tar(subject.source);
+  for (const TorchTarMember& member :
+       read_torch_tar(subject.source, archive, scanning_options())) {
+    if (member.name.ends_with("pickle")) continue;  // scanned as a member
+    const SubSource content(subject.source, member.offset, member.size);
+    for (const PickleRun& run : member.runs) {
+      report_pickle_run(context, content, run);
+    }
+    context.add_problems(member.problems);
+    if (member.end < member.size) {
+      const SubSource rest(content, member.end, member.size - member.end);
+      scan_pickle_rest(context, rest, member.end);
+    }
+  }
+}
+
+}  // namespace impound

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Zip files: every member by its content, whatever its name; and torch zips,
+/// whose parts must fit together.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "core/base/text.hpp"
+#include "core/formats/torch.hpp"
+#include "core/formats/zip.hpp"
+#include "core/scan/pickle_report.hpp"
+#include "core/scan/scanners.hpp"
+
+namespace impound {
+namespace {
+
+/// Stored members up to this size have their CRC checked: pickles and texts.
+/// That of weights is a part of reading every byte.
+constexpr std::uint64_t kMaxSmallMember = std::uint64_t{64} << 20U;
+
+void scan_zip_member(ScanContext& context, const Subject& subject,
+                     const ZipMember& member, bool is_torch_storage) {
+  const bool reads_all =
+      context.options().depth == ScanOptions::Depth::every_byte;
+  // A storage of a torch file is numbers: its bytes are searched with the file,
+  // but it may still be a zip or a pickle, which its head tells.
+  ZipContent content =
+      open_zip_member(subject.source, member, context.budget());
+  Problems problems = std::move(content.problems);
+  if (content.source != nullptr && content.is_stored && member.in_directory &&
+      (reads_all || (member.size <= kMaxSmallMember && !is_torch_storage))) {
+    const std::uint32_t crc = zip_crc32(*content.source);
+    if (crc != member.crc32) {
+      problems.push_back(
+          {.rule = "zip-crc",
+           .severity = Severity::medium,
+           .offset = member.data_offset,
+           .message = fmt::format("CRC {:08x} announced, {:08x} found",
+                                  member.crc32, crc)});
+    }
+  }
+  for (Problem& problem : problems) {
+    problem.message = printable(member.name) + ": " + problem.message;
+  }
+  context.add_problems(problems);
+  if (content.source == nullptr) {
+    context.unread(
+        member.data_offset,
+        fmt::format("{} cannot be unpacked{}", printable(member.name),
+                    member.claims_encryption() ? ": it is encrypted" : ""));
+    return;
+  }
+  if (!content.is_stored && !context.spend(content.source->size())) return;
+  context.scan_member(
+      member.name, member.data_offset, *content.source,
+      content.is_stored ? MemberBytes::in_file : MemberBytes::unpacked);
+}
+
+}  // namespace
+
+bool recognise_zip(const Subject& subject) {
+  return looks_like_zip(subject.head, subject.source);
+}
+
+void scan_zip(ScanContext& context, const Subject& subject) {
+  const ZipArchive archive = read_zip(subject.source);
+  context.add_problems(archive.problems);
+  const std::optional<std::string> torch = torch_zip_root(archive);
+  const std::string storages = torch ? *torch + "/data/" : std::string();
+  std::set<std::uint64_t> seen;
+  for (const ZipMember& member : archive.members) {
+    if (context.cancelled()) return;
+    if (member.is_folder && member.size == 0) continue;
+    // Two names for the same bytes are one content.
+    if (member.has_header && !seen.insert(member.data_offset).second) continue;
+    scan_zip_member(context, subject, member,
+                    torch && member.name.starts_with(storages));
+  }
+}
+
+bool recognise_torch_zip(const Subject& subject) {
+  return looks_like_zip(subject.head, subject.source) &&
+         torch_zip_root(read_zip(subject.source)).has_value();
+}
+
+void scan_torch_zip(ScanContext& context, const Subject& subject) {
+  const ZipArchive archive = read_zip(subject.source);
+  const TorchFile file =
+      read_torch_zip(subject.source, archive, scanning_options());
+  context.add_problems(file.problems);
+  if (file.is_torchscript) {
+    std::size_t sources = 0;
+    for (const ZipMember& member : archive.members) {
+      if (member.name.starts_with(file.root + "/code/") &&
+          member.name.ends_with(".py")) {
+        ++sources;
+      }
+    }
+    ScanFinding finding;
+    finding.rule = "torchscript-code";
+    finding.severity = Severity::info;
+    finding.message = fmt::format(
+        "carries {} TorchScript sources, run by torch's own interpreter",
+        sources);
+    context.add(std::move(finding));
+    context.judge(Verdict::allow_listed);
+  }
+}
+
+}  // namespace impound
