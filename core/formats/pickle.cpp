@@ -191,6 +191,8 @@ bool looks_like_pickle(ByteView head) {
   if (pickle_opcode_name(std::to_integer<std::uint8_t>(head[0])).empty()) {
     return false;
   }
+  // PERSID as the first opcode ends pickle.load at once; "PK" begins with it.
+  if (std::to_integer<int>(head[0]) == pickle_op::kPersId) return false;
   const SpanSource source(head);
   PickleMachine machine(source, PickleOptions{.max_opcodes = 1'000'000});
   const PickleRun run = machine.run(0);

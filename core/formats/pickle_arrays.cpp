@@ -105,6 +105,7 @@ void PickleMachine::State::inline_array(const PickleValue& wrapper) {
   if (!shape || !layout) {
     broken("a NumpyArrayWrapper without a shape or dtype that can be read");
   }
+  frame_end = 0;  // joblib ends the frame before it writes into the stream
   if (layout->has_objects) {
     inner_pickle();
     return;
@@ -130,7 +131,6 @@ void PickleMachine::State::inline_array(const PickleValue& wrapper) {
   }
   result.arrays.push_back({.offset = offset, .size = size});
   window.seek(offset + size);
-  frame_end = 0;
   edge = window.at;
 }
 

@@ -4,7 +4,7 @@
 /// (torch/serialization.py, legacy_load). Everything in it is pickles with raw
 /// bytes between them.
 
-#include "core/formats/tar.hpp"
+#include "core/formats/tar_file.hpp"
 #include "core/formats/torch.hpp"
 
 namespace impound {

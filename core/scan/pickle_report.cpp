@@ -146,7 +146,7 @@ void report_pickle_run(ScanContext& context, const ByteSource& source,
   }
   context.add_problems(run.problems);
   if (run.torch_module_ids != 0) {
-    add(context, "torch-module-source", Severity::medium, run.begin,
+    add(context, "torch-module-source", Severity::low, run.begin,
         "carries Python source of its classes; with dump_patches torch "
         "writes <class>.patch into the working folder");
   }

@@ -71,7 +71,7 @@ constexpr std::array kRules{
     Rule{"torch-truncated", Severity::medium,
          "the structure cannot be followed to its end",
          "The rest was searched for pickles only.", "AML.T0076"},
-    Rule{"torch-module-source", Severity::medium,
+    Rule{"torch-module-source", Severity::low,
          "Python source within the file",
          "torch compares and may write it to disk.", "AML.T0011.000"},
     Rule{"torchscript-code", Severity::info, "TorchScript code",

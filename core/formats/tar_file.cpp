@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/formats/tar.hpp"
+#include "core/formats/tar_file.hpp"
 
 #include <fmt/format.h>
 
