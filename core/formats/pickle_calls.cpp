@@ -252,6 +252,10 @@ void PickleMachine::State::persistent(const PickleValue& id) {
   if (result.persistent_ids.size() < PickleRun::kMaxPersistentIds) {
     result.persistent_ids.push_back(id);
   }
+  if (first == "module" && parts.size() == 4) {
+    push(parts[1]);  // torch gives back the class itself
+    return;
+  }
   push(heap.make(PickleContainer::Kind::persistent, &id, 1));
 }
 

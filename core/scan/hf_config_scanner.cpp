@@ -36,7 +36,7 @@ void report_code(ScanContext& context, const std::string& where,
     add(context, "hf-foreign-code", Severity::high, where,
         fmt::format("{} is code of another repository, {}", printable(role),
                     printable(value.substr(0, foreign))),
-        printable(value));
+        value);
     return;
   }
   std::string file = value.substr(0, value.rfind('.'));
@@ -47,7 +47,7 @@ void report_code(ScanContext& context, const std::string& where,
                   "trust_remote_code=True",
                   printable(role), printable(file),
                   context.sibling(file) != nullptr ? "" : " (not there)"),
-      printable(value));
+      value);
 }
 
 void report_auto_map(ScanContext& context, const std::string& where,

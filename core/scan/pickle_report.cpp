@@ -43,15 +43,15 @@ void report_call(ScanContext& context, const PickleCall& call) {
   if (call.is_computed) {
     add(context, "pickle-computed-call", Severity::high, call.offset,
         fmt::format("{} something computed: {}", deed(call.how),
-                    printable(call.callee)),
-        printable(call.rendering));
+                    printable(call.callee.substr(0, 200))),
+        call.rendering);
     return;
   }
   const bool is_dangerous = call.judgement.verdict == GlobalClass::dangerous;
   add(context, is_dangerous ? "pickle-dangerous-call" : "pickle-unknown-call",
       is_dangerous ? Severity::critical : Severity::medium, call.offset,
       fmt::format("{} {}", deed(call.how), printable(call.callee)),
-      printable(call.rendering));
+      call.rendering);
 }
 
 void report_import(ScanContext& context, const PickleGlobal& global) {
@@ -73,7 +73,7 @@ void report_import(ScanContext& context, const PickleGlobal& global) {
       global.offset,
       fmt::format("imports {}{}", printable(global.full_name()),
                   global.calls == 0 ? ", without calling it" : ""),
-      printable(global.resolved_module + "." + global.resolved_name));
+      global.resolved_module + "." + global.resolved_name);
 }
 
 void look_into_constants(ScanContext& context, const ByteSource& source,
@@ -154,7 +154,7 @@ void report_pickle_run(ScanContext& context, const ByteSource& source,
     add(context, "pickle-persistent-id", Severity::medium, run.odd_id_offset,
         "a persistent id that is no torch storage: what it does is up to the "
         "loading program",
-        printable(run.odd_id));
+        run.odd_id);
   }
   look_into_constants(context, source, run);
   if (!run.arrays.empty()) report_as_opcodes(context, source, run);

@@ -45,14 +45,27 @@ std::string_view sarif_score(Severity severity) {
   return "5.0";
 }
 
+/// Safe to show, with backslashes as they are: findings are already written the
+/// way Python or printable() escape.
+std::string shown(std::string_view text) {
+  std::string out;
+  while (true) {
+    const std::size_t slash = text.find('\\');
+    out += printable(text.substr(0, slash));
+    if (slash == std::string_view::npos) return out;
+    out += '\\';
+    text.remove_prefix(slash + 1);
+  }
+}
+
 Json finding_to_json(const ScanFinding& finding) {
   Json json = Json::object();
   json["rule"] = finding.rule;
   json["severity"] = to_string(finding.severity);
   json["offset"] = finding.offset;
-  json["member"] = lossless_utf8(finding.member);
-  json["message"] = lossless_utf8(finding.message);
-  json["evidence"] = lossless_utf8(finding.evidence);
+  json["member"] = shown(finding.member);
+  json["message"] = shown(finding.message);
+  json["evidence"] = shown(finding.evidence);
   json["atlas"] = finding.atlas;
   return json;
 }
@@ -136,13 +149,13 @@ std::string to_text(const ScanReport& report) {
       const std::string where =
           finding.member.empty()
               ? fmt::format("offset {}", finding.offset)
-              : fmt::format("{} +{}", printable(finding.member),
+              : fmt::format("{} +{}", shown(finding.member),
                             finding.offset);
       text +=
           fmt::format("  {:<8}  {}  [{}]  {}\n", to_string(finding.severity),
-                      finding.rule, where, printable(finding.message));
+                      finding.rule, where, shown(finding.message));
       if (!finding.evidence.empty()) {
-        text += "            " + printable(finding.evidence) + "\n";
+        text += "            " + shown(finding.evidence) + "\n";
       }
       const Rule* const rule = find_rule(finding.rule);
       if (rule != nullptr && finding.severity >= Severity::medium) {
@@ -175,9 +188,9 @@ Json to_sarif(const ScanReport& report, std::string_view tool_version) {
       Json result = Json::object();
       result["ruleId"] = finding.rule;
       result["level"] = sarif_level(finding.severity);
-      std::string message = printable(finding.message);
+      std::string message = shown(finding.message);
       if (!finding.evidence.empty()) {
-        message += ": " + printable(finding.evidence);
+        message += ": " + shown(finding.evidence);
       }
       result["message"]["text"] = std::move(message);
       Json location = Json::object();
@@ -186,7 +199,7 @@ Json to_sarif(const ScanReport& report, std::string_view tool_version) {
       location["physicalLocation"]["region"]["byteOffset"] = finding.offset;
       if (!finding.member.empty()) {
         Json inside = Json::object();
-        inside["fullyQualifiedName"] = printable(finding.member);
+        inside["fullyQualifiedName"] = shown(finding.member);
         location["logicalLocations"] = Json::array({std::move(inside)});
       }
       result["locations"] = Json::array({std::move(location)});
