@@ -44,11 +44,12 @@ class Resumption {
   [[nodiscard]] std::uint64_t next(std::uint64_t from) {
     const std::uint64_t end = source_.size();
     while (from < end) {
-      if (from < begin_ || from + kOverlap > begin_ + block_.size()) {
-        if (begin_ + block_.size() < end || from < begin_ || block_.empty()) {
-          begin_ = from;
-          block_ = source_.head(from, kBlock);
-        }
+      const std::uint64_t block_end = begin_ + block_.size();
+      const bool has_more = block_end < end;
+      if (block_.empty() || from < begin_ || from >= block_end ||
+          (has_more && from + kOverlap >= block_end)) {
+        begin_ = from;
+        block_ = source_.head(from, kBlock);
       }
       const std::size_t first = static_cast<std::size_t>(from - begin_);
       const bool is_last = begin_ + block_.size() == end;

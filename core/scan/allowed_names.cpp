@@ -336,7 +336,8 @@ constexpr std::array kClasses{
         "_Constraint _FuncWrapper _IdentityClassifier _IdentityRegressor "
         "_MultiOutputEstimator _MultimetricScorer _PredictScorer _ProbaScorer "
         "_QuadTree _RandomStates _RidgeGCV _SigmoidCalibration "
-        "_ThresholdScorer _nandict make_column_selector newObj Interval f_classif "
+        "_ThresholdScorer _nandict make_column_selector newObj Interval "
+        "f_classif "
         "f_regression chi2 mutual_info_classif mutual_info_regression "
         "r_regression _passthrough_scorer Imputer DeprecationDict "
         "_gen_even_slices "},

@@ -149,8 +149,7 @@ std::string to_text(const ScanReport& report) {
       const std::string where =
           finding.member.empty()
               ? fmt::format("offset {}", finding.offset)
-              : fmt::format("{} +{}", shown(finding.member),
-                            finding.offset);
+              : fmt::format("{} +{}", shown(finding.member), finding.offset);
       text +=
           fmt::format("  {:<8}  {}  [{}]  {}\n", to_string(finding.severity),
                       finding.rule, where, shown(finding.message));

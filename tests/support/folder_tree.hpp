@@ -59,10 +59,9 @@ class FolderTree final : public Tree {
       if (!entry.is_regular_file()) continue;
       add(fs::relative(entry.path(), root_).string(), entry.file_size());
     }
-    std::sort(files_.begin(), files_.end(),
-              [](const TreeFile& a, const TreeFile& b) {
-                return a.name < b.name;
-              });
+    std::sort(
+        files_.begin(), files_.end(),
+        [](const TreeFile& a, const TreeFile& b) { return a.name < b.name; });
   }
 
   [[nodiscard]] std::string_view kind() const override { return "folder"; }
