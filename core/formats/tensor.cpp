@@ -81,12 +81,11 @@ static_assert(traits_follow_the_enum());
 
 // ggml.h, enum ggml_type; `unknown` marks removed numbers.
 constexpr auto kGgml = std::to_array<Dtype>({
-    f32,     f16,     q4_0,    q4_1,    unknown, unknown, q5_0,
-    q5_1,    q8_0,    q8_1,    q2_k,    q3_k,    q4_k,    q5_k,
-    q6_k,    q8_k,    iq2_xxs, iq2_xs,  iq3_xxs, iq1_s,   iq4_nl,
-    iq3_s,   iq2_s,   iq4_xs,  i8,      i16,     i32,     i64,
-    f64,     iq1_m,   bf16,    unknown, unknown, unknown, tq1_0,
-    tq2_0,   unknown, unknown, unknown, mxfp4,
+    f32,     f16,     q4_0,    q4_1,  unknown, unknown, q5_0,    q5_1,
+    q8_0,    q8_1,    q2_k,    q3_k,  q4_k,    q5_k,    q6_k,    q8_k,
+    iq2_xxs, iq2_xs,  iq3_xxs, iq1_s, iq4_nl,  iq3_s,   iq2_s,   iq4_xs,
+    i8,      i16,     i32,     i64,   f64,     iq1_m,   bf16,    unknown,
+    unknown, unknown, tq1_0,   tq2_0, unknown, unknown, unknown, mxfp4,
 });
 
 }  // namespace
