@@ -138,8 +138,8 @@ std::optional<std::string> missing_field(const Json& entry) {
   }
   // custody.md: a privileged detail is replaced by a commitment to it.
   if (detail->contains("detail_commit")) return std::nullopt;
-  std::string_view keys = action == "note" ? note_detail(*detail)
-                                           : rule->detail;
+  std::string_view keys =
+      action == "note" ? note_detail(*detail) : rule->detail;
   while (!keys.empty()) {
     const std::string_view choices = word(keys);
     if (!has_any(*detail, choices)) {

@@ -34,7 +34,7 @@ std::string distribution() {
 /// The GNU build id is a note in the program's own image; elf(5).
 std::string build_id_in(const dl_phdr_info& image) {
   for (int i = 0; i < image.dlpi_phnum; ++i) {
-    const ElfW(Phdr) & header = image.dlpi_phdr[i];
+    const ElfW(Phdr)& header = image.dlpi_phdr[i];
     if (header.p_type != PT_NOTE) continue;
     const char* at = reinterpret_cast<const char*>(image.dlpi_addr) +
                      header.p_vaddr;  // mapped by the loader

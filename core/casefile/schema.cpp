@@ -55,11 +55,11 @@ std::vector<SchemaDeparture> compare_schema(const Database& database) {
 void require_case_file(const Database& database) {
   const std::string path = printable(database.path().native());
   if (database.application_id() != sql::kApplicationId) {
-    throw Error(Errc::malformed,
-                fmt::format("{} is not an impound case: offset 68: expected "
-                            "application id {:#x}, found {:#x}",
-                            path, sql::kApplicationId,
-                            database.application_id()));
+    throw Error(
+        Errc::malformed,
+        fmt::format("{} is not an impound case: offset 68: expected "
+                    "application id {:#x}, found {:#x}",
+                    path, sql::kApplicationId, database.application_id()));
   }
   const std::int64_t version = database.user_version();
   if (version > sql::kUserVersion) {

@@ -49,4 +49,7 @@ struct ProbeResult {
   double elapsed_ms = 0;
 };
 
+/// Asks one probe; containment/probe.hpp has the real one.
+using ProbeFunction = ProbeResult (*)(const Probe&);
+
 }  // namespace impound

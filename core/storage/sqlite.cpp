@@ -254,6 +254,16 @@ bool Statement::is_null(int column) const {
   return sqlite3_column_type(handle_.get(), column) == SQLITE_NULL;
 }
 
+std::vector<std::string> Statement::column_names() const {
+  std::vector<std::string> names;
+  const int count = sqlite3_column_count(handle_.get());
+  for (int i = 0; i < count; ++i) {
+    const char* name = sqlite3_column_name(handle_.get(), i);
+    names.emplace_back(name == nullptr ? "" : name);
+  }
+  return names;
+}
+
 Transaction::Transaction(const Database& database, std::string_view locked)
     : database_(database) {
   if (!database_.try_begin_immediate()) {

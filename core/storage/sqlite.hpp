@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/handle.hpp"
 
@@ -40,6 +41,7 @@ class Statement {
   /// Text of the column, empty for NULL; lives until the next step().
   [[nodiscard]] std::string_view text(int column) const;
   [[nodiscard]] bool is_null(int column) const;
+  [[nodiscard]] std::vector<std::string> column_names() const;
 
  private:
   friend class Database;
