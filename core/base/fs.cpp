@@ -370,6 +370,34 @@ bool try_lock(const UniqueFd& fd) {
 
 void remove_file(const fs::path& path) noexcept { ::unlink(path.c_str()); }
 
+void make_symlink(const std::string& target, const fs::path& path) {
+  if (::symlink(target.c_str(), path.c_str()) != 0) {
+    fail("cannot make link", path, errno);
+  }
+}
+
+void restore_metadata(const fs::path& path, std::uint32_t mode,
+                      std::uint32_t uid, std::uint32_t gid, TimeNs mtime_ns) {
+  if (::geteuid() == 0 && ::lchown(path.c_str(), uid, gid) != 0) {
+    fail("cannot set the owner of", path, errno);
+  }
+  // A working copy never gains the power to run as somebody else.
+  if (::chmod(path.c_str(), mode & 0777U) != 0) {
+    fail("cannot set the mode of", path, errno);
+  }
+  timespec times[2] = {};
+  times[0].tv_nsec = UTIME_OMIT;
+  times[1].tv_sec = mtime_ns / 1'000'000'000;
+  times[1].tv_nsec = mtime_ns % 1'000'000'000;
+  if (times[1].tv_nsec < 0) {
+    times[1].tv_nsec += 1'000'000'000;
+    --times[1].tv_sec;
+  }
+  if (::utimensat(AT_FDCWD, path.c_str(), times, 0) != 0) {
+    fail("cannot set the times of", path, errno);
+  }
+}
+
 std::uint64_t free_bytes(const fs::path& path) {
   struct statvfs disk {};
   if (::statvfs(path.c_str(), &disk) != 0) {

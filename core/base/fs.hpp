@@ -178,6 +178,14 @@ void create_folders(const fs::path& path);
 /// Removes a file of our own; silent if it is gone already.
 void remove_file(const fs::path& path) noexcept;
 
+/// @throws Error{io} if something is there already.
+void make_symlink(const std::string& target, const fs::path& path);
+
+/// Sets permission bits and modification time; the owner only as root.
+/// @throws Error{io}.
+void restore_metadata(const fs::path& path, std::uint32_t mode,
+                      std::uint32_t uid, std::uint32_t gid, TimeNs mtime_ns);
+
 /// Bytes that this user may still write on the disk that holds `path`.
 [[nodiscard]] std::uint64_t free_bytes(const fs::path& path);
 

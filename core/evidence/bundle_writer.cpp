@@ -557,9 +557,6 @@ SealedBundle BundleWriter::finish(std::string_view chain_head) {
   facts.bundle_size = stream.file_size();
   facts.bundle_sha256 = stream.finish();
   facts.frames = stream.frames();
-  rename_durably(impl.partial, impl.path);
-  impl.finished = true;
-
   const auto beside = [&](std::string_view ending) {
     return impl.folder / (facts.exhibit_id + std::string(ending));
   };
@@ -568,6 +565,9 @@ SealedBundle BundleWriter::finish(std::string_view chain_head) {
                      as_bytes(digest_file_text(facts)));
   write_file_durably(beside(".VERIFY.txt"), as_bytes(verify_text(facts)));
   write_file_durably(beside(".seal.json"), as_bytes(seal));
+  // Last: a bundle under its final name has everything that covers it [I3].
+  rename_durably(impl.partial, impl.path);
+  impl.finished = true;
 
   return {.path = impl.path,
           .size = facts.bundle_size,

@@ -45,7 +45,7 @@ struct ProbeResult {
   /// tcp without send and expect: a connection was completed, which the kernel
   /// does even for a frozen process, so it proves neither service nor silence.
   bool connected_only = false;
-  std::string detail;     ///< "HTTP 200, 312 bytes" or the reason of silence
+  std::string detail;  ///< "HTTP 200, 312 bytes" or the reason of silence
   double elapsed_ms = 0;
 };
 
