@@ -268,14 +268,20 @@ std::string read_text_file(const fs::path& path, std::uint64_t limit) {
 }
 
 std::optional<std::string> read_proc_text(const fs::path& path) {
+  auto read = read_volatile(path);
+  if (!read) return std::nullopt;
+  return std::move(read->text);
+}
+
+OsResult<VolatileText> read_volatile(const fs::path& path) {
   const auto fd = open_read(path, Links::follow);
-  if (!fd) return std::nullopt;
+  if (!fd) return fd.failure();
   using SteadyClock = std::chrono::steady_clock;
   const auto deadline =
       SteadyClock::now() + std::chrono::seconds(limits::kVolatileSeconds);
-  std::string text;
+  VolatileText result;
   Bytes block(64 * limits::kKiB);
-  while (text.size() < limits::kVolatileBytes &&
+  while (result.text.size() < limits::kVolatileBytes &&
          SteadyClock::now() < deadline) {
     const ssize_t got = ::read(fd->get(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
@@ -284,10 +290,16 @@ std::optional<std::string> read_proc_text(const fs::path& path) {
       if (::poll(&wait, 1, 100) < 0 && errno != EINTR) break;
       continue;
     }
-    if (got <= 0) break;
-    text.append(as_text(ByteView(block).first(static_cast<std::size_t>(got))));
+    if (got == 0) return result;
+    if (got < 0) {
+      if (result.text.empty()) return OsFailure{errno};
+      break;
+    }
+    result.text.append(
+        as_text(ByteView(block).first(static_cast<std::size_t>(got))));
   }
-  return text;
+  result.is_whole = false;
+  return result;
 }
 
 std::unique_ptr<ByteSource> open_source(const fs::path& path) {

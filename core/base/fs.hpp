@@ -142,6 +142,15 @@ enum class Links : std::uint8_t { refuse, follow };
 /// kVolatileSeconds; what was read until then. Empty if it cannot be opened.
 [[nodiscard]] std::optional<std::string> read_proc_text(const fs::path& path);
 
+/// What was read of a volatile source, and whether it came to its end.
+struct VolatileText {
+  std::string text;
+  bool is_whole = true;
+};
+
+/// Like read_proc_text, and says why there is nothing or not everything.
+[[nodiscard]] OsResult<VolatileText> read_volatile(const fs::path& path);
+
 /// A regular file as a random-access source.
 /// @throws Error{io} naming the file and the operating system's words.
 [[nodiscard]] std::unique_ptr<ByteSource> open_source(const fs::path& path);
