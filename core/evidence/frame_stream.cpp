@@ -104,9 +104,6 @@ struct FrameStream::Impl {
     frame.sha256 = sha256(stored);
     put(stored);
     frames.push_back(std::move(frame));
-    slot.small.clear();
-    slot.large = {};
-    slot.loader = nullptr;
   }
 
   void put(ByteView bytes) {
@@ -120,8 +117,12 @@ struct FrameStream::Impl {
   Slot& open_slot() {
     if (open == nullptr) {
       open = &slots[pipeline->acquire()];
+      // Not when it was written: a frame may be written before it is hashed.
       open->content_size = 0;
       open->first_item = 0;
+      open->small.clear();
+      open->large = {};
+      open->loader = nullptr;
       open->ends_large = false;
     }
     return *open;
