@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/base/bytes.hpp"
+#include "core/base/text.hpp"
 #include "lua/host/binding.hpp"
 #include "lua/host/channel.hpp"
 #include "lua/host/confine.hpp"
@@ -206,11 +207,13 @@ constexpr luaL_Reg kHost[] = {
 int require_module(lua_State* L) {
   const std::string name(check_text(L, 1));
   lua_getfield(L, LUA_REGISTRYINDEX, kModules);
-  if (lua_getfield(L, -1, name.c_str()) == LUA_TNIL) {
+  lua_pushvalue(L, 1);
+  if (lua_rawget(L, -2) == LUA_TNIL) {
     lua_pop(L, 1);
     Child::of(L).require(name);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -3, name.c_str());
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, -4);
   }
   return 1;
 }
@@ -256,7 +259,7 @@ void Child::require(const std::string& name) {
   const auto found = files_.find(file + ".lua");
   if (!is_plain || found == files_.end()) {
     throw Error(Errc::bad_input,
-                "require(\"" + name +
+                "require(\"" + printable(name) +
                     "\"): a playbook may require impound, impound.* and files "
                     "beside it; there is no " +
                     (is_plain ? file + ".lua" : "such name"));

@@ -78,6 +78,8 @@ class Schema {
     playbook_.declared = declared;
     if (const auto main = sources.find("playbook.lua"); main != sources.end()) {
       lines_ = field_lines(main->second, line);
+      // `return impound.playbook(…)` is a tail call: Lua forgets its line.
+      if (line_ == 0) line_ = line_of_field(lines_, "", 0);
     }
   }
 
