@@ -49,7 +49,7 @@ local fake = {}
 ---@param playbook impound.Playbook `require("playbook")`
 ---@param setup? impound.FakeSetup
 ---@return impound.FakeCase case
---- Error `bad_input` if the playbook, a parameter or the setup is wrong. A step that fails is no error: see `case.steps`.
+--- Error `bad_input` if the playbook, a parameter or the setup is wrong. A failed step is none: see `case.steps`.
 ---
 --- Example:
 --- ```lua

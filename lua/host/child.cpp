@@ -32,6 +32,7 @@ class Child {
  public:
   Child(int fd, const Json& init, std::span<char> place)
       : fd_(fd),
+        is_test_(require_text(init, "mode", "init") == "test"),
         sandbox_({.memory_bytes = require_u64(init, "memory_bytes", "init"),
                   .instructions = require_u64(init, "instructions", "init")},
                  place) {
@@ -49,8 +50,8 @@ class Child {
     return *child;
   }
 
-  void run(const std::string& mode) {
-    const bool loaded = mode == "test" ? load_tests() : load_playbook();
+  void run() {
+    const bool loaded = is_test_ ? load_tests() : load_playbook();
     if (loaded) static_cast<void>(serve(0));
   }
 
@@ -115,6 +116,7 @@ class Child {
   }
 
   int fd_;
+  bool is_test_;
   Sandbox sandbox_;
   std::map<std::string, std::string> files_;
   Json globals_ = Json::array();
@@ -245,8 +247,8 @@ void Child::push_library(const std::string& name, std::string_view source) {
 /// Leaves the value of the module on the stack.
 void Child::require(const std::string& name) {
   lua_State* L = sandbox_.state();
-  if (const auto source = library_source(name)) {
-    push_library(name, *source);
+  if (name == "impound" || (name == "impound.fake" && is_test_)) {
+    push_library(name, *library_source(name));
     return;
   }
   const bool is_plain =
@@ -260,8 +262,8 @@ void Child::require(const std::string& name) {
   if (!is_plain || found == files_.end()) {
     throw Error(Errc::bad_input,
                 "require(\"" + printable(name) +
-                    "\"): a playbook may require impound, impound.* and files "
-                    "beside it; there is no " +
+                    "\"): a playbook may require impound and files beside it, "
+                    "its tests impound.fake too; there is no " +
                     (is_plain ? file + ".lua" : "such name"));
   }
   LuaFailure failure;
@@ -480,7 +482,7 @@ int run_child(int fd) {
     try {
       confine(fd, require_u64(init, "memory_bytes", "init"),
               require_u64(init, "cpu_seconds", "init"));
-      Child(fd, init, place).run(require_text(init, "mode", "init"));
+      Child(fd, init, place).run();
     } catch (const std::exception& error) {
       const Json message{{"t", "failed"},
                          {"failure", Json{{"code", "internal"},

@@ -23,6 +23,12 @@ constexpr std::array<std::string_view, 4> kParameterFields{
 constexpr std::array<std::string_view, 3> kNeedsFields{
     "collectors", "containments", "min_tool"};
 
+/// More steps than a person can follow; also the depth of a chain of `after`.
+constexpr std::size_t kMaxSteps = 100;
+
+/// Problems beyond this many follow from the first.
+constexpr std::size_t kMaxProblems = 50;
+
 bool is_empty(const Json& json) {
   return json.is_null() || (json.is_structured() && json.empty());
 }
@@ -109,6 +115,7 @@ class Schema {
   }
 
   void problem(const std::string& path, const std::string& message) {
+    if (problems_.size() >= kMaxProblems) return;
     problems_.push_back({playbook_.folder / "playbook.lua",
                          line_of_field(lines_, path, line_),
                          path + ": " + message});
@@ -287,6 +294,10 @@ class Schema {
     if (!declared.is_array() || declared.empty()) {
       problem("steps", "expected a list of at least one step, found " +
                            kind_of(declared));
+      return;
+    }
+    if (declared.size() > kMaxSteps) {
+      problem("steps", "more than " + std::to_string(kMaxSteps) + " steps");
       return;
     }
     bool contains = false;

@@ -108,7 +108,7 @@ void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
       }
       const Reply reply = handle(message, step);
       if (reply.waiting.empty()) {
-        child.send(reply.message);
+        answer(child, reply.message);
         continue;
       }
       is_over_ = true;
@@ -136,6 +136,14 @@ void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
       end_step(StepResult::failed, text);
       return;
     }
+  }
+}
+
+void PlaybookSession::answer(ChildProcess& child, const Json& message) {
+  try {
+    child.send(message);
+  } catch (const Error& error) {  // larger than a message may be
+    child.send(error_message(to_string(error.code()), error.what(), false));
   }
 }
 

@@ -113,15 +113,6 @@ TEST_CASE("steps that wait for each other are shown as a chain", "[lua]") {
         std::string::npos);
 }
 
-TEST_CASE("a case is not touched while the file is loaded", "[lua]") {
-  const std::string problems = problems_of(
-      "local impound = require(\"impound\")\nlocal c = "
-      "require(\"impound.context\").new({}, {})\nc:note(\"x\")\n");
-  INFO(problems);
-  CHECK(problems.find("playbook.lua:3: calls the case while") !=
-        std::string::npos);
-}
-
 TEST_CASE("lines of fields are found around comments, strings and functions",
           "[lua]") {
   const auto lines = field_lines(R"lua(local impound = require("impound")

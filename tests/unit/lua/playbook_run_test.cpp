@@ -99,6 +99,35 @@ TEST_CASE("a changed playbook is refused on resume", "[lua]") {
   CHECK(host.performed.empty());
 }
 
+TEST_CASE("a playbook for a newer program is refused", "[lua]") {
+  const test::ScratchPlaybook scratch;
+  std::string text = test::playbook_with("  ctx:note(\"a\")");
+  text.replace(text.find("needs = {"), 9, "needs = { min_tool = \"0.10.0\",");
+  const LoadedPlaybook playbook = scratch.load(text);
+  RunOptions options = run_options();
+  test::RecordingHost host;
+  options.tool_version = "0.9.1";
+  CHECK_THROWS_WITH(run_playbook(playbook, options, host),
+                    Catch::Contains("needs impound 0.10.0 or newer"));
+  options.tool_version = "0.10.0";
+  CHECK(run_playbook(playbook, options, host).state == RunState::done);
+}
+
+TEST_CASE("an answer too large for a message is an error in Lua", "[lua]") {
+  test::RecordingHost host;
+  host.answers["probe"] = Json{{"big", std::string(65 << 20, 'x')}};
+  const RunOutcome outcome = attempt("  ctx:probe()", host);
+  CHECK(outcome.state == RunState::failed);
+  CHECK(has(outcome.message, "larger than the limit"));
+}
+
+TEST_CASE("a tail call is reported at its step", "[lua]") {
+  test::RecordingHost host;
+  const RunOutcome outcome = attempt("  return ctx:collect(\"gpu\")", host);
+  INFO(outcome.message);
+  CHECK(has(outcome.message, "playbook.lua:14: collect(\"gpu\") is not"));
+}
+
 TEST_CASE("an error of the host is replayed as it was", "[lua]") {
   test::RecordingHost host;
   host.failing["collect"] = "Permission denied";
