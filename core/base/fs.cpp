@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -356,6 +357,18 @@ void create_folders(const fs::path& path) {
   fs::create_directories(path, failure);
   if (failure) fail("cannot create folder", path, failure.value());
 }
+
+UniqueFd open_lock_file(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) fail("cannot open lock file", path, errno);
+  return UniqueFd(fd);
+}
+
+bool try_lock(const UniqueFd& fd) {
+  return ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
+}
+
+void remove_file(const fs::path& path) noexcept { ::unlink(path.c_str()); }
 
 std::uint64_t free_bytes(const fs::path& path) {
   struct statvfs disk {};

@@ -167,6 +167,17 @@ void write_file_durably(const fs::path& path, ByteView bytes,
 /// @throws Error{io} naming the folder.
 void create_folders(const fs::path& path);
 
+/// Opens or creates a file that only serves try_lock().
+/// @throws Error{io}.
+[[nodiscard]] UniqueFd open_lock_file(const fs::path& path);
+
+/// Takes an exclusive lock that lives as long as `fd` is open in some process;
+/// false if another open file holds it.
+[[nodiscard]] bool try_lock(const UniqueFd& fd);
+
+/// Removes a file of our own; silent if it is gone already.
+void remove_file(const fs::path& path) noexcept;
+
 /// Bytes that this user may still write on the disk that holds `path`.
 [[nodiscard]] std::uint64_t free_bytes(const fs::path& path);
 

@@ -1,0 +1,676 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/formats/pickle_machine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cstring>
+
+#include "core/base/text.hpp"
+#include "core/formats/pickle_opcodes.hpp"
+#include "core/formats/pickle_text.hpp"
+
+namespace impound {
+namespace {
+
+using Kind = PickleValue::Kind;
+
+template <typename T>
+T load_little(const std::byte* at) {
+  T value;
+  std::memcpy(&value, at, sizeof value);
+  static_assert(std::endian::native == std::endian::little);
+  return value;
+}
+
+std::uint64_t load_big(const std::byte* at) {
+  return __builtin_bswap64(load_little<std::uint64_t>(at));
+}
+
+PickleValue integer(std::int64_t value) {
+  return {.kind = Kind::integer,
+          .length = 0,
+          .payload = static_cast<std::uint64_t>(value)};
+}
+
+constexpr std::array<bool, 256> weights_only_opcodes() {
+  std::array<bool, 256> known{};
+  for (const pickle_op::Opcode& op : pickle_op::kOpcodes) {
+    known[op.byte] = op.in_weights_only;
+  }
+  return known;
+}
+
+}  // namespace
+
+PickleWindow::PickleWindow(const ByteSource& source)
+    : source_(source),
+      data_(std::make_unique<std::byte[]>(kSize + kLookAhead)) {}
+
+void PickleWindow::load(std::uint64_t offset) {
+  begin_ = std::min(offset, source_.size());
+  filled_ = static_cast<std::size_t>(
+      std::min<std::uint64_t>(kSize, source_.size() - begin_));
+  source_.read(begin_, {data_.get(), filled_});
+  std::memset(data_.get() + filled_, 0, kLookAhead);
+  at = data_.get();
+  end = data_.get() + filled_;
+}
+
+void PickleWindow::seek(std::uint64_t offset) {
+  if (offset >= begin_ && offset <= begin_ + filled_ && end != nullptr) {
+    at = data_.get() + (offset - begin_);
+    return;
+  }
+  load(offset);
+}
+
+void PickleWindow::refill() {
+  if (!reaches_end()) load(offset_of(at));
+}
+
+void PickleMemo::clear() {
+  dense_.clear();
+  sparse_.clear();
+  count_ = 0;
+}
+
+bool PickleMemo::put_beyond(std::uint64_t index, const PickleValue& value) {
+  if (count_ >= kMaxEntries) return false;
+  // Writers number from 0 on; a jump is kept apart, so that it costs nothing.
+  if (index <= dense_.size() + 1024 && index < kMaxEntries) {
+    dense_.resize(std::max<std::size_t>(static_cast<std::size_t>(index) + 1,
+                                        dense_.size() + dense_.size() / 2));
+    dense_[index] = value;
+    ++count_;
+    return true;
+  }
+  if (sparse_.insert_or_assign(index, value).second) ++count_;
+  return sparse_.size() < kMaxEntries / 8;
+}
+
+PickleMachine::State::State(const ByteSource& from, const PickleOptions& how)
+    : options(how),
+      window(from),
+      heap(from),
+      stack(std::make_unique<PickleValue[]>(1024)) {
+  top = stack.get();
+  stack_end = stack.get() + 1024;
+}
+
+void PickleMachine::State::broken(std::string_view message) const {
+  throw PickleBroken{"pickle-broken", std::string(message)};
+}
+
+void PickleMachine::State::problem(std::string_view rule, Severity severity,
+                                   std::uint64_t offset, std::string message) {
+  if (result.problems.size() < PickleRun::kMaxProblems) {
+    result.problems.push_back({.rule = std::string(rule),
+                               .severity = severity,
+                               .offset = offset,
+                               .message = std::move(message)});
+  }
+}
+
+void PickleMachine::State::grow_stack() {
+  const auto used = static_cast<std::size_t>(top - stack.get());
+  if (used >= kMaxStack) {
+    throw PickleBroken{
+        "pickle-limit",
+        fmt::format("more than {} values on the stack", kMaxStack)};
+  }
+  auto larger = std::make_unique<PickleValue[]>(used * 4);
+  std::copy(stack.get(), top, larger.get());
+  stack = std::move(larger);
+  top = stack.get() + used;
+  stack_end = stack.get() + used * 4;
+}
+
+PickleValue PickleMachine::State::pop() {
+  const std::size_t floor = marks.empty() ? 0 : marks.back();
+  if (static_cast<std::size_t>(top - stack.get()) <= floor) {
+    broken("the stack is empty where a value is needed");
+  }
+  return *--top;
+}
+
+PickleValue* PickleMachine::State::pop_mark() {
+  if (marks.empty()) broken("no MARK where one is needed");
+  PickleValue* const first = stack.get() + marks.back();
+  marks.pop_back();
+  return first;
+}
+
+void PickleMachine::State::fold(PickleContainer::Kind kind, std::size_t count) {
+  const std::size_t floor = marks.empty() ? 0 : marks.back();
+  if (static_cast<std::size_t>(top - stack.get()) < floor + count) {
+    broken("the stack is empty where a value is needed");
+  }
+  top -= count;
+  const PickleValue made = heap.make(kind, top, count);
+  push(made);
+}
+
+void PickleMachine::State::fold_to_mark(PickleContainer::Kind kind) {
+  PickleValue* const first = pop_mark();
+  const auto count = static_cast<std::size_t>(top - first);
+  top = first;
+  push(heap.make(kind, first, count));
+}
+
+void PickleMachine::State::sized_constant(Kind kind, std::uint64_t size) {
+  const std::uint64_t offset = window.offset_of(window.at);
+  const std::uint64_t left = window.source().size() - offset;
+  if (offset > window.source().size() || size > left) {
+    broken(fmt::format("{} bytes announced, {} left", size, left));
+  }
+  if (size >= 8) note_constant(kind, offset, size, window.at);
+  push({.kind = kind,
+        .length = static_cast<std::uint32_t>(
+            std::min<std::uint64_t>(size, 0xffffffffU)),
+        .payload = offset});
+  if (size <= static_cast<std::uint64_t>(window.end - window.at)) {
+    window.at += size;
+  } else {
+    window.seek(offset + size);
+    edge = window.at;
+  }
+}
+
+std::string_view PickleMachine::State::line() {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const auto left = static_cast<std::size_t>(window.end - window.at);
+    const void* const found =
+        left == 0 ? nullptr
+                  : std::memchr(window.at, '\n', std::min(left, kMaxLine));
+    if (found != nullptr) {
+      const auto* const stop = static_cast<const std::byte*>(found);
+      const std::string_view text = as_text({window.at, stop});
+      window.at = stop + 1;
+      return text;
+    }
+    if (attempt == 0) {
+      window.refill();
+      edge = window.at;
+    }
+  }
+  broken("a line without end");
+}
+
+void PickleMachine::State::push_line_number(std::uint8_t opcode) {
+  std::string_view text = trim(line());
+  if (opcode == pickle_op::kFloat) {
+    double value = 0;
+    const std::string copy(text);
+    const auto parsed =
+        std::from_chars(copy.data(), copy.data() + copy.size(), value);
+    if (copy.empty() || parsed.ptr != copy.data() + copy.size()) {
+      broken("FLOAT without a number");
+    }
+    push({.kind = Kind::real,
+          .length = 0,
+          .payload = std::bit_cast<std::uint64_t>(value)});
+    return;
+  }
+  if (opcode == pickle_op::kInt && (text == "00" || text == "01")) {
+    push({.kind = Kind::boolean,
+          .length = 0,
+          .payload = text == "01" ? 1U : 0U});
+    return;
+  }
+  if (opcode == pickle_op::kLong && !text.empty() && text.back() == 'L') {
+    text.remove_suffix(1);
+  }
+  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
+  std::int64_t value = 0;
+  const auto parsed =
+      std::from_chars(text.data(), text.data() + text.size(), value);
+  if (parsed.ec == std::errc::result_out_of_range) {
+    push({.kind = Kind::unknown});
+    return;
+  }
+  if (text.empty() || parsed.ptr != text.data() + text.size()) {
+    broken("INT or LONG without a number");
+  }
+  push(integer(value));
+}
+
+void PickleMachine::State::frame(std::uint64_t size) {
+  const std::uint64_t begin = window.offset_of(window.at);
+  if (frame_end != 0) {
+    problem("pickle-frame", Severity::medium, opcode_offset,
+            "a FRAME begins inside another one");
+  }
+  const std::uint64_t left = window.source().size() - begin;
+  if (size > left) {
+    problem("pickle-frame", Severity::medium, opcode_offset,
+            fmt::format("a FRAME announces {} bytes, {} are left", size, left));
+    frame_end = 0;
+    return;
+  }
+  frame_end = begin + size;
+  edge = window.at;
+}
+
+/// Called when the next opcode may leave the window or the frame.
+void PickleMachine::State::slow_edge() {
+  if (opcodes > options.max_opcodes) {
+    throw PickleBroken{"pickle-limit", "more opcodes than the limit"};
+  }
+  const std::uint64_t offset = window.offset_of(window.at);
+  if (frame_end != 0 && offset >= frame_end) {
+    if (offset > frame_end) {
+      problem("pickle-frame", Severity::medium, opcode_offset,
+              "an opcode straddles the end of its FRAME");
+    }
+    frame_end = 0;
+  }
+  if (window.end - window.at <
+      static_cast<std::ptrdiff_t>(PickleWindow::kLookAhead)) {
+    window.refill();
+  }
+  if (window.at >= window.end) {
+    broken(window.at == window.end ? "the end of the bytes before STOP"
+                                   : "the last opcode is cut off");
+  }
+  edge =
+      window.reaches_end() ? window.end : window.end - PickleWindow::kLookAhead;
+  if (frame_end != 0) {
+    const std::uint64_t into = frame_end - window.offset_of(window.at);
+    if (into < static_cast<std::uint64_t>(edge - window.at)) {
+      edge = window.at + into;
+    }
+  }
+}
+
+void PickleMachine::State::loop() {
+  using namespace pickle_op;
+  while (!stopped) {
+    if (window.at >= edge) slow_edge();
+    ++opcodes;
+    const std::byte* const p = window.at;
+    opcode_offset = window.offset_of(p);
+    const auto opcode = std::to_integer<std::uint8_t>(*p);
+    seen[opcode] = true;
+    switch (opcode) {
+      case kBinInt1:
+        window.at = p + 2;
+        push(integer(std::to_integer<std::uint8_t>(p[1])));
+        break;
+      case kBinInt2:
+        window.at = p + 3;
+        push(integer(load_little<std::uint16_t>(p + 1)));
+        break;
+      case kBinInt:
+        window.at = p + 5;
+        push(integer(load_little<std::int32_t>(p + 1)));
+        break;
+      case kBinFloat:
+        window.at = p + 9;
+        push({.kind = Kind::real, .length = 0, .payload = load_big(p + 1)});
+        break;
+      case kNone:
+        window.at = p + 1;
+        push({.kind = Kind::none});
+        break;
+      case kNewTrue:
+      case kNewFalse:
+        window.at = p + 1;
+        push({.kind = Kind::boolean,
+              .length = 0,
+              .payload = opcode == kNewTrue ? 1U : 0U});
+        break;
+      case kShortBinUnicode:
+        window.at = p + 2;
+        sized_constant(Kind::text, std::to_integer<std::uint8_t>(p[1]));
+        break;
+      case kBinUnicode:
+        window.at = p + 5;
+        sized_constant(Kind::text, load_little<std::uint32_t>(p + 1));
+        break;
+      case kShortBinBytes:
+        window.at = p + 2;
+        sized_constant(Kind::bytes, std::to_integer<std::uint8_t>(p[1]));
+        break;
+      case kBinGet:
+      case kLongBinGet: {
+        const std::uint64_t index = opcode == kBinGet
+                                        ? std::to_integer<std::uint8_t>(p[1])
+                                        : load_little<std::uint32_t>(p + 1);
+        window.at = p + (opcode == kBinGet ? 2 : 5);
+        const PickleValue value = memo.get(index);
+        if (value.kind == Kind::absent) broken("GET of an unset memo slot");
+        push(value);
+        break;
+      }
+      case kBinPut:
+      case kLongBinPut:
+      case kMemoize: {
+        const std::uint64_t index = opcode == kMemoize ? memo.size()
+                                    : opcode == kBinPut
+                                        ? std::to_integer<std::uint8_t>(p[1])
+                                        : load_little<std::uint32_t>(p + 1);
+        window.at = p + (opcode == kMemoize ? 1 : opcode == kBinPut ? 2 : 5);
+        if (top == stack.get()) broken("the stack is empty where PUT needs it");
+        if (!memo.put(index, top[-1])) {
+          throw PickleBroken{"pickle-limit", "the memo is too large"};
+        }
+        break;
+      }
+      case kMark:
+        window.at = p + 1;
+        if (marks.size() >= kMaxStack) {
+          throw PickleBroken{"pickle-limit", "more MARKs than the limit"};
+        }
+        marks.push_back(static_cast<std::size_t>(top - stack.get()));
+        break;
+      case kTuple:
+        window.at = p + 1;
+        fold_to_mark(PickleContainer::Kind::tuple);
+        break;
+      case kTuple1:
+      case kTuple2:
+      case kTuple3:
+        window.at = p + 1;
+        fold(PickleContainer::Kind::tuple, opcode - kTuple1 + 1U);
+        break;
+      case kEmptyTuple:
+        window.at = p + 1;
+        push(heap.make(PickleContainer::Kind::tuple, nullptr, 0));
+        break;
+      case kEmptyList:
+        window.at = p + 1;
+        push(heap.make(PickleContainer::Kind::list, nullptr, 0));
+        break;
+      case kEmptyDict:
+        window.at = p + 1;
+        push(heap.make(PickleContainer::Kind::dict, nullptr, 0));
+        break;
+      case kAppend:
+      case kAppends:
+      case kSetItem:
+      case kSetItems:
+      case kAddItems:
+        window.at = p + 1;
+        add_children(opcode);
+        break;
+      default:
+        window.at = p + 1;
+        execute_rare(opcode, p);
+        break;
+    }
+  }
+}
+
+void PickleMachine::State::execute_rare(std::uint8_t opcode,
+                                        const std::byte* p) {
+  using namespace pickle_op;
+  switch (opcode) {
+    case kStop:
+      result.root = pop();
+      if (!marks.empty() || top != stack.get()) {
+        problem("pickle-stack-left", Severity::low, opcode_offset,
+                "STOP leaves values on the stack that no writer leaves");
+      }
+      stopped = true;
+      return;
+    case kProto: {
+      const int version = std::to_integer<int>(p[1]);
+      window.at = p + 2;
+      if (version > 5) {
+        broken(fmt::format("PROTO {}: the highest is 5", version));
+      }
+      if (opcode_offset != result.begin) {
+        problem("pickle-protocol-change", Severity::medium, opcode_offset,
+                fmt::format("PROTO {} in the middle of the stream changes how "
+                            "names are looked up (in force: {})",
+                            version, protocol));
+      }
+      protocol = version;
+      result.protocol = std::max(result.protocol, version);
+      return;
+    }
+    case kFrame:
+      window.at = p + 9;
+      frame(load_little<std::uint64_t>(p + 1));
+      return;
+    case kPop:
+      if (!marks.empty() &&
+          marks.back() == static_cast<std::size_t>(top - stack.get())) {
+        marks.pop_back();
+      } else {
+        static_cast<void>(pop());
+      }
+      return;
+    case kPopMark:
+      top = pop_mark();
+      return;
+    case kDup: {
+      const PickleValue value = pop();
+      push(value);
+      push(value);
+      if (++dups == 101) {
+        problem("pickle-expansion", Severity::medium, opcode_offset,
+                "more than 100 DUP opcodes; writers emit none");
+      }
+      return;
+    }
+    case kInt:
+    case kLong:
+    case kFloat:
+      push_line_number(opcode);
+      return;
+    case kLong1:
+    case kLong4: {
+      const std::int64_t size = opcode == kLong1
+                                    ? std::to_integer<std::int64_t>(p[1])
+                                    : load_little<std::int32_t>(p + 1);
+      window.at = p + (opcode == kLong1 ? 2 : 5);
+      if (size < 0) broken("LONG4 with a negative length");
+      if (size > 8) {
+        sized_constant(Kind::big_integer, static_cast<std::uint64_t>(size));
+        return;
+      }
+      const Bytes raw = window.source().head(window.offset_of(window.at),
+                                             static_cast<std::uint64_t>(size));
+      if (raw.size() != static_cast<std::size_t>(size)) {
+        broken("LONG1 is cut off");
+      }
+      std::uint64_t value = 0;
+      for (std::size_t i = raw.size(); i-- > 0;) {
+        value = value << 8U | std::to_integer<std::uint64_t>(raw[i]);
+      }
+      if (size > 0 && size < 8 && (std::to_integer<int>(raw.back()) & 0x80)) {
+        value |= ~std::uint64_t{0} << (8U * static_cast<unsigned>(size));
+      }
+      window.seek(window.offset_of(window.at) +
+                  static_cast<std::uint64_t>(size));
+      edge = window.at;
+      push(integer(static_cast<std::int64_t>(value)));
+      return;
+    }
+    case kBinUnicode8:
+      window.at = p + 9;
+      sized_constant(Kind::text, load_little<std::uint64_t>(p + 1));
+      return;
+    case kBinBytes:
+      window.at = p + 5;
+      sized_constant(Kind::bytes, load_little<std::uint32_t>(p + 1));
+      return;
+    case kBinBytes8:
+    case kByteArray8:
+      window.at = p + 9;
+      sized_constant(Kind::bytes, load_little<std::uint64_t>(p + 1));
+      return;
+    case kBinString: {
+      const auto size = load_little<std::int32_t>(p + 1);
+      window.at = p + 5;
+      if (size < 0) broken("BINSTRING with a negative length");
+      sized_constant(Kind::text, static_cast<std::uint64_t>(size));
+      return;
+    }
+    case kShortBinString:
+      window.at = p + 2;
+      sized_constant(Kind::text, std::to_integer<std::uint8_t>(p[1]));
+      return;
+    case kString:
+    case kUnicode: {
+      const std::string_view text = line();
+      const Kind kind = opcode == kString ? Kind::quoted : Kind::raw_unicode;
+      const std::uint64_t offset =
+          window.offset_of(window.at) - text.size() - 1;
+      if (text.size() >= 8) {
+        const std::size_t quote = opcode == kString ? 1 : 0;
+        note_constant(Kind::text, offset + quote, text.size() - 2 * quote,
+                      as_bytes(text).data() + quote);
+      }
+      push({.kind = kind,
+            .length = static_cast<std::uint32_t>(text.size()),
+            .payload = offset});
+      return;
+    }
+    case kGet:
+    case kPut: {
+      const std::string_view text = trim(line());
+      std::uint64_t index = 0;
+      const auto parsed =
+          std::from_chars(text.data(), text.data() + text.size(), index);
+      if (text.empty() || parsed.ptr != text.data() + text.size()) {
+        broken("GET or PUT without a number");
+      }
+      if (opcode == kGet) {
+        const PickleValue value = memo.get(index);
+        if (value.kind == Kind::absent) broken("GET of an unset memo slot");
+        push(value);
+        return;
+      }
+      if (top == stack.get()) broken("the stack is empty where PUT needs it");
+      if (!memo.put(index, top[-1])) {
+        throw PickleBroken{"pickle-limit", "the memo is too large"};
+      }
+      return;
+    }
+    case kList:
+      fold_to_mark(PickleContainer::Kind::list);
+      return;
+    case kDict:
+      fold_to_mark(PickleContainer::Kind::dict);
+      return;
+    case kFrozenSet:
+      fold_to_mark(PickleContainer::Kind::frozen_set);
+      return;
+    case kEmptySet:
+      push(heap.make(PickleContainer::Kind::set, nullptr, 0));
+      return;
+    case kGlobal:
+      import_lines(false);
+      return;
+    case kInst:
+      import_lines(true);
+      return;
+    case kStackGlobal:
+      import_from_stack();
+      return;
+    case kReduce:
+      reduce();
+      return;
+    case kObj:
+      object();
+      return;
+    case kNewObj:
+      create(false);
+      return;
+    case kNewObjEx:
+      create(true);
+      return;
+    case kBuild:
+      build();
+      return;
+    case kExt1:
+      window.at = p + 2;
+      extension(std::to_integer<std::uint64_t>(p[1]));
+      return;
+    case kExt2:
+      window.at = p + 3;
+      extension(load_little<std::uint16_t>(p + 1));
+      return;
+    case kExt4:
+      window.at = p + 5;
+      extension(load_little<std::uint32_t>(p + 1));
+      return;
+    case kPersId: {
+      const std::string_view text = line();
+      persistent({.kind = Kind::raw_unicode,
+                  .length = static_cast<std::uint32_t>(text.size()),
+                  .payload = window.offset_of(window.at) - text.size() - 1});
+      return;
+    }
+    case kBinPersId:
+      persistent(pop());
+      return;
+    case kNextBuffer:
+      push(heap.make(PickleContainer::Kind::buffer, nullptr, 0));
+      return;
+    case kReadOnlyBuffer:
+      if (top == stack.get()) broken("no buffer to make read-only");
+      return;
+    default:
+      broken(fmt::format("0x{:02x} is no opcode", opcode));
+  }
+}
+
+PickleRun PickleMachine::State::run(std::uint64_t offset) {
+  heap.clear();
+  memo.clear();
+  marks.clear();
+  global_index.clear();
+  inner_globals.clear();
+  result = PickleRun{};
+  result.begin = offset;
+  top = stack.get();
+  opcodes = 0;
+  frame_end = 0;
+  dups = 0;
+  protocol = 0;
+  stopped = false;
+  seen.fill(false);
+  window.seek(offset);
+  opcode_offset = offset;
+  edge = window.at;
+  try {
+    loop();
+    result.has_stopped = true;
+  } catch (const PickleBroken& reason) {
+    std::string message = reason.message;
+    const Bytes opcode = window.source().head(opcode_offset, 1);
+    if (!opcode.empty()) {
+      const std::string_view name =
+          pickle_opcode_name(std::to_integer<std::uint8_t>(opcode[0]));
+      if (!name.empty()) message += fmt::format(" (in {})", name);
+    }
+    problem(reason.rule, Severity::medium, opcode_offset, std::move(message));
+    result.has_stopped = false;
+  }
+  result.end = std::min(window.offset_of(window.at), window.source().size());
+  if (!result.has_stopped) result.end = std::min(opcode_offset, result.end);
+  result.opcodes = opcodes;
+  constexpr auto kKnown = weights_only_opcodes();
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    if (seen[i] && !kKnown[i]) result.has_weights_only_opcodes = false;
+  }
+  constexpr float kBomb = 1e8F;
+  if (result.has_stopped && heap.weight(result.root) > kBomb &&
+      heap.weight(result.root) > 1000.0F * static_cast<float>(opcodes)) {
+    problem("pickle-expansion", Severity::medium, result.begin,
+            fmt::format("{} opcodes build an object of {:.3g} parts", opcodes,
+                        heap.weight(result.root)));
+  }
+  result.globals = heap.globals;
+  result.globals.insert(result.globals.end(), inner_globals.begin(),
+                        inner_globals.end());
+  return std::move(result);
+}
+
+}  // namespace impound

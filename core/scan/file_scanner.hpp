@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// How a file format takes part in a scan: one recogniser by content, one
+/// function that turns what it parsed into findings.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/base/source.hpp"
+#include "core/evidence/tree.hpp"
+#include "core/formats/problem.hpp"
+#include "core/scan/finding.hpp"
+#include "core/scan/scan_options.hpp"
+
+namespace impound {
+
+/// A file or a member of an archive, as scanners see it.
+struct Subject {
+  const ByteSource& source;
+  ByteView head;  ///< the first bytes, at most kSubjectHead
+  /// Last component of the name. Recognisers decide by content; the name may
+  /// only pick a role among texts that look alike (config.json).
+  std::string_view name;
+};
+
+inline constexpr std::size_t kSubjectHead = 65536;
+
+/// What a scanner may do: report, descend into members, look at siblings.
+/// One per file of the tree; members share it.
+class ScanContext {
+ public:
+  ScanContext() = default;
+  ScanContext(const ScanContext&) = delete;
+  ScanContext& operator=(const ScanContext&) = delete;
+  virtual ~ScanContext() = default;
+
+  /// Reports. `member` of the finding is completed by the context: leave it
+  /// empty, or name a part of the present subject ("layers[3].config").
+  virtual void add(ScanFinding finding) = 0;
+  /// Reports what a parser found odd. The rule of a problem is its id in the
+  /// catalogue.
+  void add_problems(const Problems& problems);
+
+  /// Raises the verdict of the file to at least `verdict`.
+  virtual void judge(Verdict verdict) = 0;
+  /// Says that a part could not be read: the exit code becomes 3.
+  virtual void unread(std::uint64_t offset, std::string_view why) = 0;
+
+  /// Scans a member with every scanner that recognises it, one level deeper.
+  /// `name` is the member's name as found, `offset` where it lies. Beyond
+  /// kMaxScanDepth this becomes a finding instead.
+  virtual void scan_member(std::string_view name, std::uint64_t offset,
+                           const ByteSource& source) = 0;
+
+  /// Takes `bytes` of unpacked content out of the budget of this file.
+  /// @return false, after reporting it, if the budget is used up: stop.
+  [[nodiscard]] virtual bool spend(std::uint64_t bytes) = 0;
+
+  /// Files beside the present one, by name relative to its folder, or nullptr.
+  /// Members of archives have no siblings.
+  [[nodiscard]] virtual const TreeFile* sibling(
+      std::string_view name) const = 0;
+  [[nodiscard]] virtual const Tree& tree() const = 0;
+  /// Name of the present file in the tree.
+  [[nodiscard]] virtual std::string_view tree_name() const = 0;
+
+  [[nodiscard]] virtual const ScanOptions& options() const = 0;
+  [[nodiscard]] virtual bool cancelled() const = 0;
+};
+
+/// Levels of containers within containers.
+inline constexpr int kMaxScanDepth = 8;
+
+struct FileScanner {
+  std::string_view format;  ///< "gguf", "torch-zip"; goes into the report
+  bool (*recognise)(const Subject&);
+  void (*scan)(ScanContext&, const Subject&);
+};
+
+/// Every scanner, in the order in which formats are named in a report. All that
+/// recognise a subject run: a polyglot is read as everything it can be.
+[[nodiscard]] std::span<const FileScanner> file_scanners();  // scanners.cpp
+
+}  // namespace impound
