@@ -29,6 +29,19 @@ Json sorted(const Json& json) {
   return object;
 }
 
+/// Every field that lua/api/context.lua promises, empty where it is not known.
+Json complete_deployment(const Json& given) {
+  Json deployment = given.is_object() ? given : Json::object();
+  for (const char* key : {"name", "description", "model_path", "baseline_path",
+                          "containment_method"}) {
+    if (!deployment.contains(key)) deployment[key] = "";
+  }
+  for (const char* key : {"logs", "probes"}) {
+    if (!deployment.contains(key)) deployment[key] = Json::array();
+  }
+  return deployment;
+}
+
 /// True if both are versions and `version` comes before `needed`.
 bool is_older(const std::string& version, const std::string& needed) {
   if (version.empty() || needed.empty()) return false;
@@ -100,6 +113,7 @@ RunOutcome run_playbook(const LoadedPlaybook& playbook,
   }
   RunOptions checked = options;
   checked.parameters = check_parameters(playbook, options.parameters);
+  checked.deployment = complete_deployment(options.deployment);
   ChildProcess child(options.child, ChildProcess::Mode::playbook,
                      playbook.sources);
   const auto loaded = child.receive();

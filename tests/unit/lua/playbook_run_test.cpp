@@ -99,6 +99,16 @@ TEST_CASE("a changed playbook is refused on resume", "[lua]") {
   CHECK(host.performed.empty());
 }
 
+TEST_CASE("ctx shows the parameters and the whole deployment", "[lua]") {
+  test::RecordingHost host;
+  const RunOutcome outcome = attempt(
+      "  ctx:note(ctx.deployment.name .. #ctx.deployment.logs .. "
+      "ctx.deployment.baseline_path)",
+      host);
+  INFO(outcome.message);
+  CHECK(host.performed.back().arguments["text"] == "prod0");
+}
+
 TEST_CASE("a playbook for a newer program is refused", "[lua]") {
   const test::ScratchPlaybook scratch;
   std::string text = test::playbook_with("  ctx:note(\"a\")");
