@@ -279,7 +279,9 @@ class Schema {
                                      "choices");
     }
     const Json& otherwise = at(value, "default");
-    if (!otherwise.is_null()) {
+    if (info.type == "path" && otherwise == "") {
+      info.otherwise = otherwise;  // may be left out: no path is given then
+    } else if (!otherwise.is_null()) {
       try {
         info.otherwise = convert_parameter(info, otherwise);
       } catch (const Error& error) {
