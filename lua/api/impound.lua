@@ -11,7 +11,7 @@ local impound = {}
 ---| "contain" # takes a deployment out of service or gives it back
 
 ---@alias impound.ParameterType
----| "path"     # a file or folder, as text; with default = "" it may be left out. ctx reads no other paths of the machine
+---| "path"     # a file or folder, as text; default = "" means it may be left out
 ---| "text"
 ---| "integer"
 ---| "choice"   # one of `choices`

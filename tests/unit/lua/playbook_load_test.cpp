@@ -153,6 +153,7 @@ TEST_CASE("parameters are converted, defaulted and refused by name", "[lua]") {
   const LoadedPlaybook playbook =
       scratch.load(with("references", R"lua(params = {
     count = { type = "integer", help = "A number." },
+    place = { type = "path", help = "A path.", default = "" },
     quick = { type = "boolean", help = "Yes or no.", default = false },
     window = { type = "duration", help = "How far back.", default = "7d" },
     release = { type = "digest", help = "A digest.", default = ("A"):rep(64) },
@@ -163,6 +164,8 @@ TEST_CASE("parameters are converted, defaulted and refused by name", "[lua]") {
   const Json values = check_parameters(
       playbook, Json{{"count", "12"}, {"quick", "yes"}, {"side", "right"}});
   CHECK(values["count"] == 12);
+  CHECK(values["place"] == "");
+  CHECK(check_parameters(playbook, values) == values);  // values fit again
   CHECK(values["quick"] == true);
   CHECK(values["window"] == "7d");
   CHECK(values["release"] == std::string(64, 'a'));
@@ -175,7 +178,8 @@ TEST_CASE("parameters are converted, defaulted and refused by name", "[lua]") {
                                     "found \"many\""));
   CHECK_THROWS_WITH(
       check_parameters(playbook, Json{{"count", 1}, {"cuont", 2}}),
-      Catch::Contains("has no parameter \"cuont\"; it has: count, from"));
+      Catch::Contains(
+          "has no parameter \"cuont\"; it has: count, from, place"));
   CHECK_THROWS_WITH(
       check_parameters(playbook, Json{{"count", 1}, {"side", "up"}}),
       Catch::Contains("expected one of left, right"));
