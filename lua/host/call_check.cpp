@@ -12,14 +12,19 @@
 namespace impound::lua {
 namespace {
 
+/// Bytes of one read and items of one page: an answer must fit a message
+/// (kMaxParentMessage) as base64 or JSON.
+constexpr std::int64_t kMaxRead = 1 << 20;
+constexpr std::int64_t kMaxPage = 1000;
+
 constexpr std::array kCollect{CallArgument{"collector", "text"},
                               CallArgument{"arguments", "object"}};
 constexpr std::array kItems{
     CallArgument{"exhibit", "text"}, CallArgument{"pattern", "text?"},
-    CallArgument{"after", "integer"}, CallArgument{"limit", "integer"}};
+    CallArgument{"after", "integer"}, CallArgument{"limit", "count"}};
 constexpr std::array kRead{
     CallArgument{"exhibit", "text"}, CallArgument{"item", "integer"},
-    CallArgument{"offset", "integer"}, CallArgument{"length", "integer"}};
+    CallArgument{"offset", "integer"}, CallArgument{"length", "size"}};
 constexpr std::array kContain{CallArgument{"method", "text?"},
                               CallArgument{"arguments", "object"}};
 constexpr std::array kRelease{CallArgument{"reason", "text"}};
@@ -129,9 +134,15 @@ Json check_one(const CallRule& rule, const std::string& name,
     if (!value.is_string() || value.get<std::string>().empty()) {
       refuse(rule, name, "text", value);
     }
-  } else if (type == "integer") {
+  } else if (type == "integer" || type == "size" || type == "count") {
     if (!value.is_number_integer() || value.get<std::int64_t>() < 0) {
       refuse(rule, name, "a whole number from 0", value);
+    }
+    const std::int64_t most = type == "size"    ? kMaxRead
+                              : type == "count" ? kMaxPage
+                                                : INT64_MAX;
+    if (value.get<std::int64_t>() > most) {
+      refuse(rule, name, "at most " + std::to_string(most), value);
     }
   } else if (type == "object") {
     if (!value.is_object()) refuse(rule, name, "a table by name", value);

@@ -9,8 +9,10 @@
 #include <string>
 
 #include "core/base/bytes.hpp"
+#include "core/base/text.hpp"
 #include "lua/host/binding.hpp"
 #include "lua/host/channel.hpp"
+#include "lua/host/child.hpp"
 #include "lua/host/confine.hpp"
 #include "lua/host/global_uses.hpp"
 #include "lua/host/json_values.hpp"
@@ -19,200 +21,83 @@
 #include "lua/host/sandbox.hpp"
 
 namespace impound::lua {
+
 namespace {
 
-/// Registry keys.
-constexpr const char* kModules = "impound.modules";      // name → value
-constexpr const char* kPlaybooks = "impound.playbooks";  // table → line
-constexpr const char* kSelf = "impound.child";
 constexpr const char* kMakeContext = "impound.make_context";
 
-class Child {
- public:
-  Child(int fd, const Json& init, std::span<char> place)
-      : fd_(fd),
-        sandbox_({.memory_bytes = require_u64(init, "memory_bytes", "init"),
-                  .instructions = require_u64(init, "instructions", "init")},
-                 place) {
-    for (const auto& [name, source] :
-         require_key(init, "files", "init").items()) {
-      files_[name] = source.get<std::string>();
-    }
-    prepare();
-  }
+/// A collection of terabytes takes days; the parent ends a child it forgot.
+constexpr std::chrono::hours kParentPatience{24 * 365};
 
-  static Child& of(lua_State* L) {
-    lua_getfield(L, LUA_REGISTRYINDEX, kSelf);
-    auto* child = static_cast<Child*>(lua_touserdata(L, -1));
-    lua_pop(L, 1);
-    return *child;
-  }
-
-  void run(const std::string& mode) {
-    const bool loaded = mode == "test" ? load_tests() : load_playbook();
-    if (loaded) static_cast<void>(serve(0));
-  }
-
-  /// Sends a call and returns what the parent answers.
-  Json request(const std::string& function, Json arguments,
-               const std::string& at) {
-    send(Json{{"t", "call"},
-              {"function", function},
-              {"arguments", std::move(arguments)},
-              {"at", at}});
-    return receive();
-  }
-
-  /// A test runs a playbook against a made-up case: tells the parent, then
-  /// does what it says until the case is closed. Returns the record.
-  Json run_fake(int playbook, const Json& setup, const std::string& at) {
-    lua_State* L = sandbox_.state();
-    send(Json{{"t", "fake"},
-              {"declared", json_from_lua(L, playbook, Functions::describe)},
-              {"line", line_of_playbook(playbook)},
-              {"setup", setup},
-              {"at", at}});
-    return serve(playbook);
-  }
-
-  void require(const std::string& name);
-
- private:
-  void prepare();
-  bool load_playbook();
-  bool load_tests();
-  Json serve(int playbook);
-  void run_step(int playbook, const Json& order);
-  void run_test(const std::string& name);
-  bool load_file(const std::string& name, LuaFailure& failure);
-  void push_library(const std::string& name, std::string_view source);
-  int line_of_playbook(int index);
-
-  void send(const Json& message) {
-    WaitBudget budget(std::chrono::hours(24), nullptr);
-    if (send_message(fd_, message, kMaxChildMessage, budget) !=
-        ChannelState::ok) {
-      ::_exit(0);  // the parent is gone
-    }
-  }
-
-  Json receive() {
-    std::string text;
-    WaitBudget budget(std::chrono::hours(24 * 365), nullptr);
-    if (receive_message(fd_, text, kMaxParentMessage, budget) !=
-        ChannelState::ok) {
-      ::_exit(0);
-    }
-    return parse_json(text, "message of the parent");
-  }
-
-  static Json failure_json(const LuaFailure& failure) {
-    return Json{{"code", failure.code.substr(0, 64)},
-                {"message", failure.message.substr(0, 64 * limits::kKiB)},
-                {"at", failure.at.substr(0, 200)},
-                {"fatal", failure.fatal}};
-  }
-
-  int fd_;
-  Sandbox sandbox_;
-  std::map<std::string, std::string> files_;
-  Json globals_ = Json::array();
-};
-
-// ---- Functions of the private table `host` that lua/lib gets.
-
-// host.request(function, arguments) -> answer
-int host_request(lua_State* L) {
-  const std::string function(check_text(L, 1));
-  Json arguments = json_from_lua(L, 2, Functions::refuse);
-  if (!arguments.is_object()) {
-    throw Error(Errc::bad_input, "expected a table with named values");
-  }
-  Sandbox& sandbox = Sandbox::of(L);
-  sandbox.note_place(L, ("ctx:" + function).c_str());
-  const Json answer =
-      Child::of(L).request(function, std::move(arguments), author_position(L));
-  if (const auto error = answer.find("error"); error != answer.end()) {
-    const std::string code = require_text(*error, "code", "answer");
-    const std::string message = require_text(*error, "message", "answer");
-    if (error->value("fatal", false)) sandbox.set_fault(code, message);
-    push_error(L, code, message);
-    return lua_error(L);
-  }
-  push_json(L, require_key(answer, "ok", "answer"));
-  return 1;
+Json failure_json(const LuaFailure& failure) {
+  return Json{{"code", failure.code.substr(0, 64)},
+              {"message", failure.message.substr(0, 64 * limits::kKiB)},
+              {"at", failure.at.substr(0, 200)},
+              {"fatal", failure.fatal}};
 }
 
-// host.raise(code, message)
-int host_raise(lua_State* L) {
-  push_error(L, check_text(L, 1), check_text(L, 2));
-  return lua_error(L);
-}
+}  // namespace
 
-// host.position() -> "playbook.lua:31"
-int host_position(lua_State* L) {
-  lua_pushstring(L, author_position(L).c_str());
-  return 1;
-}
-
-// host.playbook(table) -> table
-int host_playbook(lua_State* L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_getfield(L, LUA_REGISTRYINDEX, kPlaybooks);
-  lua_pushvalue(L, 1);
-  const std::string at = author_position(L);
-  const std::size_t colon = at.rfind(':');
-  const int line =
-      colon == std::string::npos ? 0 : std::atoi(at.c_str() + colon + 1);
-  lua_pushinteger(L, line);
-  lua_rawset(L, -3);
-  lua_settop(L, 1);
-  return 1;
-}
-
-// host.fake(playbook, setup) -> record
-int host_fake(lua_State* L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  const Json setup = json_from_lua(L, 2, Functions::refuse);
-  const Json record = Child::of(L).run_fake(1, setup, author_position(L));
-  if (const auto error = record.find("error"); error != record.end()) {
-    push_error(L, require_text(*error, "code", "record"),
-               require_text(*error, "message", "record"));
-    return lua_error(L);
+Child::Child(int fd, const Json& init, std::span<char> place)
+    : fd_(fd),
+      is_test_(require_text(init, "mode", "init") == "test"),
+      sandbox_({.memory_bytes = require_u64(init, "memory_bytes", "init"),
+                .instructions = require_u64(init, "instructions", "init")},
+               place) {
+  for (const auto& [name, source] :
+       require_key(init, "files", "init").items()) {
+    files_[name] = source.get<std::string>();
   }
-  push_json(L, require_key(record, "record", "record"));
-  return 1;
+  prepare();
 }
 
-// host.bytes(base64) -> string
-int host_bytes(lua_State* L) {
-  const Bytes bytes = from_base64(check_text(L, 1));
-  const std::string_view text = as_text(bytes);
-  lua_pushlstring(L, text.data(), text.size());
-  return 1;
+Child& Child::of(lua_State* L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, kSelf);
+  auto* child = static_cast<Child*>(lua_touserdata(L, -1));
+  lua_pop(L, 1);
+  return *child;
 }
 
-constexpr luaL_Reg kHost[] = {
-    {"request", guarded<host_request>},
-    {"raise", guarded<host_raise>},
-    {"position", guarded<host_position>},
-    {"playbook", guarded<host_playbook>},
-    {"fake", guarded<host_fake>},
-    {"bytes", guarded<host_bytes>},
-    {nullptr, nullptr},
-};
+void Child::run() {
+  const bool loaded = is_test_ ? load_tests() : load_playbook();
+  if (loaded) static_cast<void>(serve(0));
+}
 
-// require(name) -> value
-int require_module(lua_State* L) {
-  const std::string name(check_text(L, 1));
-  lua_getfield(L, LUA_REGISTRYINDEX, kModules);
-  if (lua_getfield(L, -1, name.c_str()) == LUA_TNIL) {
-    lua_pop(L, 1);
-    Child::of(L).require(name);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -3, name.c_str());
+Json Child::request(const std::string& function, Json arguments,
+                    const std::string& at) {
+  send(Json{{"t", "call"},
+            {"function", function},
+            {"arguments", std::move(arguments)},
+            {"at", at}});
+  return receive();
+}
+
+Json Child::run_fake(int playbook, const Json& setup, const std::string& at) {
+  lua_State* L = sandbox_.state();
+  send(Json{{"t", "fake"},
+            {"declared", json_from_lua(L, playbook, Functions::describe)},
+            {"line", line_of_playbook(playbook)},
+            {"setup", setup},
+            {"at", at}});
+  return serve(playbook);
+}
+
+void Child::send(const Json& message) {
+  WaitBudget budget(kParentPatience, nullptr);
+  if (send_message(fd_, message, kMaxChildMessage, budget) !=
+      ChannelState::ok) {
+    ::_exit(0);  // the parent is gone
   }
-  return 1;
+}
+
+Json Child::receive() {
+  std::string text;
+  WaitBudget budget(kParentPatience, nullptr);
+  if (receive_message(fd_, text, kMaxParentMessage, budget) !=
+      ChannelState::ok) {
+    ::_exit(0);
+  }
+  return parse_json(text, "message of the parent");
 }
 
 void Child::prepare() {
@@ -235,15 +120,15 @@ void Child::push_library(const std::string& name, std::string_view source) {
   if (!sandbox_.compile(source, "=" + name, failure)) {
     throw Error(Errc::malformed, name + ": " + failure.message);
   }
-  luaL_newlib(L, kHost);
+  push_host_functions(L);
   lua_call(L, 1, 1);
 }
 
 /// Leaves the value of the module on the stack.
 void Child::require(const std::string& name) {
   lua_State* L = sandbox_.state();
-  if (const auto source = library_source(name)) {
-    push_library(name, *source);
+  if (name == "impound" || (name == "impound.fake" && is_test_)) {
+    push_library(name, *library_source(name));
     return;
   }
   const bool is_plain =
@@ -256,9 +141,9 @@ void Child::require(const std::string& name) {
   const auto found = files_.find(file + ".lua");
   if (!is_plain || found == files_.end()) {
     throw Error(Errc::bad_input,
-                "require(\"" + name +
-                    "\"): a playbook may require impound, impound.* and files "
-                    "beside it; there is no " +
+                "require(\"" + printable(name) +
+                    "\"): a playbook may require impound and files beside it, "
+                    "its tests impound.fake too; there is no " +
                     (is_plain ? file + ".lua" : "such name"));
   }
   LuaFailure failure;
@@ -375,26 +260,12 @@ bool Child::load_tests() {
 
 /// Obeys the parent until it says that this run is over; returns that message.
 Json Child::serve(int playbook) {
-  lua_State* L = sandbox_.state();
   for (;;) {
     Json order = receive();
     const std::string kind = require_text(order, "t", "order");
     if (kind == "done") return order;
     if (kind == "begin") {
-      // A new context: parameters, deployment, facts.
-      lua_getfield(L, LUA_REGISTRYINDEX, kMakeContext);
-      if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        push_library("impound.context", *library_source("impound.context"));
-        lua_pushvalue(L, -1);
-        lua_setfield(L, LUA_REGISTRYINDEX, kMakeContext);
-      }
-      lua_getfield(L, -1, "new");
-      lua_remove(L, -2);
-      push_json(L, require_key(order, "params", "order"));
-      push_json(L, require_key(order, "deployment", "order"));
-      lua_call(L, 2, 1);
-      lua_setfield(L, LUA_REGISTRYINDEX, "impound.ctx");
+      begin(order);
     } else if (kind == "step") {
       run_step(playbook, order);
     } else if (kind == "test") {
@@ -403,6 +274,23 @@ Json Child::serve(int playbook) {
       throw Error(Errc::malformed, "unknown order of the parent");
     }
   }
+}
+
+/// A new context: parameters, deployment, no facts.
+void Child::begin(const Json& order) {
+  lua_State* L = sandbox_.state();
+  if (lua_getfield(L, LUA_REGISTRYINDEX, kMakeContext) == LUA_TNIL) {
+    lua_pop(L, 1);
+    push_library("impound.context", *library_source("impound.context"));
+    lua_pushvalue(L, -1);
+    lua_setfield(L, LUA_REGISTRYINDEX, kMakeContext);
+  }
+  lua_getfield(L, -1, "new");
+  lua_remove(L, -2);
+  push_json(L, require_key(order, "params", "order"));
+  push_json(L, require_key(order, "deployment", "order"));
+  lua_call(L, 2, 1);
+  lua_setfield(L, LUA_REGISTRYINDEX, "impound.ctx");
 }
 
 void Child::run_step(int playbook, const Json& order) {
@@ -454,6 +342,8 @@ void Child::run_test(const std::string& name) {
   send(message);
 }
 
+namespace {
+
 std::span<char> map_place(int fd) {
   void* page =
       ::mmap(nullptr, kPlaceBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -477,7 +367,7 @@ int run_child(int fd) {
     try {
       confine(fd, require_u64(init, "memory_bytes", "init"),
               require_u64(init, "cpu_seconds", "init"));
-      Child(fd, init, place).run(require_text(init, "mode", "init"));
+      Child(fd, init, place).run();
     } catch (const std::exception& error) {
       const Json message{{"t", "failed"},
                          {"failure", Json{{"code", "internal"},

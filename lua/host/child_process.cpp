@@ -112,7 +112,7 @@ ChildProcess::ChildProcess(const ChildOptions& options, Mode mode,
   const UniqueFd theirs = moved_up(UniqueFd(pair[1]));
   page_ = moved_up(UniqueFd(::memfd_create("impound-place", MFD_CLOEXEC)));
   if (::ftruncate(page_.get(), kPlaceBytes) != 0) fail("ftruncate", errno);
-  pid_ = spawn(options.program, theirs, page_);
+  process_.pid = spawn(options.program, theirs, page_);
 
   Json files = Json::object();
   for (const auto& [name, source] : sources) files[name] = source;
@@ -126,14 +126,12 @@ ChildProcess::ChildProcess(const ChildOptions& options, Mode mode,
             {"files", std::move(files)}});
 }
 
-ChildProcess::~ChildProcess() { kill_and_wait(); }
-
-void ChildProcess::kill_and_wait() noexcept {
-  if (pid_ < 0) return;
-  ::kill(pid_, SIGKILL);
-  while (::waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
+void ChildProcess::Owned::kill_and_wait() noexcept {
+  if (pid < 0) return;
+  ::kill(pid, SIGKILL);
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  pid_ = -1;
+  pid = -1;
 }
 
 std::string ChildProcess::place() const {
@@ -148,22 +146,23 @@ std::string ChildProcess::place() const {
 ChildEnd ChildProcess::end(ChildEnd::Why why, const std::string& message) {
   // A child that ended by itself is given a moment to be found dead, so that
   // the reason is its own signal and not ours.
-  if (why == ChildEnd::Why::crashed && pid_ >= 0) {
+  int& status = process_.status;
+  if (why == ChildEnd::Why::crashed && process_.pid >= 0) {
     for (int i = 0; i < 100; ++i) {
-      const pid_t done = ::waitpid(pid_, &status_, WNOHANG);
-      if (done == pid_) {
-        pid_ = -1;
+      const pid_t done = ::waitpid(process_.pid, &status, WNOHANG);
+      if (done == process_.pid) {
+        process_.pid = -1;
         break;
       }
       ::usleep(1000);
     }
   }
-  const bool ended_itself = pid_ < 0;
-  kill_and_wait();
+  const bool ended_itself = process_.pid < 0;
+  process_.kill_and_wait();
   std::string text = message;
   if (why == ChildEnd::Why::crashed && ended_itself) {
-    if (WIFSIGNALED(status_)) {
-      const int signal = WTERMSIG(status_);
+    if (WIFSIGNALED(status)) {
+      const int signal = WTERMSIG(status);
       text = signal == SIGSYS
                  ? "the playbook process asked for something that its sandbox "
                    "forbids and was ended"
@@ -172,7 +171,7 @@ ChildEnd ChildProcess::end(ChildEnd::Why why, const std::string& message) {
                        ")";
     } else {
       text = "the playbook process ended by itself with status " +
-             std::to_string(WEXITSTATUS(status_));
+             std::to_string(WEXITSTATUS(status));
     }
   }
   const std::string last = place();

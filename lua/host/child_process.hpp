@@ -32,6 +32,18 @@ struct ChildEnd {
 
 /// A running child. Killed, and waited for, by the destructor at the latest.
 class ChildProcess {
+  /// The process itself, so that a constructor that throws leaves none behind.
+  struct Owned {
+    Owned() = default;
+    Owned(const Owned&) = delete;
+    Owned& operator=(const Owned&) = delete;
+    ~Owned() { kill_and_wait(); }
+    void kill_and_wait() noexcept;
+
+    pid_t pid = -1;
+    int status = 0;
+  };
+
  public:
   enum class Mode : std::uint8_t { playbook, test };
 
@@ -42,7 +54,7 @@ class ChildProcess {
                const std::map<std::string, std::string>& sources);
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
-  ~ChildProcess();
+  ~ChildProcess() = default;
 
   /// The next message. After a ChildEnd the child is dead.
   [[nodiscard]] std::variant<ChildMessage, ChildEnd> receive();
@@ -51,19 +63,15 @@ class ChildProcess {
   /// @throws Error{limit} for an answer that is too large.
   void send(const Json& message);
 
-  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
-
  private:
   ChildEnd end(ChildEnd::Why why, const std::string& message);
-  void kill_and_wait() noexcept;
   [[nodiscard]] std::string place() const;
 
   ChildLimits limits_;
   WaitBudget budget_;
   UniqueFd socket_;
   UniqueFd page_;
-  pid_t pid_ = -1;
-  int status_ = 0;
+  Owned process_;
 };
 
 }  // namespace impound::lua

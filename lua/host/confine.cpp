@@ -90,9 +90,9 @@ void confine(int fd, [[maybe_unused]] std::uint64_t memory_bytes,
   // The program and its libraries are mapped already (about 200 MiB of
   // addresses); messages and their JSON live beside the Lua heap.
   limit(RLIMIT_AS, memory_bytes + limits::kGiB, "RLIMIT_AS");
-#endif
   // One, not none: poll() refuses more descriptors than the limit allows.
   limit(RLIMIT_NOFILE, 1, "RLIMIT_NOFILE");
+#endif
   control(PR_SET_NO_NEW_PRIVS, 1, "PR_SET_NO_NEW_PRIVS");
 #ifdef IMPOUND_HAS_ASAN
   static_cast<void>(fd);

@@ -11,9 +11,10 @@ namespace impound::lua {
 /// core dump, dies with its parent; limits on memory, processor time, files and
 /// processes; a seccomp filter that ends the process at any other system call.
 ///
-/// In a build with AddressSanitizer the address-space limit and the filter are
-/// left out: its shadow memory takes 20 TB of addresses, and its reports need
-/// system calls. Everything else holds there as well.
+/// In a build with sanitizers the limits on addresses and descriptors and the
+/// filter are left out: shadow memory takes 20 TB of addresses, UBSan opens a
+/// pipe to see whether an object can be read, and reports need system calls.
+/// Everything else holds there as well.
 ///
 /// @throws Error{unsupported} if the kernel refuses any of it: a playbook never
 ///         runs unconfined.

@@ -131,13 +131,17 @@ class Walk {
 
   std::map<std::string, int> run() {
     Token token = tokens_.next();
-    while (token.kind != Token::Kind::end &&
-           (token.line < from_ || token.value != "playbook")) {
+    for (;;) {
+      while (token.kind != Token::Kind::end &&
+             (token.line < from_ || token.value != "playbook")) {
+        token = tokens_.next();
+      }
+      if (token.kind == Token::Kind::end) return {};
+      lines_[""] = token.line;
       token = tokens_.next();
+      if (token.value == "(") token = tokens_.next();
+      if (token.kind == Token::Kind::symbol && token.value == "{") break;
     }
-    token = tokens_.next();
-    if (token.value == "(") token = tokens_.next();
-    if (token.value != "{") return {};
     frames_.push_back({});
     token = tokens_.next();
     while (!frames_.empty() && token.kind != Token::Kind::end) {
@@ -237,14 +241,14 @@ std::map<std::string, int> field_lines(std::string_view source, int from) {
 
 int line_of_field(const std::map<std::string, int>& lines, std::string path,
                   int otherwise) {
-  while (!path.empty()) {
+  for (;;) {
     if (const auto found = lines.find(path); found != lines.end()) {
       return found->second;
     }
+    if (path.empty()) return otherwise;
     const std::size_t cut = path.find_last_of(".[");
     path.resize(cut == std::string::npos ? 0 : cut);
   }
-  return otherwise;
 }
 
 }  // namespace impound::lua

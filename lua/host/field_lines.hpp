@@ -11,7 +11,8 @@ namespace impound::lua {
 
 /// Lines of the fields of the table constructor that follows the word
 /// `playbook` in or after line `from`, by path: "params.window.type",
-/// "steps[2].id". Fields that are made otherwise are absent.
+/// "steps[2].id"; the word itself under "". Fields that are made otherwise are
+/// absent.
 [[nodiscard]] std::map<std::string, int> field_lines(std::string_view source,
                                                      int from);
 

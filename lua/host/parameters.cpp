@@ -137,7 +137,10 @@ Json check_parameters(const LoadedPlaybook& playbook, const Json& given) {
     const auto found = given.is_object() ? given.find(info.name) : given.end();
     if (given.is_object() && found != given.end() && !found->is_null()) {
       try {
-        values[info.name] = convert_parameter(info, *found);
+        // A default is a value as it is: an empty path means "left out".
+        values[info.name] = info.otherwise == *found
+                                ? *info.otherwise
+                                : convert_parameter(info, *found);
       } catch (const Error& error) {
         throw Error(Errc::bad_input,
                     "parameter " + info.name + ": " + error.what());

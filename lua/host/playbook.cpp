@@ -118,13 +118,6 @@ LoadedFile read_playbook_file(const fs::path& given,
   if (message.kind == ChildMessage::Kind::failed) {
     return problem(problem_from(folder, *message.failure));
   }
-  if (message.kind == ChildMessage::Kind::call) {
-    return problem(problem_from(
-        folder, {.code = "",
-                 .message = "calls the case while the file is loaded: acts "
-                            "belong into steps",
-                 .at = message.at}));
-  }
   if (message.kind != ChildMessage::Kind::loaded) {
     return problem({folder / "playbook.lua", 0,
                     "the playbook process broke the protocol"});

@@ -47,8 +47,10 @@ struct Problem {
 
 /// Bounds of one child process.
 struct ChildLimits {
-  std::uint64_t memory_bytes = 64 * 1024 * 1024;  ///< of the Lua heap
-  std::uint64_t instructions = 1'000'000'000;     ///< of the Lua machine
+  /// Of the Lua heap. The difference between two models of 100 000 tensors
+  /// takes about 80 MiB as Lua tables.
+  std::uint64_t memory_bytes = 256 * 1024 * 1024;
+  std::uint64_t instructions = 1'000'000'000;  ///< of the Lua machine
   /// Seconds the child may compute; time spent in host calls is not counted.
   std::chrono::milliseconds wall = std::chrono::seconds(60);
 };

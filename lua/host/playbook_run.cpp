@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lua/host/playbook_run.hpp"
 
+#include <algorithm>
+#include <cstdlib>
 #include <map>
 
 #include "core/base/error.hpp"
+#include "core/base/text.hpp"
 #include "core/crypto/digest.hpp"
 #include "lua/host/child_process.hpp"
 #include "lua/host/playbook_session.hpp"
@@ -24,6 +27,31 @@ Json sorted(const Json& json) {
   Json object = Json::object();
   for (auto& [key, value] : by_key) object[key] = std::move(value);
   return object;
+}
+
+/// Every field that lua/api/context.lua promises, empty where it is not known.
+Json complete_deployment(const Json& given) {
+  Json deployment = given.is_object() ? given : Json::object();
+  for (const char* key : {"name", "description", "model_path", "baseline_path",
+                          "containment_method"}) {
+    if (!deployment.contains(key)) deployment[key] = "";
+  }
+  for (const char* key : {"logs", "probes"}) {
+    if (!deployment.contains(key)) deployment[key] = Json::array();
+  }
+  return deployment;
+}
+
+/// True if both are versions and `version` comes before `needed`.
+bool is_older(const std::string& version, const std::string& needed) {
+  if (version.empty() || needed.empty()) return false;
+  const std::vector<std::string> a = split(version, '.');
+  const std::vector<std::string> b = split(needed, '.');
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    const int difference = std::atoi(a[i].c_str()) - std::atoi(b[i].c_str());
+    if (difference != 0) return difference < 0;
+  }
+  return false;
 }
 
 }  // namespace
@@ -77,8 +105,15 @@ RunOutcome run_playbook(const LoadedPlaybook& playbook,
             options.resumed_sha256 +
             "; restore them to resume, or start a new run");
   }
+  if (is_older(options.tool_version, playbook.min_tool)) {
+    throw Error(Errc::unsupported, "the playbook " + playbook.id +
+                                       " needs impound " + playbook.min_tool +
+                                       " or newer; this is " +
+                                       options.tool_version);
+  }
   RunOptions checked = options;
   checked.parameters = check_parameters(playbook, options.parameters);
+  checked.deployment = complete_deployment(options.deployment);
   ChildProcess child(options.child, ChildProcess::Mode::playbook,
                      playbook.sources);
   const auto loaded = child.receive();

@@ -27,6 +27,8 @@ struct RunOptions {
   /// Hash of the sources that the run was started with; empty for a new run.
   /// Another hash than the playbook's is refused.
   std::string resumed_sha256;
+  /// Version of this program, compared with needs.min_tool; may be empty.
+  std::string tool_version;
   ChildOptions child;
 };
 

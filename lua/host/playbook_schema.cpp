@@ -23,6 +23,12 @@ constexpr std::array<std::string_view, 4> kParameterFields{
 constexpr std::array<std::string_view, 3> kNeedsFields{
     "collectors", "containments", "min_tool"};
 
+/// More steps than a person can follow; also the depth of a chain of `after`.
+constexpr std::size_t kMaxSteps = 100;
+
+/// Problems beyond this many follow from the first.
+constexpr std::size_t kMaxProblems = 50;
+
 bool is_empty(const Json& json) {
   return json.is_null() || (json.is_structured() && json.empty());
 }
@@ -78,6 +84,8 @@ class Schema {
     playbook_.declared = declared;
     if (const auto main = sources.find("playbook.lua"); main != sources.end()) {
       lines_ = field_lines(main->second, line);
+      // `return impound.playbook(…)` is a tail call: Lua forgets its line.
+      if (line_ == 0) line_ = line_of_field(lines_, "", 0);
     }
   }
 
@@ -107,6 +115,7 @@ class Schema {
   }
 
   void problem(const std::string& path, const std::string& message) {
+    if (problems_.size() >= kMaxProblems) return;
     problems_.push_back({playbook_.folder / "playbook.lua",
                          line_of_field(lines_, path, line_),
                          path + ": " + message});
@@ -270,7 +279,9 @@ class Schema {
                                      "choices");
     }
     const Json& otherwise = at(value, "default");
-    if (!otherwise.is_null()) {
+    if (info.type == "path" && otherwise == "") {
+      info.otherwise = otherwise;  // may be left out: no path is given then
+    } else if (!otherwise.is_null()) {
       try {
         info.otherwise = convert_parameter(info, otherwise);
       } catch (const Error& error) {
@@ -285,6 +296,10 @@ class Schema {
     if (!declared.is_array() || declared.empty()) {
       problem("steps", "expected a list of at least one step, found " +
                            kind_of(declared));
+      return;
+    }
+    if (declared.size() > kMaxSteps) {
+      problem("steps", "more than " + std::to_string(kMaxSteps) + " steps");
       return;
     }
     bool contains = false;

@@ -22,6 +22,10 @@ Json error_message(std::string_view code, const std::string& message,
        Json{{"code", code}, {"message", message}, {"fatal", is_fatal}}}};
 }
 
+std::string position_of(const StepInfo& step) {
+  return "playbook.lua:" + std::to_string(step.line);
+}
+
 bool is_call(const std::variant<ChildMessage, ChildEnd>& received) {
   const auto* message = std::get_if<ChildMessage>(&received);
   return message != nullptr && message->kind == ChildMessage::Kind::call;
@@ -104,7 +108,7 @@ void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
       }
       const Reply reply = handle(message, step);
       if (reply.waiting.empty()) {
-        child.send(reply.message);
+        answer(child, reply.message);
         continue;
       }
       is_over_ = true;
@@ -114,7 +118,9 @@ void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
       child.send(error_message("waiting", reply.waiting, true));
     } else if (message.kind == ChildMessage::Kind::step_ended) {
       if (message.failure) {
-        end_step(StepResult::failed, message.failure->text());
+        ChildFailure failure = *message.failure;
+        if (failure.at.empty()) failure.at = position_of(step);
+        end_step(StepResult::failed, failure.text());
         is_over_ = message.failure->fatal;
       } else if (!message.ran) {
         end_step(StepResult::skipped, "its condition does not hold");
@@ -133,12 +139,22 @@ void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
   }
 }
 
+void PlaybookSession::answer(ChildProcess& child, const Json& message) {
+  try {
+    child.send(message);
+  } catch (const Error& error) {  // larger than a message may be
+    child.send(error_message(to_string(error.code()), error.what(), false));
+  }
+}
+
 PlaybookSession::Reply PlaybookSession::handle(const ChildMessage& message,
                                                const StepInfo& step) {
   HostCall call{.function = message.function,
                 .step = step.id,
                 .arguments = message.arguments,
                 .at = printable(message.at)};
+  // A tail call (`return ctx:…`) leaves no line behind.
+  if (call.at.empty()) call.at = position_of(step);
   bool is_journaled = false;
   try {
     const CallRule* rule = find_call_rule(call.function);

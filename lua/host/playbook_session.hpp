@@ -32,6 +32,7 @@ class PlaybookSession {
   };
 
   void run_step(ChildProcess& child, std::size_t index, StepOutcome& outcome);
+  static void answer(ChildProcess& child, const Json& message);
   [[nodiscard]] Reply handle(const ChildMessage& message, const StepInfo& step);
   [[nodiscard]] Reply perform(const HostCall& call);
   [[nodiscard]] Reply plan(const HostCall& call);

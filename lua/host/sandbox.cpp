@@ -16,18 +16,6 @@ namespace {
 /// Instructions between two looks at the clock of the machine.
 constexpr int kInstructionsPerLook = 10'000;
 
-/// Adds the author's position to an error while the stack still shows it.
-int locate(lua_State* L) {
-  if (lua_type(L, 1) == LUA_TTABLE) return 1;
-  const char* text = lua_tostring(L, 1);
-  const std::string message = text != nullptr
-                                  ? text
-                                  : std::string("error value that is a ") +
-                                        luaL_typename(L, 1) + ", not text";
-  push_error(L, "lua", message);
-  return 1;
-}
-
 std::string field_text(lua_State* L, int table, const char* key) {
   lua_pushstring(L, key);
   lua_rawget(L, table);
@@ -35,6 +23,26 @@ std::string field_text(lua_State* L, int table, const char* key) {
   if (lua_type(L, -1) == LUA_TSTRING) text = lua_tostring(L, -1);
   lua_pop(L, 1);
   return text;
+}
+
+/// Adds the author's position to an error while the stack still shows it.
+int locate(lua_State* L) {
+  if (lua_type(L, 1) == LUA_TTABLE) {
+    if (!field_text(L, 1, "at").empty()) return 1;
+    const std::string code = field_text(L, 1, "code");
+    const std::string message = field_text(L, 1, "message");
+    push_error(L, code.empty() ? "lua" : code,
+               message.empty() ? "error value that is a table without a message"
+                               : message);
+    return 1;
+  }
+  const char* text = lua_tostring(L, 1);
+  const std::string message = text != nullptr
+                                  ? text
+                                  : std::string("error value that is a ") +
+                                        luaL_typename(L, 1) + ", not text";
+  push_error(L, "lua", message);
+  return 1;
 }
 
 int error_text(lua_State* L) {
@@ -90,9 +98,6 @@ LuaFailure take_failure(lua_State* L) {
     if (!code.empty()) failure.code = code;
     failure.message = field_text(L, top, "message");
     failure.at = field_text(L, top, "at");
-    if (failure.message.empty()) {
-      failure.message = "error value that is a table without a message";
-    }
   } else if (lua_type(L, top) == LUA_TSTRING) {
     failure.message = lua_tostring(L, top);
   } else {
@@ -188,10 +193,11 @@ bool Sandbox::compile(std::string_view source, const std::string& name,
     return true;
   }
   failure = take_failure(L);
-  // "playbook.lua:12: '}' expected near …"
+  // "playbook.lua:12: '}' expected near …", "playbook.lua: attempt to load …"
+  failure.at = name.substr(1);
   const std::size_t colon = failure.message.find(": ");
-  if (failure.at.empty() && colon != std::string::npos &&
-      failure.message.find(':') < colon) {
+  if (colon != std::string::npos &&
+      failure.message.starts_with(name.substr(1))) {
     failure.at = failure.message.substr(0, colon);
     failure.message.erase(0, colon + 2);
   }

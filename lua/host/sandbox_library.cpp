@@ -199,11 +199,22 @@ int faithful_pcall(lua_State* L) {
   return lua_gettop(L);
 }
 
+/// Calls the playbook's handler (upvalue 1), but not for a fault: inside a hook
+/// Lua calls no hooks, and a handler that loops would never be stopped.
+int handle_unless_fault(lua_State* L) {
+  if (Sandbox::of(L).has_fault()) return 1;
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
 // xpcall(function, handler, ...) -> boolean, ...
 int faithful_xpcall(lua_State* L) {
   const int count = lua_gettop(L);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_pushvalue(L, 2);
+  lua_pushcclosure(L, handle_unless_fault, 1);
   lua_insert(L, 1);  // handler, function, handler, ...
   lua_remove(L, 3);  // handler, function, ...
   const int status = lua_pcall(L, count - 2, LUA_MULTRET, 1);

@@ -219,7 +219,7 @@ return impound.playbook({
       help = "People are being harmed now: contain before anything is preserved.",
     },
     baseline = {
-      type = "text",
+      type = "path",
       default = "",
       help = "Baseline to compare with; empty means the one that the deployment names.",
     },

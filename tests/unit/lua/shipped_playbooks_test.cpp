@@ -40,5 +40,16 @@ TEST_CASE("every shipped playbook passes its own tests", "[lua][playbooks]") {
   }
 }
 
+TEST_CASE("the README of a shipped playbook holds what it declares",
+          "[lua][playbooks]") {
+  for (const fs::path& folder : shipped()) {
+    const std::string document =
+        document_playbook(load_playbook(folder, test::child_options()));
+    const std::string readme = read_text_file(folder / "README.md", 1 << 20);
+    INFO(document);
+    CHECK(readme.find(document) != std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace impound::lua
