@@ -76,8 +76,7 @@ class CaseFile {
   using JournalMaker =
       std::function<std::vector<JournalRow>(const std::vector<Entry>&)>;
   std::vector<Entry> append(const std::vector<EntryDraft>& drafts,
-                            const Examiner& examiner,
-                            const JournalMaker& make);
+                            const Examiner& examiner, const JournalMaker& make);
 
   /// Reserves the next exhibit id and writes the acquire.begin entry for it.
   struct Reserved {

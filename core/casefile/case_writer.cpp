@@ -16,19 +16,6 @@ constexpr std::string_view kLocked = "the case is locked by another process";
 constexpr std::int64_t kHeadEveryEntries = 100;  // custody.md section 2
 constexpr std::int64_t kHeadEveryNs = 600'000'000'000LL;  // 10 minutes
 
-/// The line of the origin: C2SP names have neither blanks nor plus signs.
-std::string origin_of(const std::string& org, const std::string& case_id) {
-  std::string origin;
-  for (const char c : org) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-                       c == '_';
-    origin += plain ? c : '-';
-  }
-  if (origin.empty()) origin = "no-organisation";
-  return origin + "/" + case_id;
-}
-
 /// Writes within one transaction. Holds what changes from entry to entry; the
 /// case takes it over only after the commit.
 class ChainWriter {
@@ -137,7 +124,7 @@ class ChainWriter {
   }
 
   [[nodiscard]] std::string origin() const {
-    return origin_of(
+    return head_origin(
         database_.text_of("SELECT json_extract(line,'$.detail.org') "
                           "FROM custody WHERE seq=1"),
         place_.case_id);

@@ -167,6 +167,18 @@ Entry make_entry(const ChainPlace& place, const EntryDraft& draft,
   return entry;
 }
 
+std::string head_origin(std::string_view org, std::string_view case_id) {
+  std::string origin;
+  for (const char c : org) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+                       c == '_';
+    origin += plain ? c : '-';
+  }
+  if (origin.empty()) origin = "no-organisation";
+  return origin + "/" + std::string(case_id);
+}
+
 Json signer_json(const Examiner& examiner) {
   const PublicKey key = examiner.key.public_key();
   return {{"name", examiner.actor.name},

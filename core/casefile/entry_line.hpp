@@ -56,6 +56,11 @@ struct Recording {
                                const Recording& recording,
                                const SigningKey& key);
 
+/// The origin of the heads of a case, "<org>/<case>": a C2SP name has neither
+/// blanks nor plus signs, so other characters of `org` become hyphens.
+[[nodiscard]] std::string head_origin(std::string_view org,
+                                      std::string_view case_id);
+
 /// How an entry introduces a key: {"name","fingerprint","public_key"} (PEM).
 [[nodiscard]] Json signer_json(const Examiner& examiner);
 

@@ -31,8 +31,14 @@ std::vector<SchemaDeparture> compare_schema(const Database& database) {
   std::map<std::string, std::string, std::less<>> found;
   Statement rows = database.prepare(
       "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL");
-  while (rows.step()) found.emplace(rows.text(0), rows.text(1));
   std::vector<SchemaDeparture> departures;
+  while (rows.step()) {
+    const std::string name(rows.text(0));
+    if (found.emplace(name, rows.text(1)).second) continue;
+    // SQLite gives a table and a trigger the same name if asked to.
+    departures.push_back(
+        {name, "nothing else of that name", std::string(rows.text(1))});
+  }
   for_each_object([&](const sql::SchemaObject& object) {
     const auto here = found.find(object.name);
     if (here == found.end()) {

@@ -359,7 +359,8 @@ TEST_CASE("A closed case takes notes and transfers, and nothing else",
 
 TEST_CASE("A journal row is begun, answered once, and kept", "[casefile]") {
   Scene scene;
-  JournalRow row{.run = "R001", .n = 1, .call_sha256 = "h", .call = "{}", .answer = ""};
+  JournalRow row{
+      .run = "R001", .n = 1, .call_sha256 = "h", .call = "{}", .answer = ""};
   (void)scene.file.append({}, scene.eve, {row});
   CHECK(scene.file.journal("R001").front().answer.empty());
   row.answer = "{\"ok\":true}";
