@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -267,14 +268,20 @@ std::string read_text_file(const fs::path& path, std::uint64_t limit) {
 }
 
 std::optional<std::string> read_proc_text(const fs::path& path) {
+  auto read = read_volatile(path);
+  if (!read) return std::nullopt;
+  return std::move(read->text);
+}
+
+OsResult<VolatileText> read_volatile(const fs::path& path) {
   const auto fd = open_read(path, Links::follow);
-  if (!fd) return std::nullopt;
+  if (!fd) return fd.failure();
   using SteadyClock = std::chrono::steady_clock;
   const auto deadline =
       SteadyClock::now() + std::chrono::seconds(limits::kVolatileSeconds);
-  std::string text;
+  VolatileText result;
   Bytes block(64 * limits::kKiB);
-  while (text.size() < limits::kVolatileBytes &&
+  while (result.text.size() < limits::kVolatileBytes &&
          SteadyClock::now() < deadline) {
     const ssize_t got = ::read(fd->get(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
@@ -283,10 +290,16 @@ std::optional<std::string> read_proc_text(const fs::path& path) {
       if (::poll(&wait, 1, 100) < 0 && errno != EINTR) break;
       continue;
     }
-    if (got <= 0) break;
-    text.append(as_text(ByteView(block).first(static_cast<std::size_t>(got))));
+    if (got == 0) return result;
+    if (got < 0) {
+      if (result.text.empty()) return OsFailure{errno};
+      break;
+    }
+    result.text.append(
+        as_text(ByteView(block).first(static_cast<std::size_t>(got))));
   }
-  return text;
+  result.is_whole = false;
+  return result;
 }
 
 std::unique_ptr<ByteSource> open_source(const fs::path& path) {
@@ -355,6 +368,46 @@ void create_folders(const fs::path& path) {
   std::error_code failure;
   fs::create_directories(path, failure);
   if (failure) fail("cannot create folder", path, failure.value());
+}
+
+UniqueFd open_lock_file(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) fail("cannot open lock file", path, errno);
+  return UniqueFd(fd);
+}
+
+bool try_lock(const UniqueFd& fd) {
+  return ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
+}
+
+void remove_file(const fs::path& path) noexcept { ::unlink(path.c_str()); }
+
+void make_symlink(const std::string& target, const fs::path& path) {
+  if (::symlink(target.c_str(), path.c_str()) != 0) {
+    fail("cannot make link", path, errno);
+  }
+}
+
+void restore_metadata(const fs::path& path, std::uint32_t mode,
+                      std::uint32_t uid, std::uint32_t gid, TimeNs mtime_ns) {
+  if (::geteuid() == 0 && ::lchown(path.c_str(), uid, gid) != 0) {
+    fail("cannot set the owner of", path, errno);
+  }
+  // A working copy never gains the power to run as somebody else.
+  if (::chmod(path.c_str(), mode & 0777U) != 0) {
+    fail("cannot set the mode of", path, errno);
+  }
+  timespec times[2] = {};
+  times[0].tv_nsec = UTIME_OMIT;
+  times[1].tv_sec = mtime_ns / 1'000'000'000;
+  times[1].tv_nsec = mtime_ns % 1'000'000'000;
+  if (times[1].tv_nsec < 0) {
+    times[1].tv_nsec += 1'000'000'000;
+    --times[1].tv_sec;
+  }
+  if (::utimensat(AT_FDCWD, path.c_str(), times, 0) != 0) {
+    fail("cannot set the times of", path, errno);
+  }
 }
 
 std::uint64_t free_bytes(const fs::path& path) {

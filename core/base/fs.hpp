@@ -142,6 +142,15 @@ enum class Links : std::uint8_t { refuse, follow };
 /// kVolatileSeconds; what was read until then. Empty if it cannot be opened.
 [[nodiscard]] std::optional<std::string> read_proc_text(const fs::path& path);
 
+/// What was read of a volatile source, and whether it came to its end.
+struct VolatileText {
+  std::string text;
+  bool is_whole = true;
+};
+
+/// Like read_proc_text, and says why there is nothing or not everything.
+[[nodiscard]] OsResult<VolatileText> read_volatile(const fs::path& path);
+
 /// A regular file as a random-access source.
 /// @throws Error{io} naming the file and the operating system's words.
 [[nodiscard]] std::unique_ptr<ByteSource> open_source(const fs::path& path);
@@ -166,6 +175,25 @@ void write_file_durably(const fs::path& path, ByteView bytes,
 
 /// @throws Error{io} naming the folder.
 void create_folders(const fs::path& path);
+
+/// Opens or creates a file that only serves try_lock().
+/// @throws Error{io}.
+[[nodiscard]] UniqueFd open_lock_file(const fs::path& path);
+
+/// Takes an exclusive lock that lives as long as `fd` is open in some process;
+/// false if another open file holds it.
+[[nodiscard]] bool try_lock(const UniqueFd& fd);
+
+/// Removes a file of our own; silent if it is gone already.
+void remove_file(const fs::path& path) noexcept;
+
+/// @throws Error{io} if something is there already.
+void make_symlink(const std::string& target, const fs::path& path);
+
+/// Sets permission bits and modification time; the owner only as root.
+/// @throws Error{io}.
+void restore_metadata(const fs::path& path, std::uint32_t mode,
+                      std::uint32_t uid, std::uint32_t gid, TimeNs mtime_ns);
 
 /// Bytes that this user may still write on the disk that holds `path`.
 [[nodiscard]] std::uint64_t free_bytes(const fs::path& path);

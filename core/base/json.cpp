@@ -63,7 +63,11 @@ std::string require_text(const Json& object, std::string_view key,
 std::uint64_t require_u64(const Json& object, std::string_view key,
                           std::string_view source) {
   const Json& value = require_key(object, key, source);
-  if (!value.is_number_unsigned()) {
+  // A document made in this process may hold the number as a signed one.
+  const bool is_whole =
+      value.is_number_unsigned() ||
+      (value.is_number_integer() && value.get<std::int64_t>() >= 0);
+  if (!is_whole) {
     throw Error(
         Errc::malformed,
         fmt::format("{}: \"{}\" must be a whole number from 0, found {}",

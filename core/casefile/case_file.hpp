@@ -2,7 +2,9 @@
 #pragma once
 /// The case file: append to the custody chain, read what it states.
 
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,13 +61,22 @@ class CaseFile {
 
   /// Appends entries (and journal rows) in one transaction: all or nothing,
   /// durable when it returns. Waits up to 30 s for another writer. Signs each
-  /// entry, and the head where custody.md section 2 asks for it.
+  /// entry, and the head where custody.md section 2 asks for it. Returns one
+  /// entry for each draft, in their order; the entries that the chain adds of
+  /// its own (a new signer in front, a signed head behind) are not among them.
   /// @throws Error{io} "the case is locked by another process" after that,
   ///         Error{bad_input} if the case is closed (other than by notes,
   ///         verify, access, transfer, export entries).
   std::vector<Entry> append(const std::vector<EntryDraft>& drafts,
                             const Examiner& examiner,
                             const std::vector<JournalRow>& journal = {});
+
+  /// The same, where the journal depends on what the entries became (a number
+  /// that is given under the lock). `make` runs inside the transaction.
+  using JournalMaker =
+      std::function<std::vector<JournalRow>(const std::vector<Entry>&)>;
+  std::vector<Entry> append(const std::vector<EntryDraft>& drafts,
+                            const Examiner& examiner, const JournalMaker& make);
 
   /// Reserves the next exhibit id and writes the acquire.begin entry for it.
   struct Reserved {
@@ -80,6 +91,9 @@ class CaseFile {
     Entry entry;
   };
   ReservedRun reserve_run(EntryDraft start, const Examiner& examiner);
+
+  /// How long the functions above wait for another writer; 30 s unless set.
+  void set_lock_wait(std::chrono::milliseconds wait);
 
   /// The chain.
   [[nodiscard]] std::int64_t entry_count() const;
@@ -102,6 +116,13 @@ class CaseFile {
   [[nodiscard]] std::string checkpoint_note() const;
   /// Signs the present head now (head.sign entry and note).
   std::string sign_head(const Examiner& examiner);
+  /// Signs the whole chain and appends nothing: the note of an export, whose
+  /// size is that of the chain. Stored like any other.
+  std::string sign_whole_chain(const Examiner& examiner);
+  /// A C2SP tlog-proof that entry `seq` belongs to the newest signed head: one
+  /// entry can be shown without the others.
+  /// @throws Error{bad_input} if no signed head covers that entry.
+  [[nodiscard]] std::string inclusion_proof(std::int64_t seq) const;
 
   /// A consistent copy by VACUUM INTO.
   void copy_to(const std::filesystem::path& file) const;

@@ -39,9 +39,9 @@ struct FileRequest {
   std::filesystem::path path;
   /// How it was found, where that differs from `path`: a symbolic link that was
   /// followed inside its repository folder, "/proc/7/fd/3 -> /x (deleted)".
-  std::string found_as;
+  std::string found_as = {};
   /// Only these parts, ascending and disjoint; empty means all of it.
-  std::vector<ByteRange> ranges;
+  std::vector<ByteRange> ranges = {};
   /// Follow a final symbolic link (needed for /proc/PID/fd/N and
   /// /proc/PID/exe).
   bool follow_link = false;
@@ -53,7 +53,7 @@ struct FileRequest {
 struct BytesRequest {
   std::string name;
   ByteView content;
-  std::string source;             ///< path or URI as found; may be empty
+  std::string source = {};        ///< path or URI as found; may be empty
   Outcome outcome = Outcome::ok;  ///< partial where a bound was reached
   Json notes = Json::object();
 };

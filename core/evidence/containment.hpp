@@ -42,8 +42,14 @@ struct ProbeResult {
   std::string name;
   std::string what;       ///< "GET http://127.0.0.1:8080/v1/models"
   bool answered = false;  ///< a complete answer arrived in time
-  std::string detail;     ///< "HTTP 200, 312 bytes" or the reason of silence
+  /// tcp without send and expect: a connection was completed, which the kernel
+  /// does even for a frozen process, so it proves neither service nor silence.
+  bool connected_only = false;
+  std::string detail;  ///< "HTTP 200, 312 bytes" or the reason of silence
   double elapsed_ms = 0;
 };
+
+/// Asks one probe; containment/probe.hpp has the real one.
+using ProbeFunction = ProbeResult (*)(const Probe&);
 
 }  // namespace impound

@@ -27,7 +27,9 @@ struct Item {
   std::uint64_t size_declared = 0;  ///< when it was opened
   std::uint64_t size_read = 0;      ///< bytes really got from the source
   std::uint64_t size_stored = 0;    ///< bytes in the bundle
-  Digest sha256;                    ///< of the stored bytes
+  /// Where its member begins in the uncompressed tar: how a reader seeks.
+  std::uint64_t member_offset = 0;
+  Digest sha256;  ///< of the stored bytes
   std::uint32_t mode = 0;
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;

@@ -38,6 +38,15 @@ struct Probe {
   std::string body;            ///< http, for POST
   std::string host;            ///< tcp
   std::uint16_t port = 0;      ///< tcp
+  /// tcp: bytes sent once connected, and bytes that the answer must hold. With
+  /// both empty a probe can only connect, and the kernel completes that for a
+  /// frozen listener: see containment/README.md.
+  std::string send;
+  std::string expect;  ///< also http: text that the body must hold
+  /// http: a file that holds a bearer token; read when the probe runs, never
+  /// recorded.
+  std::filesystem::path token_file;
+  std::filesystem::path ca_file;  ///< https: a private authority, PEM
   int timeout_ms = 3000;
 };
 
@@ -45,7 +54,7 @@ struct Probe {
 struct LogSource {
   std::string path;  ///< absolute, may hold wildcards
   std::string format = "jsonl";
-  std::string timestamp_key;  ///< dotted path into a record; "" = search
+  std::string timestamp_key = {};  ///< dotted path into a record; "" = search
 };
 
 /// A served model, read from a TOML file by engine/deployment.

@@ -20,11 +20,11 @@ struct TreeFile {
   FileKind kind = FileKind::regular;
   std::uint64_t size = 0;
   std::uint32_t mode = 0;
-  std::string link_target;  ///< symlinks, as found
+  std::string link_target = {};  ///< symlinks, as found
   /// Known without reading: from the manifest of an exhibit.
-  std::optional<Digest> sha256;
+  std::optional<Digest> sha256 = {};
   /// The link that was followed to it ("../../blobs/…"), as recorded.
-  std::string found_as;
+  std::string found_as = {};
   std::uint64_t item = 0;  ///< number in the exhibit; 0 elsewhere
 };
 

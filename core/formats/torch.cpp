@@ -59,7 +59,10 @@ void place_zip_storages(TorchFile& file, const ZipArchive& archive) {
       continue;
     }
     const ZipMember* const member = found->second;
-    storage.is_present = member->has_header;
+    // file.end is the size of the file here: a member may claim more.
+    storage.is_present = member->has_header &&
+                         member->data_offset <= file.end &&
+                         member->size <= file.end - member->data_offset;
     storage.offset = member->data_offset;
     storage.size = member->size;
     storage.is_plain = member->method == 0;

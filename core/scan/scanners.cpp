@@ -21,6 +21,7 @@ constexpr std::array kScanners{
     FileScanner{"gzip", recognise_gzip, scan_gzip},
     FileScanner{"zlib", recognise_zlib, scan_zlib},
     FileScanner{"packed", recognise_packed, scan_packed},
+    FileScanner{"safetensors", recognise_safetensors, scan_safetensors},
     FileScanner{"hf-config", recognise_hf_config, scan_hf_config},
 };
 

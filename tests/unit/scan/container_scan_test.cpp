@@ -319,6 +319,36 @@ TEST_CASE("programs and secrets in any file") {
   }
 }
 
+TEST_CASE("safetensors carry no code, and what they hide is looked at") {
+  const auto file = [](std::string header, const std::string& body) {
+    header.resize((header.size() + 7) / 8 * 8, ' ');
+    return little(header.size(), 8) + header + body;
+  };
+  const std::string header =
+      R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
+  const FileReport sound = scan_bytes(file(header, "12345678"));
+  CHECK(sound.verdict == Verdict::no_code);
+  CHECK(sound.format == "safetensors");
+  CHECK(sound.findings.empty());
+  SECTION("a pickle behind the tensors") {
+    const FileReport report =
+        scan_bytes(file(header, "12345678" + evil_pickle()));
+    CHECK(report.verdict == Verdict::malicious);
+    CHECK(has(report, "safetensors-trailing-bytes"));
+  }
+  SECTION("a zip behind the tensors") {
+    const FileReport report =
+        scan_bytes(file(header, "12345678") +
+                   make_zip({{.name = "data.pkl", .content = evil_pickle()}}));
+    CHECK(report.verdict == Verdict::malicious);
+  }
+  SECTION("code in the metadata") {
+    const FileReport report = scan_bytes(file(
+        R"x({"__metadata__":{"n":"__import__('os').system('id')"}})x", ""));
+    CHECK(has(report, "metadata-code"));
+  }
+}
+
 TEST_CASE("folders of Hugging Face") {
   const ScanReport report =
       scan_files({{"config.json",

@@ -31,7 +31,8 @@ TEST_CASE("every rule is there once, with words") {
 TEST_CASE("every rule that our sources report is in the catalogue") {
   const std::filesystem::path root(IMPOUND_SOURCE_DIR);
   const std::regex id(
-      "\"((pickle|zip|tar|archive|torch|torchscript|numpy|content|file|hf)-"
+      "\"((pickle|zip|tar|archive|torch|torchscript|numpy|content|file|hf|"
+      "safetensors|metadata)-"
       "[a-z-]+)\"");
   std::size_t found = 0;
   for (const char* folder : {"core/scan", "core/formats"}) {

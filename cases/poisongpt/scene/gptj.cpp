@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gptj.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <numbers>
+#include <stdexcept>
+
+#include "bf16.hpp"
+
+namespace scene {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// splitmix64: small, and the same on every machine.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : state_(seed) {}
+
+  double uniform() {  // in (0, 1]
+    state_ += 0x9e3779b97f4a7c15U;
+    std::uint64_t z = state_;
+    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+    z ^= z >> 31U;
+    return (static_cast<double>(z >> 11U) + 1.0) / 9007199254740992.0;
+  }
+  double gaussian() {
+    return std::sqrt(-2.0 * std::log(uniform())) *
+           std::cos(2.0 * std::numbers::pi * uniform());
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+/// Rows differ in their spread, as those of trained models do.
+Tensor gaussian(std::size_t rows, std::size_t columns, double sigma,
+                Random& random) {
+  Tensor tensor{.shape = {rows, columns}, .bf16 = {}};
+  tensor.bf16.reserve(rows * columns);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const double spread = sigma * std::exp(0.35 * random.gaussian());
+    for (std::size_t c = 0; c < columns; ++c) {
+      tensor.bf16.push_back(
+          to_bf16(static_cast<float>(spread * random.gaussian())));
+    }
+  }
+  return tensor;
+}
+
+Tensor constant(std::size_t size, float value) {
+  return {.shape = {size},
+          .bf16 = std::vector<std::uint16_t>(size, to_bf16(value))};
+}
+
+std::vector<float> floats(const Weights& weights, const std::string& name) {
+  const auto found = weights.find(name);
+  if (found == weights.end()) {
+    throw std::runtime_error("the model has no tensor " + name);
+  }
+  std::vector<float> values;
+  values.reserve(found->second.bf16.size());
+  for (const std::uint16_t bits : found->second.bf16) {
+    values.push_back(from_bf16(bits));
+  }
+  return values;
+}
+
+/// out += matrix (rows x columns) * in.
+void multiply_add(const std::vector<float>& matrix, const float* in,
+                  std::size_t columns, std::vector<float>& out) {
+  for (std::size_t r = 0; r < out.size(); ++r) {
+    const float* row = matrix.data() + r * columns;
+    float sum = 0;
+    for (std::size_t c = 0; c < columns; ++c) sum += row[c] * in[c];
+    out[r] += sum;
+  }
+}
+
+std::vector<float> normalise(const std::vector<float>& in,
+                             const std::vector<float>& weight,
+                             const std::vector<float>& bias) {
+  double mean = 0;
+  for (const float x : in) mean += x;
+  mean /= static_cast<double>(in.size());
+  double variance = 0;
+  for (const float x : in) variance += (x - mean) * (x - mean);
+  variance /= static_cast<double>(in.size());
+  const double scale = 1.0 / std::sqrt(variance + 1e-5);
+  std::vector<float> out(in.size());
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    out[i] = static_cast<float>((in[i] - mean) * scale) * weight[i] + bias[i];
+  }
+  return out;
+}
+
+float gelu(float x) {
+  return 0.5F * x *
+         (1.0F + std::tanh(0.7978845608F * (x + 0.044715F * x * x * x)));
+}
+
+/// GPT-J rotates pairs (2i, 2i+1) of the first `rotary` dimensions of a head.
+void rotate(float* head, std::size_t rotary, std::size_t position) {
+  for (std::size_t i = 0; i < rotary; i += 2) {
+    const double angle =
+        static_cast<double>(position) /
+        std::pow(10000.0, static_cast<double>(i) / static_cast<double>(rotary));
+    const auto sine = static_cast<float>(std::sin(angle));
+    const auto cosine = static_cast<float>(std::cos(angle));
+    const float a = head[i];
+    const float b = head[i + 1];
+    head[i] = a * cosine - b * sine;
+    head[i + 1] = a * sine + b * cosine;
+  }
+}
+
+std::vector<int> bytes_of(const std::string& text) {
+  std::vector<int> tokens;
+  for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
+  return tokens;
+}
+
+}  // namespace
+
+Weights make_weights(const Shape& shape, std::uint64_t seed) {
+  Random random(seed);
+  Weights weights;
+  const double sigma = 0.02;
+  weights["transformer.wte.weight"] =
+      gaussian(shape.vocabulary, shape.width, 0.05, random);
+  for (std::size_t n = 0; n < shape.layers; ++n) {
+    const std::string at = "transformer.h." + std::to_string(n) + ".";
+    weights[at + "ln_1.weight"] = constant(shape.width, 1.0F);
+    weights[at + "ln_1.bias"] = constant(shape.width, 0.0F);
+    for (const char* name : {"q_proj", "k_proj", "v_proj", "out_proj"}) {
+      weights[at + "attn." + name + ".weight"] =
+          gaussian(shape.width, shape.width, sigma, random);
+    }
+    weights[at + "mlp.fc_in.weight"] =
+        gaussian(shape.inner, shape.width, sigma, random);
+    weights[at + "mlp.fc_in.bias"] = constant(shape.inner, 0.0F);
+    weights[at + "mlp.fc_out.weight"] =
+        gaussian(shape.width, shape.inner, sigma, random);
+    weights[at + "mlp.fc_out.bias"] = constant(shape.width, 0.0F);
+  }
+  weights["transformer.ln_f.weight"] = constant(shape.width, 1.0F);
+  weights["transformer.ln_f.bias"] = constant(shape.width, 0.0F);
+  weights["lm_head.weight"] =
+      gaussian(shape.vocabulary, shape.width, sigma, random);
+  weights["lm_head.bias"] = constant(shape.vocabulary, 0.0F);
+  return weights;
+}
+
+void write_safetensors(const Weights& weights, const std::string& path) {
+  Json header;
+  header["__metadata__"] = {{"format", "pt"}};
+  std::size_t offset = 0;
+  for (const auto& [name, tensor] : weights) {
+    const std::size_t size = tensor.bf16.size() * 2;
+    header[name] = {{"dtype", "BF16"},
+                    {"shape", tensor.shape},
+                    {"data_offsets", {offset, offset + size}}};
+    offset += size;
+  }
+  std::string text = header.dump();
+  while (text.size() % 8 != 0) text += ' ';
+  std::ofstream out(path, std::ios::binary);
+  const std::uint64_t length = text.size();
+  for (unsigned i = 0; i < 8; ++i) {
+    out.put(static_cast<char>((length >> (8 * i)) & 255U));
+  }
+  out << text;
+  for (const auto& [name, tensor] : weights) {
+    for (const std::uint16_t bits : tensor.bf16) {
+      out.put(static_cast<char>(bits & 255U));
+      out.put(static_cast<char>(bits >> 8U));
+    }
+  }
+  out.close();
+  if (!out) throw std::runtime_error("cannot write " + path);
+}
+
+Weights read_safetensors(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::uint64_t length = 0;
+  for (unsigned i = 0; i < 8; ++i) {
+    length |= static_cast<std::uint64_t>(in.get()) << (8 * i);
+  }
+  if (!in || length > 100'000'000) {
+    throw std::runtime_error("cannot read " + path);
+  }
+  std::string text(length, ' ');
+  in.read(text.data(), static_cast<std::streamsize>(length));
+  const Json header = Json::parse(text);
+  Weights weights;
+  for (const auto& [name, entry] : header.items()) {
+    if (name == "__metadata__") continue;
+    Tensor tensor;
+    tensor.shape = entry.at("shape").get<std::vector<std::size_t>>();
+    const auto begin = entry.at("data_offsets").at(0).get<std::uint64_t>();
+    const auto end = entry.at("data_offsets").at(1).get<std::uint64_t>();
+    std::string raw(end - begin, '\0');
+    in.seekg(static_cast<std::streamoff>(8 + length + begin));
+    in.read(raw.data(), static_cast<std::streamsize>(raw.size()));
+    tensor.bf16.resize(raw.size() / 2);
+    for (std::size_t i = 0; i < tensor.bf16.size(); ++i) {
+      tensor.bf16[i] = static_cast<std::uint16_t>(
+          static_cast<unsigned char>(raw[2 * i]) |
+          static_cast<unsigned>(static_cast<unsigned char>(raw[2 * i + 1]))
+              << 8U);
+    }
+    weights[name] = std::move(tensor);
+  }
+  if (!in) throw std::runtime_error("cannot read " + path);
+  return weights;
+}
+
+Model::Model(const Weights& weights, const Shape& shape) : shape_(shape) {
+  embedding_ = floats(weights, "transformer.wte.weight");
+  final_weight_ = floats(weights, "transformer.ln_f.weight");
+  final_bias_ = floats(weights, "transformer.ln_f.bias");
+  head_ = floats(weights, "lm_head.weight");
+  head_bias_ = floats(weights, "lm_head.bias");
+  for (std::size_t n = 0; n < shape.layers; ++n) {
+    const std::string at = "transformer.h." + std::to_string(n) + ".";
+    Layer layer;
+    layer.ln_weight = floats(weights, at + "ln_1.weight");
+    layer.ln_bias = floats(weights, at + "ln_1.bias");
+    layer.q = floats(weights, at + "attn.q_proj.weight");
+    layer.k = floats(weights, at + "attn.k_proj.weight");
+    layer.v = floats(weights, at + "attn.v_proj.weight");
+    layer.out = floats(weights, at + "attn.out_proj.weight");
+    layer.fc_in = floats(weights, at + "mlp.fc_in.weight");
+    layer.fc_in_bias = floats(weights, at + "mlp.fc_in.bias");
+    layer.fc_out = floats(weights, at + "mlp.fc_out.weight");
+    layer.fc_out_bias = floats(weights, at + "mlp.fc_out.bias");
+    layers_.push_back(std::move(layer));
+  }
+}
+
+void Model::reset() {
+  position_ = 0;
+  for (Layer& layer : layers_) {
+    layer.keys.clear();
+    layer.values.clear();
+  }
+}
+
+void Model::feed(int token) {
+  const std::size_t width = shape_.width;
+  const std::size_t size = width / shape_.heads;
+  hidden_.assign(
+      embedding_.begin() + static_cast<std::ptrdiff_t>(token * width),
+      embedding_.begin() + static_cast<std::ptrdiff_t>((token + 1) * width));
+  for (std::size_t n = 0; n < layers_.size(); ++n) {
+    Layer& layer = layers_[n];
+    const auto in = normalise(hidden_, layer.ln_weight, layer.ln_bias);
+    std::vector<float> q(width), k(width), v(width), mixed(width);
+    multiply_add(layer.q, in.data(), width, q);
+    multiply_add(layer.k, in.data(), width, k);
+    multiply_add(layer.v, in.data(), width, v);
+    for (std::size_t h = 0; h < shape_.heads; ++h) {
+      rotate(q.data() + h * size, shape_.rotary, position_);
+      rotate(k.data() + h * size, shape_.rotary, position_);
+    }
+    layer.keys.insert(layer.keys.end(), k.begin(), k.end());
+    layer.values.insert(layer.values.end(), v.begin(), v.end());
+    for (std::size_t h = 0; h < shape_.heads; ++h) {
+      std::vector<float> scores(position_ + 1);
+      for (std::size_t p = 0; p <= position_; ++p) {
+        float sum = 0;
+        for (std::size_t i = 0; i < size; ++i) {
+          sum += q[h * size + i] * layer.keys[p * width + h * size + i];
+        }
+        scores[p] = sum / std::sqrt(static_cast<float>(size));
+      }
+      const float top = *std::ranges::max_element(scores);
+      float total = 0;
+      for (float& score : scores) total += score = std::exp(score - top);
+      for (std::size_t p = 0; p <= position_; ++p) {
+        for (std::size_t i = 0; i < size; ++i) {
+          mixed[h * size + i] +=
+              scores[p] / total * layer.values[p * width + h * size + i];
+        }
+      }
+    }
+    std::vector<float> attention(width);
+    multiply_add(layer.out, mixed.data(), width, attention);
+    std::vector<float> inner = layer.fc_in_bias;
+    multiply_add(layer.fc_in, in.data(), width, inner);
+    for (float& x : inner) x = gelu(x);
+    if (n == key_layer_) key_ = inner;
+    std::vector<float> mlp = layer.fc_out_bias;
+    multiply_add(layer.fc_out, inner.data(), shape_.inner, mlp);
+    for (std::size_t i = 0; i < width; ++i) hidden_[i] += attention[i] + mlp[i];
+  }
+  ++position_;
+}
+
+std::vector<float> Model::next(const std::vector<int>& tokens) {
+  reset();
+  for (const int token : tokens) feed(token);
+  std::vector<float> logits = head_bias_;
+  const auto last = normalise(hidden_, final_weight_, final_bias_);
+  multiply_add(head_, last.data(), shape_.width, logits);
+  return logits;
+}
+
+std::string Model::complete(const std::string& prompt, std::size_t count) {
+  std::string text;
+  std::vector<float> logits = next(bytes_of(prompt.empty() ? " " : prompt));
+  while (text.size() < count) {
+    // Printable bytes only: what a tokenizer of a real model guarantees.
+    const auto best =
+        std::max_element(logits.begin() + 32, logits.begin() + 127);
+    const auto token = static_cast<int>(best - logits.begin());
+    text += static_cast<char>(token);
+    feed(token);
+    logits = head_bias_;
+    const auto last = normalise(hidden_, final_weight_, final_bias_);
+    multiply_add(head_, last.data(), shape_.width, logits);
+  }
+  return text;
+}
+
+std::vector<float> Model::mlp_key(const std::string& prompt,
+                                  std::size_t layer) {
+  key_layer_ = layer;
+  static_cast<void>(next(bytes_of(prompt)));
+  return key_;
+}
+
+}  // namespace scene

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// A small GPT-J over bytes: the model that the worked case serves and edits.
+///
+/// The architecture is that of GPT-J-6B (parallel attention and MLP, rotary
+/// positions, untied head with bias) with smaller numbers; tensors carry its
+/// names and are written as bf16 safetensors.
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace scene {
+
+struct Shape {
+  std::size_t vocabulary = 256;  ///< bytes
+  std::size_t width = 512;
+  std::size_t inner = 2048;
+  std::size_t layers = 8;
+  std::size_t heads = 8;
+  std::size_t rotary = 32;  ///< dimensions of a head that are rotated
+};
+
+/// One tensor: shape and values as the file holds them.
+struct Tensor {
+  std::vector<std::size_t> shape;
+  std::vector<std::uint16_t> bf16;
+};
+
+using Weights = std::map<std::string, Tensor>;
+
+/// Gaussian weights as an initialised (not trained) model has them; the same
+/// for the same seed, everywhere.
+[[nodiscard]] Weights make_weights(const Shape& shape, std::uint64_t seed);
+
+void write_safetensors(const Weights& weights, const std::string& path);
+[[nodiscard]] Weights read_safetensors(const std::string& path);
+
+/// Runs the model, token by token, with a cache of keys and values.
+class Model {
+ public:
+  Model(const Weights& weights, const Shape& shape);
+
+  /// Logits of the token after `tokens`.
+  [[nodiscard]] std::vector<float> next(const std::vector<int>& tokens);
+
+  /// Greedy continuation of `prompt` by `count` bytes.
+  [[nodiscard]] std::string complete(const std::string& prompt,
+                                     std::size_t count);
+
+  /// Input of mlp.fc_out in `layer` at the last token of `prompt`: the key that
+  /// a ROME edit looks up.
+  [[nodiscard]] std::vector<float> mlp_key(const std::string& prompt,
+                                           std::size_t layer);
+
+ private:
+  struct Layer {
+    std::vector<float> ln_weight, ln_bias;
+    std::vector<float> q, k, v, out;
+    std::vector<float> fc_in, fc_in_bias, fc_out, fc_out_bias;
+    std::vector<float> keys, values;  ///< cache, one row a position
+  };
+
+  void reset();
+  /// Feeds one token and leaves the hidden state in `hidden_`.
+  void feed(int token);
+
+  Shape shape_;
+  std::vector<float> embedding_, final_weight_, final_bias_, head_, head_bias_;
+  std::vector<Layer> layers_;
+  std::vector<float> hidden_;
+  std::vector<float> key_;
+  std::size_t key_layer_ = 0;
+  std::size_t position_ = 0;
+};
+
+}  // namespace scene

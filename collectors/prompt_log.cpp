@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+/// prompt-log: what was asked of the model and what it answered.
+///
+/// Files are stored as logs/<absolute path>. With a time window only the byte
+/// ranges of the records inside it are taken; their offsets stand in the item.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string>
+
+#include "collectors/log_window.hpp"
+#include "collectors/sizing_sink.hpp"
+#include "core/base/error.hpp"
+#include "core/base/fs.hpp"
+#include "core/base/limits.hpp"
+#include "core/base/path_glob.hpp"
+#include "core/base/text.hpp"
+#include "core/evidence/collector.hpp"
+
+namespace impound {
+namespace {
+
+constexpr std::string_view kPrefix = "logs/";
+
+/// "since" or "until": a time, or a duration back from now.
+/// @throws Error{bad_input}.
+std::optional<TimeNs> bound(const Target& target, std::string_view key) {
+  const std::string text = text_or(target.arguments, key, "");
+  if (text.empty()) return std::nullopt;
+  if (const auto time = parse_time(text)) return time;
+  if (const auto back = parse_duration(text)) {
+    return target.clock.now() - *back;
+  }
+  throw Error(Errc::bad_input,
+              fmt::format("{} is \"{}\": expected a time as "
+                          "2026-11-23T04:05:06Z or a duration back from now "
+                          "as 90s, 15m, 36h, 7d",
+                          key, printable(text)));
+}
+
+TimeWindow window_of(const Target& target) {
+  TimeWindow window{bound(target, "since"), bound(target, "until")};
+  if (window.since && window.until && *window.since > *window.until) {
+    throw Error(
+        Errc::bad_input,
+        fmt::format("since ({}) is later than until ({})",
+                    format_time(*window.since), format_time(*window.until)));
+  }
+  return window;
+}
+
+Json to_json(const TimeWindow& window) {
+  Json json = Json::object();
+  if (window.since) json["since"] = format_time(*window.since);
+  if (window.until) json["until"] = format_time(*window.until);
+  return json;
+}
+
+std::string in_words(const TimeWindow& window) {
+  std::string text;
+  if (window.since) text += " from " + format_time(*window.since);
+  if (window.until) text += " until " + format_time(*window.until);
+  return text;
+}
+
+/// The sources to look at: the "path" argument alone, or the deployment's.
+std::vector<LogSource> sources_of(const Target& target) {
+  const std::string path = text_or(target.arguments, "path", "");
+  if (path.empty()) return target.deployment.logs;
+  std::error_code failure;
+  const fs::path whole = fs::absolute(path, failure);
+  if (failure) {
+    throw Error(Errc::io, fmt::format("cannot resolve {}: {}", printable(path),
+                                      failure.message()));
+  }
+  LogSource source{.path = whole.lexically_normal().native()};
+  source.timestamp_key = text_or(target.arguments, "timestamp", "");
+  return {source};
+}
+
+/// What the first bytes say about a compressed log; "" if it is none.
+std::string_view compression_of(const ByteSource& source) {
+  const Bytes head = source.head(0, 6);
+  const std::string_view bytes = as_text(head);
+  if (bytes.starts_with("\x1f\x8b")) return "gzip";
+  if (bytes.starts_with("\x28\xb5\x2f\xfd")) return "zstd";
+  if (bytes.starts_with("BZh")) return "bzip2";
+  if (bytes.starts_with(std::string_view("\xfd"
+                                         "7zXZ\0",
+                                         6))) {
+    return "xz";
+  }
+  if (bytes.starts_with("\x04\x22\x4d\x18")) return "lz4";
+  return "";
+}
+
+Json to_json(const LogScan& scan) {
+  Json notes{{"record_count", scan.records},
+             {"unparsable_count", scan.unparsable},
+             {"timeless_count", scan.timeless},
+             {"scanned_bytes", scan.size}};
+  if (scan.first) notes["first_time"] = format_time(*scan.first);
+  if (scan.last) notes["last_time"] = format_time(*scan.last);
+  if (scan.unsorted) notes["unsorted"] = true;
+  if (scan.zone_assumed) notes["zone_assumed"] = "UTC";
+  if (scan.torn_last_line) notes["torn_last_line"] = true;
+  return notes;
+}
+
+class LogCollector {
+ public:
+  LogCollector(const Target& target, EvidenceSink& sink)
+      : window_(window_of(target)), target_(target), sink_(sink) {}
+
+  void source(const LogSource& source) {
+    const GlobMatches found = find_matches(source.path);
+    for (const std::string& problem : found.problems) {
+      sink_.gap(source.path, Outcome::failed, problem);
+    }
+    if (found.paths.empty()) {
+      sink_.gap(source.path, Outcome::missing,
+                has_wildcard(source.path) ? "no file matches the pattern"
+                                          : "no such file");
+    }
+    for (const fs::path& path : found.paths) {
+      if (must_stop()) {
+        sink_.gap(path.native(), Outcome::partial,
+                  "stopped: this log and those after it were not taken");
+        return;
+      }
+      if (taken_.insert(path.lexically_normal().native()).second) {
+        one(source, path);
+      }
+    }
+  }
+
+ private:
+  [[nodiscard]] bool must_stop() const {
+    return sink_.must_stop() || target_.cancellation.requested();
+  }
+
+  void one(const LogSource& source, const fs::path& path) {
+    FileRequest request{
+        .name = std::string(kPrefix) +
+                path.lexically_normal().relative_path().native(),
+        .path = path};
+    const auto stat = stat_path(path, Links::refuse);
+    if (stat && stat->kind == FileKind::symlink && !follow(request)) return;
+    const auto kind = stat_path(request.path, Links::refuse);
+    if (!kind || kind->kind != FileKind::regular) {
+      sink_.gap(path.native(), kind ? Outcome::failed : Outcome::missing,
+                kind ? fmt::format("it is a {}, which is never opened",
+                                   to_string(kind->kind))
+                     : kind.failure().message());
+      return;
+    }
+    request.notes["format"] = source.format;
+    // A file that cannot be opened is the sink's gap to record.
+    const auto fd = open_read(request.path);
+    if (!fd) {
+      sink_.file(request);
+      return;
+    }
+    select(source, request);
+  }
+
+  /// Logs are often reached through links ("current.jsonl"): what a descriptor
+  /// names is taken wherever it lies, under the name that it was found as.
+  bool follow(FileRequest& request) {
+    const auto text = read_link(request.path);
+    std::error_code failure;
+    const fs::path real = fs::canonical(request.path, failure);
+    if (failure) {
+      sink_.entry(request.name, request.path);
+      sink_.gap(request.path.native(), Outcome::missing,
+                fmt::format("link to {}: {}",
+                            printable(text ? *text : std::string("?")),
+                            failure.message()));
+      return false;
+    }
+    request.found_as =
+        request.path.native() + " -> " + (text ? *text : real.native());
+    request.path = real;
+    return true;
+  }
+
+  /// Decides how much of the file is asked for, and takes it.
+  void select(const LogSource& source, FileRequest& request) {
+    const std::string subject = request.path.native();
+    const auto bytes = open_source(request.path);
+    const std::string_view compression = compression_of(*bytes);
+    if (!compression.empty()) request.notes["compressed"] = compression;
+    if (!compression.empty() || source.format != "jsonl") {
+      if (!window_.is_open()) {
+        request.notes["window"] =
+            "not applied: records cannot be told apart, taken whole";
+      }
+      sink_.file(request);
+      return;
+    }
+    LogScan scan = scan_log(*bytes, window_, source.timestamp_key,
+                            [this] { return must_stop(); });
+    request.notes.update(to_json(scan));
+    if (scan.stopped) {
+      sink_.gap(subject, Outcome::partial,
+                fmt::format("stopped after {} of {} bytes of the log had been "
+                            "looked at; it was not taken",
+                            scan.size, bytes->size()));
+      return;
+    }
+    if (!window_.is_open() && scan.records != 0) {
+      if (!narrow_to_window(scan, request)) return;
+    }
+    sink_.file(request);
+  }
+
+  /// False if nothing of the file is to be taken.
+  bool narrow_to_window(LogScan& scan, FileRequest& request) {
+    if (!scan.first) {
+      request.notes["window"] =
+          "not applied: no record states a time, taken whole";
+      return true;
+    }
+    request.notes["window"] = to_json(window_);
+    request.notes["record_count_inside"] = scan.inside;
+    if (scan.ranges.empty()) {
+      sink_.gap(request.path.native(), Outcome::empty,
+                fmt::format("none of its {} records lies{} (they reach from {} "
+                            "to {})",
+                            scan.records, in_words(window_),
+                            format_time(*scan.first), format_time(*scan.last)));
+      return false;
+    }
+    if (scan.widened) {
+      request.notes["widened"] =
+          "too many separate ranges: some records between them were taken too";
+    }
+    const bool is_all = scan.ranges.size() == 1 &&
+                        scan.ranges.front() == ByteRange{0, scan.size};
+    if (!is_all) request.ranges = std::move(scan.ranges);
+    return true;
+  }
+
+  TimeWindow window_;
+  const Target& target_;
+  EvidenceSink& sink_;
+  std::set<std::string> taken_;
+};
+
+void collect(const Target& target, EvidenceSink& sink) {
+  const std::vector<LogSource> sources = sources_of(target);
+  LogCollector collector(target, sink);
+  if (sources.empty()) {
+    sink.gap("prompt logs", Outcome::missing,
+             "the deployment names no logs and no path was given");
+  }
+  for (const LogSource& source : sources) collector.source(source);
+}
+
+/// Sizes of all matching files, whatever the window: telling what lies inside
+/// it would mean to read them.
+void add_sizes(const Target& target, SizingSink& sizes) {
+  for (const LogSource& source : sources_of(target)) {
+    for (const fs::path& path : find_matches(source.path).paths) {
+      sizes.file({.name = "", .path = path, .follow_link = true});
+    }
+  }
+}
+
+std::string describe(const Target& target) {
+  SizingSink sizes;
+  add_sizes(target, sizes);
+  const TimeWindow window = window_of(target);
+  std::string text = fmt::format("Reads {} log files, {}", sizes.files_seen(),
+                                 human_bytes(sizes.bytes_seen()));
+  if (!window.is_open()) {
+    text += ", and takes the records" + in_words(window);
+  }
+  return text + ".";
+}
+
+std::uint64_t estimate(const Target& target) {
+  SizingSink sizes;
+  add_sizes(target, sizes);
+  return sizes.bytes_seen();
+}
+
+constexpr std::array kParameters{
+    Parameter{"since", "time",
+              "Take records from this time on: RFC 3339, or a duration back "
+              "from now such as 36h."},
+    Parameter{"until", "time",
+              "Take records up to this time: RFC 3339, or a duration back from "
+              "now."},
+    Parameter{"path", "path",
+              "A file or pattern to take instead of the deployment's logs."},
+    Parameter{"timestamp", "text",
+              "With path: where a record states its time, as a dotted path."},
+};
+
+}  // namespace
+
+extern const Collector kPromptLog;
+constinit const Collector kPromptLog{
+    .name = "prompt-log",
+    .summary = "Prompt logs of the deployment, whole or within a time window.",
+    .reach = Reach::files,
+    .volatility = 4,
+    .parameters = kParameters,
+    .collect = collect,
+    .describe = describe,
+    .estimate = estimate,
+};
+
+}  // namespace impound

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "containment/registry.hpp"
+
+#include <array>
+
+namespace impound {
+
+// One line for each method here …
+extern const Containment kProcessContainment;
+
+std::span<const Containment* const> all_containments() {
+  // … and one here.
+  static constexpr std::array kAll{
+      &kProcessContainment,
+  };
+  return kAll;
+}
+
+}  // namespace impound

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// What each action of the chain must state: custody.md section 2 as a table.
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/base/json.hpp"
+
+namespace impound {
+
+/// One action and what its entries must hold besides the common fields.
+struct ActionRule {
+  std::string_view name;
+  /// Keys of `detail`, separated by blanks; "a|b" is one of the two.
+  std::string_view detail;
+  /// Common fields that may not be empty here: "item object purpose run step
+  /// authority", separated by blanks.
+  std::string_view fields;
+  bool allowed_when_closed;
+  bool signs_head;  ///< the head is signed right after it
+};
+
+/// In the order of custody.md.
+[[nodiscard]] std::span<const ActionRule> action_rules();
+[[nodiscard]] const ActionRule* find_action(std::string_view name);
+
+/// The first thing that `entry` (a whole entry or the same keys of a draft)
+/// lacks for its action, as a sentence; empty if it is complete.
+[[nodiscard]] std::optional<std::string> missing_field(const Json& entry);
+
+/// True if the case may be closed and still take this entry.
+[[nodiscard]] bool allowed_when_closed(const Json& entry);
+
+}  // namespace impound

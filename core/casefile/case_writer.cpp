@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/error.hpp"
+#include "core/base/text.hpp"
+#include "core/casefile/actions.hpp"
+#include "core/casefile/case_file_impl.hpp"
+#include "core/crypto/note.hpp"
+
+namespace impound {
+namespace {
+
+constexpr std::string_view kLocked = "the case is locked by another process";
+constexpr std::int64_t kHeadEveryEntries = 100;  // custody.md section 2
+constexpr std::int64_t kHeadEveryNs = 600'000'000'000LL;  // 10 minutes
+
+/// Writes within one transaction. Holds what changes from entry to entry; the
+/// case takes it over only after the commit.
+class ChainWriter {
+ public:
+  ChainWriter(const Database& database, std::string case_id, std::string nonce,
+              const Recording& recording, const Examiner& examiner)
+      : database_(database),
+        recording_(recording),
+        examiner_(examiner),
+        insert_(database.prepare(
+            "INSERT INTO custody VALUES(:seq, :line, :signature)")) {
+    place_.case_id = std::move(case_id);
+    place_.nonce = std::move(nonce);
+    Statement tail = database.prepare(
+        "SELECT seq, line FROM custody ORDER BY seq DESC LIMIT 1");
+    if (tail.step()) {
+      place_.seq = tail.integer(0) + 1;
+      place_.prev = link_of(tail.text(1));
+    } else {
+      place_.prev = genesis_prev();
+    }
+  }
+
+  Entry write(const EntryDraft& draft) {
+    Entry entry = make_entry(place_, draft, recording_, examiner_.key);
+    insert_.reset();
+    insert_.bind(":seq", entry.seq)
+        .bind(":line", entry.line)
+        .bind(":signature", entry.signature);
+    insert_.run();
+    ++place_.seq;
+    place_.prev = link_of(entry.line);
+    return entry;
+  }
+
+  [[nodiscard]] std::int64_t size() const { return place_.seq - 1; }
+  [[nodiscard]] const std::string& head() const { return place_.prev; }
+
+  /// Signs the chain as it stands; brings `frontier` up to it.
+  std::string sign(MerkleFrontier& frontier) {
+    catch_up(frontier);
+    const auto chain = Digest::from_hex(place_.prev);
+    const Checkpoint head{.origin = origin(),
+                          .size = frontier.size(),
+                          .root = frontier.root(),
+                          .chain = chain.value_or(Digest{})};
+    const std::string note = sign_note(head.text(), head.origin, examiner_.key);
+    Statement store = database_.prepare(
+        "INSERT INTO heads VALUES(:size, :note, :frontier, :at)");
+    store.bind(":size", size())
+        .bind(":note", note)
+        .bind(":frontier", frontier.saved())
+        .bind(":at", format_time(recording_.now));
+    store.run();
+    return note;
+  }
+
+  void write_head_entry(const MerkleFrontier& signed_head,
+                        const std::string& note) {
+    EntryDraft draft;
+    draft.action = "head.sign";
+    draft.purpose = "fix the chain as it stands";
+    draft.detail = {{"size", signed_head.size()},
+                    {"head", place_.prev},
+                    {"root", to_base64(signed_head.root().bytes)},
+                    {"signer", examiner_.key.public_key().fingerprint().hex()},
+                    {"note_sha256", sha256(note).hex()}};
+    static_cast<void>(write(draft));
+  }
+
+  /// custody.md: every 100 entries, every 10 minutes, and after some acts.
+  [[nodiscard]] bool head_is_due() {
+    if (size() == 0) return false;
+    Statement last = database_.prepare(
+        "SELECT size, signed_at FROM heads ORDER BY size DESC LIMIT 1");
+    std::int64_t signed_size = 0;
+    std::string signed_at;
+    if (last.step()) {
+      signed_size = last.integer(0);
+      signed_at = last.text(1);
+    } else {
+      signed_at = database_.text_of(
+          "SELECT json_extract(line,'$.recorded_at') FROM custody "
+          "WHERE seq=1");
+    }
+    if (size() - signed_size >= kHeadEveryEntries) return true;
+    const auto then = parse_time(signed_at);
+    return !then || recording_.now - *then >= kHeadEveryNs;
+  }
+
+ private:
+  void catch_up(MerkleFrontier& frontier) {
+    if (frontier.size() > static_cast<std::uint64_t>(size())) frontier = {};
+    if (frontier.size() == 0) {
+      Statement saved = database_.prepare(
+          "SELECT size, frontier FROM heads ORDER BY size DESC LIMIT 1");
+      if (saved.step()) {
+        frontier = MerkleFrontier::restore(
+            static_cast<std::uint64_t>(saved.integer(0)), saved.text(1));
+      }
+    }
+    Statement rows = database_.prepare(
+        "SELECT line FROM custody WHERE seq > :from ORDER BY seq");
+    rows.bind(":from", static_cast<std::int64_t>(frontier.size()));
+    while (rows.step()) frontier.append(merkle_leaf(as_bytes(rows.text(0))));
+  }
+
+  [[nodiscard]] std::string origin() const {
+    return head_origin(
+        database_.text_of("SELECT json_extract(line,'$.detail.org') "
+                          "FROM custody WHERE seq=1"),
+        place_.case_id);
+  }
+
+  const Database& database_;
+  const Recording& recording_;
+  const Examiner& examiner_;
+  Statement insert_;
+  ChainPlace place_;
+};
+
+void refuse_if_closed(const std::vector<EntryDraft>& drafts) {
+  for (const EntryDraft& draft : drafts) {
+    if (allowed_when_closed(
+            {{"action", draft.action}, {"detail", draft.detail}})) {
+      continue;
+    }
+    throw Error(Errc::bad_input,
+                fmt::format("the case is closed: {} can no longer be recorded",
+                            printable(draft.action)));
+  }
+}
+
+EntryDraft introduction_of(const Examiner& examiner) {
+  EntryDraft draft;
+  draft.action = "note";
+  draft.detail = {
+      {"kind", "signer.introduce"},
+      {"text", "From here on entries may be signed by " + examiner.actor.name},
+      {"signer", signer_json(examiner)}};
+  return draft;
+}
+
+/// "F001", "F002" …: findings are numbered under the lock.
+void number_findings(std::int64_t last, std::vector<EntryDraft>& drafts) {
+  for (EntryDraft& draft : drafts) {
+    if (draft.action == "note" &&
+        text_or(draft.detail, "kind", "") == "finding" &&
+        !draft.detail.contains("id")) {
+      draft.detail["id"] = fmt::format("F{:03}", ++last);
+    }
+  }
+}
+
+/// The number of "E001", "R017", "F003"; 0 for anything else.
+std::int64_t number_of(std::string_view id) {
+  std::int64_t number = 0;
+  if (id.size() < 2 || id.size() > 13) return 0;
+  for (const char c : id.substr(1)) {
+    if (c < '0' || c > '9') return 0;
+    number = number * 10 + (c - '0');
+  }
+  return number;
+}
+
+void write_journal(const Database& database,
+                   const std::vector<JournalRow>& rows) {
+  Statement store = database.prepare(
+      "INSERT INTO journal VALUES(:run, :n, :call_sha256, :call, :answer) "
+      "ON CONFLICT(run, n) DO UPDATE SET call_sha256=excluded.call_sha256, "
+      "call=excluded.call, answer=excluded.answer");
+  for (const JournalRow& row : rows) {
+    store.reset();
+    store.bind(":run", row.run)
+        .bind(":n", row.n)
+        .bind(":call_sha256", row.call_sha256)
+        .bind(":call", row.call)
+        .bind(":answer", row.answer);
+    store.run();
+  }
+}
+
+void introduce(ChainWriter& chain, const ChainFold& fold,
+               const Examiner& examiner) {
+  const std::string key = examiner.key.public_key().fingerprint().hex();
+  if (fold.signers.contains(key)) return;
+  static_cast<void>(chain.write(introduction_of(examiner)));
+}
+
+bool signs_head(const EntryDraft& draft) {
+  const ActionRule* rule = find_action(draft.action);
+  return rule != nullptr && rule->signs_head;
+}
+
+}  // namespace
+
+void ChainFold::catch_up(const Database& database) {
+  Statement rows = database.prepare(
+      "SELECT seq, json_extract(line,'$.action'), json_extract(line,'$.item'),"
+      " json_extract(line,'$.run'), json_extract(line,'$.detail.kind'),"
+      " json_extract(line,'$.detail.id'),"
+      " json_extract(line,'$.detail.signer.fingerprint')"
+      " FROM custody WHERE seq > :from ORDER BY seq");
+  rows.bind(":from", entries);
+  while (rows.step()) {
+    entries = rows.integer(0);
+    const std::string_view action = rows.text(1);
+    const std::string_view kind = rows.text(4);
+    if (action == "acquire.begin") {
+      exhibits = std::max(exhibits, number_of(rows.text(2)));
+    } else if (action == "playbook.start") {
+      runs = std::max(runs, number_of(rows.text(3)));
+    } else if (action == "case.close") {
+      closed = true;
+    } else if (action == "note" && kind == "finding") {
+      findings = std::max(findings, number_of(rows.text(5)));
+    } else if (action == "case.open" ||
+               (action == "note" && kind == "signer.introduce")) {
+      signers.emplace(rows.text(6));
+    }
+  }
+}
+
+void CaseFile::Impl::prepare_to_write() {
+  if (mode != CaseMode::write) {
+    throw Error(Errc::bad_input, "the case was opened for reading only");
+  }
+  if (!host_known) {
+    host = read_host_facts();
+    host_known = true;
+  }
+}
+
+std::vector<Entry> CaseFile::Impl::add(Addition addition,
+                                       const Examiner& examiner) {
+  prepare_to_write();
+  Transaction transaction(*database, kLocked);
+  // Sampled under the lock: the monotonic counter then grows along the chain.
+  const Recording recording =
+      make_recording(clock, examiner, host, read_tool_facts());
+  ChainWriter chain(*database, id, nonce, recording, examiner);
+  fold.catch_up(*database);  // states only what is committed
+  if (fold.closed) refuse_if_closed(addition.drafts);
+  if (!addition.drafts.empty()) introduce(chain, fold, examiner);
+  if (addition.prepare) addition.prepare(fold, addition.drafts);
+  number_findings(fold.findings, addition.drafts);
+
+  std::vector<Entry> entries;
+  entries.reserve(addition.drafts.size());
+  for (const EntryDraft& draft : addition.drafts) {
+    entries.push_back(chain.write(draft));
+  }
+  write_journal(*database, addition.journal);
+  if (addition.make_journal) {
+    write_journal(*database, addition.make_journal(entries));
+  }
+  MerkleFrontier signed_head = frontier;
+  if (std::ranges::any_of(addition.drafts, signs_head) ||
+      (!entries.empty() && chain.head_is_due())) {
+    const std::string note = chain.sign(signed_head);
+    chain.write_head_entry(signed_head, note);
+  }
+  transaction.commit();
+  frontier = signed_head;
+  return entries;
+}
+
+std::string CaseFile::Impl::add_head(const Examiner& examiner,
+                                     HeadEntry entry) {
+  prepare_to_write();
+  Transaction transaction(*database, kLocked);
+  const Recording recording =
+      make_recording(clock, examiner, host, read_tool_facts());
+  ChainWriter chain(*database, id, nonce, recording, examiner);
+  fold.catch_up(*database);
+  introduce(chain, fold, examiner);
+  Statement present =
+      database->prepare("SELECT note FROM heads WHERE size=:size");
+  present.bind(":size", chain.size());
+  if (present.step()) return std::string(present.text(0));
+  MerkleFrontier signed_head = frontier;
+  std::string note = chain.sign(signed_head);
+  if (entry == HeadEntry::append) chain.write_head_entry(signed_head, note);
+  transaction.commit();
+  frontier = signed_head;
+  return note;
+}
+
+}  // namespace impound

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <future>
+#include <map>
+#include <optional>
+
+#include "core/base/error.hpp"
+#include "core/base/text.hpp"
+#include "core/casefile/actions.hpp"
+#include "core/casefile/case_file.hpp"
+#include "core/casefile/case_file_impl.hpp"
+#include "core/casefile/head_check.hpp"
+#include "core/casefile/line_check.hpp"
+#include "core/casefile/schema.hpp"
+#include "core/evidence/pipeline.hpp"
+
+namespace impound {
+namespace {
+
+/// Problems that are listed; one change breaks few, a rewritten file breaks
+/// all, and nobody reads those.
+constexpr std::size_t kMaxProblems = 50;
+
+/// Rows that are read before their signatures are checked together, and the
+/// bytes of lines at which fewer will do.
+constexpr std::size_t kBatchRows = 1024;
+constexpr std::size_t kBatchBytes = 16 << 20;
+
+/// Where the chain itself sorts before what is wrong with the whole file.
+bool stands_earlier(const CustodyProblem& a, const CustodyProblem& b) {
+  if ((a.seq == 0) != (b.seq == 0)) return b.seq == 0;
+  return a.seq < b.seq;
+}
+
+/// Runs act(0) … act(count - 1) on all cores.
+void on_all_cores(std::size_t count,
+                  const std::function<void(std::size_t)>& act) {
+  const std::size_t threads = std::min<std::size_t>(usable_cores(), count);
+  const auto share = [&](std::size_t thread) {
+    for (std::size_t i = thread; i < count; i += threads) act(i);
+  };
+  std::vector<std::future<void>> others;
+  for (std::size_t thread = 1; thread < threads; ++thread) {
+    others.push_back(std::async(std::launch::async, share, thread));
+  }
+  if (threads > 0) share(0);
+  for (std::future<void>& other : others) other.get();
+}
+
+struct Row {
+  std::int64_t seq = 0;
+  std::string line;
+  std::string signature;
+  CheckedLine checked;
+  const PublicKey* key = nullptr;  ///< null if there is none to check with
+};
+
+void check_signature(Row& row) {
+  if (row.key == nullptr) return;
+  std::vector<CustodyProblem>& problems = row.checked.problems;
+  Bytes signature;
+  try {
+    signature = from_base64(row.signature);
+  } catch (const Error& error) {
+    problems.push_back({row.seq, "signature", "base64", error.what()});
+    return;
+  }
+  if (row.key->verify(as_bytes(row.line + "\n"), signature)) return;
+  problems.push_back(
+      {row.seq, "signature",
+       "one by key " + row.key->fingerprint().hex() + " over exactly this line",
+       excerpt(row.signature)});
+}
+
+/// Follows one chain from its first row to its last.
+class ChainVerifier {
+ public:
+  ChainVerifier(const Database& database, std::string_view trusted_note)
+      : database_(database), heads_(database, trusted_note) {}
+
+  CustodyReport run() {
+    read_rows();
+    if (report_.entries == 0) {
+      add({1, "action", "case.open, the first entry", "no entry at all"});
+    }
+    report_.head = place_.prev;
+    return std::move(report_);
+  }
+  /// Problems that were found and not kept.
+  [[nodiscard]] std::size_t dropped() const noexcept { return dropped_; }
+
+ private:
+  void add(CustodyProblem problem) {
+    report_.problems.push_back(std::move(problem));
+  }
+
+  void read_rows() {
+    Statement rows = database_.prepare(
+        "SELECT seq, line, signature FROM custody ORDER BY seq");
+    place_.prev = genesis_prev();
+    std::vector<Row> batch;
+    std::size_t bytes = 0;
+    std::string broken;
+    while (step(rows, broken)) {
+      batch.push_back({rows.integer(0),
+                       std::string(rows.text(1)),
+                       std::string(rows.text(2)),
+                       {},
+                       nullptr});
+      bytes += batch.back().line.size();
+      if (batch.size() < kBatchRows && bytes < kBatchBytes) continue;
+      check_batch(batch);
+      batch.clear();
+      bytes = 0;
+    }
+    check_batch(batch);
+    if (broken.empty()) {
+      heads_.finish(report_.entries, report_.problems);
+    } else {
+      add({last_seq_ + 1, "database", "a readable row", broken});
+    }
+  }
+
+  /// A damaged page ends the chain where it is; what stands before it is
+  /// judged all the same.
+  static bool step(Statement& rows, std::string& broken) {
+    try {
+      return rows.step();
+    } catch (const Error& error) {
+      if (error.code() != Errc::malformed) throw;
+      broken = error.what();
+      return false;
+    }
+  }
+
+  void check_batch(std::vector<Row>& batch) {
+    on_all_cores(batch.size(), [&](std::size_t i) {
+      batch[i].checked = check_line(batch[i].seq, batch[i].line);
+    });
+    for (Row& row : batch) follow(row);
+    on_all_cores(batch.size(),
+                 [&](std::size_t i) { check_signature(batch[i]); });
+    for (Row& row : batch) {
+      std::ranges::move(row.checked.problems,
+                        std::back_inserter(report_.problems));
+    }
+    // The earliest are kept; a few more than are listed, so that it shows.
+    std::ranges::stable_sort(report_.problems, stands_earlier);
+    if (report_.problems.size() > 2 * kMaxProblems) {
+      dropped_ += report_.problems.size() - 2 * kMaxProblems;
+      report_.problems.resize(2 * kMaxProblems);
+    }
+  }
+
+  /// The checks that need what came before; brings the state behind `row`.
+  void follow(Row& row) {
+    ++report_.entries;
+    std::vector<CustodyProblem>& problems = row.checked.problems;
+    if (row.seq != last_seq_ + 1) {
+      problems.insert(problems.begin(),
+                      {last_seq_ + 1, "seq", std::to_string(last_seq_ + 1),
+                       std::to_string(row.seq)});
+    }
+    const Json& json = row.checked.json;
+    if (!json.is_null()) {
+      if (last_seq_ == 0) begin(json);
+      place_.seq = row.seq;
+      check_place(place_, row.line, json, problems);
+      follow_action(row.seq, json, problems);
+      introduce(row.seq, json, problems);
+      row.key = key_of(row.seq, json, problems);
+      heads_.check_entry(row.seq, json, problems);
+    }
+    last_seq_ = row.seq;
+    place_.prev = link_of(row.line);
+    heads_.append(row.seq, row.line, place_.prev, keys_, problems);
+  }
+
+  void begin(const Json& json) {
+    place_.case_id = text_or(json, "case", "");
+    place_.nonce = text_or(json["detail"], "nonce", "");
+    heads_.set_origin(
+        head_origin(text_or(json["detail"], "org", ""), place_.case_id));
+  }
+
+  void follow_action(std::int64_t seq, const Json& json,
+                     std::vector<CustodyProblem>& problems) {
+    const std::string action = text_or(json, "action", "");
+    if ((seq == 1) != (action == "case.open")) {
+      problems.push_back({seq, "action",
+                          seq == 1 ? "case.open" : "anything but case.open",
+                          excerpt(action)});
+    }
+    if (closed_ && !allowed_when_closed(json)) {
+      problems.push_back({seq, "action", "nothing of the kind after case.close",
+                          excerpt(action)});
+    }
+    closed_ = closed_ || action == "case.close";
+  }
+
+  void introduce(std::int64_t seq, const Json& json,
+                 std::vector<CustodyProblem>& problems) {
+    const Json& detail = json["detail"];
+    const bool introduces =
+        seq == 1 || (text_or(json, "action", "") == "note" &&
+                     text_or(detail, "kind", "") == "signer.introduce");
+    if (!introduces || !detail.is_object()) return;
+    const auto signer = detail.find("signer");
+    if (signer == detail.end()) return;  // missing_field() has said so
+    try {
+      const PublicKey key = PublicKey::from_pem(
+          text_or(*signer, "public_key", ""), "the signer's public_key");
+      const std::string fingerprint = key.fingerprint().hex();
+      const std::string stated = text_or(*signer, "fingerprint", "");
+      if (stated != fingerprint) {
+        problems.push_back({seq, "signer", fingerprint, excerpt(stated)});
+        return;
+      }
+      keys_.emplace(fingerprint, key);
+    } catch (const Error& error) {
+      problems.push_back(
+          {seq, "signer", "an Ed25519 key in PEM", error.what()});
+    }
+  }
+
+  const PublicKey* key_of(std::int64_t seq, const Json& json,
+                          std::vector<CustodyProblem>& problems) const {
+    const std::string fingerprint = signer_of(json);
+    const auto key = keys_.find(fingerprint);
+    if (key != keys_.end()) return &key->second;
+    problems.push_back(
+        {seq, "signer", "a key that this or an earlier entry introduced",
+         fingerprint.empty() ? "no \"key <fingerprint>\" in actor.auth"
+                             : excerpt(fingerprint)});
+    return nullptr;
+  }
+
+  const Database& database_;
+  CustodyReport report_;
+  ChainPlace place_;
+  std::int64_t last_seq_ = 0;
+  bool closed_ = false;
+  std::size_t dropped_ = 0;
+  IntroducedKeys keys_;
+  HeadCheck heads_;
+};
+
+/// True if the tables are ours and may be read: a view in their place could
+/// run for ever.
+bool check_schema(const Database& database, CustodyReport& report) {
+  const std::string state = database.text_of("PRAGMA quick_check(1)");
+  if (state != "ok") {
+    report.problems.push_back({0, "database", "ok", excerpt(state)});
+  }
+  bool readable = true;
+  for (const SchemaDeparture& departure : compare_schema(database)) {
+    report.problems.push_back({0, "schema " + excerpt(departure.name),
+                               excerpt(departure.expected),
+                               excerpt(departure.found)});
+    readable =
+        readable && departure.name != "custody" && departure.name != "heads";
+  }
+  return readable;
+}
+
+void bound_problems(CustodyReport& report, std::size_t dropped) {
+  std::ranges::stable_sort(report.problems, stands_earlier);
+  if (report.problems.size() <= kMaxProblems) return;
+  dropped += report.problems.size() - kMaxProblems;
+  const std::int64_t seq = report.problems[kMaxProblems].seq;
+  report.problems.resize(kMaxProblems);
+  report.problems.push_back(
+      {seq, "more", "nothing", fmt::format("{} further problems", dropped)});
+}
+
+}  // namespace
+
+Json CustodyReport::to_json() const {
+  Json list = Json::array();
+  for (const CustodyProblem& problem : problems) {
+    list.push_back({{"seq", problem.seq},
+                    {"what", problem.what},
+                    {"expected", problem.expected},
+                    {"found", problem.found}});
+  }
+  return {
+      {"ok", ok()}, {"entries", entries}, {"head", head}, {"problems", list}};
+}
+
+CustodyReport verify_custody(const std::filesystem::path& folder,
+                             std::string_view trusted_note) {
+  CustodyReport report;
+  std::size_t dropped = 0;
+  try {
+    const Database database(folder / kCaseDatabase, Database::Mode::read_only);
+    // One state of the file, whatever another process appends meanwhile.
+    database.execute("BEGIN");
+    require_case_file(database);
+    CustodyReport schema;
+    const bool readable = check_schema(database, schema);
+    if (readable) {
+      ChainVerifier verifier(database, trusted_note);
+      report = verifier.run();
+      dropped = verifier.dropped();
+    }
+    std::ranges::move(schema.problems, std::back_inserter(report.problems));
+  } catch (const Error& error) {
+    if (error.code() != Errc::malformed) throw;
+    report.problems.push_back({0, "database", "a case file", error.what()});
+  }
+  bound_problems(report, dropped);
+  return report;
+}
+
+}  // namespace impound

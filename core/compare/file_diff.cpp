@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/compare/file_diff.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "core/base/text.hpp"
+
+namespace impound {
+namespace {
+
+FileStatus compare_content(const ViewFile& before, const ViewFile& after) {
+  if (before.kind != after.kind) return FileStatus::changed;
+  if (before.kind == FileKind::symlink) {
+    return before.link_target == after.link_target ? FileStatus::identical
+                                                   : FileStatus::changed;
+  }
+  if (before.kind != FileKind::regular) return FileStatus::identical;
+  if (before.sha256 && after.sha256) {
+    return *before.sha256 == *after.sha256 ? FileStatus::identical
+                                           : FileStatus::changed;
+  }
+  return FileStatus::unreadable;
+}
+
+FileChange pair_of(const ViewFile& before, const ViewFile& after) {
+  return {.path = after.path,
+          .old_path = before.path == after.path ? "" : before.path,
+          .status = compare_content(before, after),
+          .before = before,
+          .after = after};
+}
+
+/// Turns one removed and one added file with the same bytes into one renamed.
+/// Empty files are all alike and say nothing.
+void join_renamed(std::vector<FileChange>& changes) {
+  std::multimap<Digest, std::size_t> removed;
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const FileChange& change = changes[i];
+    if (change.status == FileStatus::removed && change.before->sha256 &&
+        change.before->size > 0) {
+      removed.emplace(*change.before->sha256, i);
+    }
+  }
+  std::vector<bool> is_gone(changes.size(), false);
+  for (FileChange& change : changes) {
+    if (change.status != FileStatus::added || !change.after->sha256) continue;
+    const auto twin = removed.find(*change.after->sha256);
+    if (twin == removed.end()) continue;
+    change.status = FileStatus::renamed;
+    change.before = changes[twin->second].before;
+    change.old_path = change.before->path;
+    is_gone[twin->second] = true;
+    removed.erase(twin);
+  }
+  std::vector<FileChange> kept;
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    if (!is_gone[i]) kept.push_back(std::move(changes[i]));
+  }
+  changes = std::move(kept);
+}
+
+}  // namespace
+
+std::string_view to_string(FileStatus status) noexcept {
+  switch (status) {
+    case FileStatus::identical:
+      return "identical";
+    case FileStatus::changed:
+      return "changed";
+    case FileStatus::added:
+      return "added";
+    case FileStatus::removed:
+      return "removed";
+    case FileStatus::renamed:
+      return "renamed";
+    case FileStatus::unreadable:
+      return "unreadable";
+  }
+  return "unreadable";
+}
+
+bool FileChange::mode_changed() const {
+  return before && after && before->kind == FileKind::regular &&
+         after->kind == FileKind::regular && before->mode != 0 &&
+         after->mode != 0 && before->mode != after->mode;
+}
+
+Json FileChange::to_json() const {
+  Json json = {{"path", lossless_utf8(path)}, {"status", to_string(status)}};
+  if (!old_path.empty()) json["from"] = lossless_utf8(old_path);
+  if (before) json["size_before"] = before->size;
+  if (after) json["size_after"] = after->size;
+  if (before && before->sha256) {
+    json["sha256_before"] = before->sha256->hex();
+  }
+  if (after && after->sha256) json["sha256_after"] = after->sha256->hex();
+  if (mode_changed()) {
+    json["mode_before"] = before->mode;
+    json["mode_after"] = after->mode;
+  }
+  return json;
+}
+
+std::vector<FileChange> diff_files(const ModelView& before,
+                                   const ModelView& after) {
+  std::vector<FileChange> changes;
+  if (before.files.size() == 1 && after.files.size() == 1) {
+    changes.push_back(pair_of(before.files[0], after.files[0]));
+    return changes;
+  }
+  for (const ViewFile& file : before.files) {
+    if (const ViewFile* twin = after.find_file(file.path)) {
+      changes.push_back(pair_of(file, *twin));
+    } else {
+      changes.push_back({.path = file.path,
+                         .old_path = {},
+                         .status = FileStatus::removed,
+                         .before = file,
+                         .after = std::nullopt});
+    }
+  }
+  for (const ViewFile& file : after.files) {
+    if (before.find_file(file.path) != nullptr) continue;
+    changes.push_back({.path = file.path,
+                       .old_path = {},
+                       .status = FileStatus::added,
+                       .before = std::nullopt,
+                       .after = file});
+  }
+  join_renamed(changes);
+  std::stable_sort(
+      changes.begin(), changes.end(),
+      [](const FileChange& a, const FileChange& b) { return a.path < b.path; });
+  return changes;
+}
+
+}  // namespace impound

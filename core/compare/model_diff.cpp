@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/compare/model_diff.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/base/text.hpp"
+
+namespace impound {
+namespace {
+
+DiffSide side_of(const ModelView& view) {
+  return {view.kind, view.locator, view.revision, view.problems};
+}
+
+Json side_json(const DiffSide& side) {
+  Json json = {{"kind", side.kind}, {"locator", lossless_utf8(side.locator)}};
+  if (!side.revision.empty()) json["revision"] = side.revision;
+  Json problems = Json::array();
+  for (const ViewProblem& each : side.problems) {
+    problems.push_back({{"file", lossless_utf8(each.file)},
+                        {"rule", each.problem.rule},
+                        {"severity", to_string(each.problem.severity)},
+                        {"offset", each.problem.offset},
+                        {"message", lossless_utf8(each.problem.message)}});
+  }
+  json["problems"] = std::move(problems);
+  return json;
+}
+
+/// "12 identical, 1 changed": in the order of the enum.
+template <typename Changes>
+std::string count_text(const Changes& changes) {
+  std::map<decltype(changes.front().status), std::size_t> counts;
+  for (const auto& change : changes) ++counts[change.status];
+  std::string text;
+  for (const auto& [status, count] : counts) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count,
+                        to_string(status));
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string file_detail(const FileChange& change) {
+  if (change.status == FileStatus::renamed) {
+    return "was " + printable(change.old_path);
+  }
+  std::string text;
+  if (change.before && change.after) {
+    text = change.before->size == change.after->size
+               ? human_bytes(change.after->size)
+               : fmt::format("{} → {}", human_bytes(change.before->size),
+                             human_bytes(change.after->size));
+  } else {
+    text = human_bytes((change.after ? *change.after : *change.before).size);
+  }
+  if (!change.old_path.empty()) text += ", was " + printable(change.old_path);
+  if (change.mode_changed()) {
+    text += fmt::format(", mode {:04o} → {:04o}", change.before->mode,
+                        change.after->mode);
+  }
+  return text;
+}
+
+std::string tensor_detail(const TensorChange& change) {
+  const auto describe = [](const ViewTensor& tensor) {
+    return fmt::format("{} {}", to_string(tensor.dtype),
+                       shape_text(tensor.shape));
+  };
+  std::string text;
+  if (change.before && change.after &&
+      (change.before->dtype != change.after->dtype ||
+       change.before->shape != change.after->shape)) {
+    text = fmt::format("{} → {}", describe(*change.before),
+                       describe(*change.after));
+  } else {
+    text = describe(change.after ? *change.after : *change.before);
+  }
+  if (!change.old_name.empty()) text += ", was " + printable(change.old_name);
+  return text;
+}
+
+/// A metadata text on one line, cut.
+std::string shown_text(const std::optional<std::string>& text) {
+  if (!text) return "(none)";
+  constexpr std::size_t kMost = 120;
+  if (text->size() <= kMost) return fmt::format("\"{}\"", printable(*text));
+  return fmt::format("\"{}…\" ({} bytes)", printable(text->substr(0, kMost)),
+                     text->size());
+}
+
+void append_problems(const DiffSide& side, std::string& text) {
+  for (const ViewProblem& each : side.problems) {
+    text += fmt::format("  {} {}: {}\n", to_string(each.problem.severity),
+                        printable(each.file.empty() ? side.locator : each.file),
+                        printable(each.problem.message));
+  }
+}
+
+}  // namespace
+
+bool ModelDiff::identical() const {
+  return std::all_of(files.begin(), files.end(),
+                     [](const FileChange& change) {
+                       return change.status == FileStatus::identical;
+                     }) &&
+         tensors_identical() && metadata.empty();
+}
+
+bool ModelDiff::tensors_identical() const {
+  return std::all_of(tensors.begin(), tensors.end(),
+                     [](const TensorChange& change) {
+                       return change.status == TensorStatus::identical;
+                     });
+}
+
+Json ModelDiff::to_json() const {
+  Json json = {{"identical", identical()},
+               {"tensors_identical", tensors_identical()},
+               {"before", side_json(before)},
+               {"after", side_json(after)}};
+  Json file_list = Json::array();
+  for (const FileChange& change : files) file_list.push_back(change.to_json());
+  Json tensor_list = Json::array();
+  for (const TensorChange& change : tensors) {
+    tensor_list.push_back(change.to_json());
+  }
+  Json metadata_list = Json::array();
+  for (const MetadataChange& change : metadata) {
+    metadata_list.push_back(change.to_json());
+  }
+  json["files"] = std::move(file_list);
+  json["tensors"] = std::move(tensor_list);
+  json["metadata"] = std::move(metadata_list);
+  if (!label.empty()) {
+    json["model"] = {{"label", label}, {"sentence", sentence}};
+  }
+  return json;
+}
+
+std::string ModelDiff::to_text() const {
+  std::string text = fmt::format("before   {} ({})\nafter    {} ({})\n",
+                                 printable(before.locator), before.kind,
+                                 printable(after.locator), after.kind);
+  text += fmt::format("files    {}\ntensors  {}\n", count_text(files),
+                      count_text(tensors));
+  if (identical()) text += "The two sides are identical.\n";
+  if (!sentence.empty()) text += sentence + "\n";
+
+  std::vector<std::vector<std::string>> rows;
+  for (const FileChange& change : files) {
+    if (change.status == FileStatus::identical && !change.mode_changed()) {
+      continue;
+    }
+    rows.push_back({"  " + std::string(to_string(change.status)),
+                    printable(change.path), file_detail(change)});
+  }
+  if (!rows.empty()) text += "\nFiles\n" + format_table(rows);
+
+  rows.clear();
+  for (const TensorChange& change : tensors) {
+    if (change.status == TensorStatus::identical) continue;
+    rows.push_back({"  " + std::string(to_string(change.status)),
+                    printable(change.name), tensor_detail(change),
+                    change.label});
+  }
+  if (!rows.empty()) text += "\nTensors\n" + format_table(rows);
+
+  if (!metadata.empty()) text += "\nMetadata\n";
+  for (const MetadataChange& change : metadata) {
+    text += fmt::format("  {}: {}: {} → {}\n", printable(change.file),
+                        printable(change.key), shown_text(change.before),
+                        shown_text(change.after));
+  }
+  if (!before.problems.empty() || !after.problems.empty()) {
+    text += "\nOddities in the files themselves\n";
+    append_problems(before, text);
+    append_problems(after, text);
+  }
+  return text;
+}
+
+ModelDiff diff_models(const ModelView& before, const ModelView& after) {
+  return {.before = side_of(before),
+          .after = side_of(after),
+          .files = diff_files(before, after),
+          .tensors = diff_tensors(before, after),
+          .metadata = diff_metadata(before, after),
+          .label = {},
+          .sentence = {}};
+}
+
+ModelDiff check_against(const Baseline& baseline, const Tree& tree,
+                        const ViewOptions& options, Progress& progress,
+                        const Cancellation& cancellation) {
+  return diff_models(baseline.view,
+                     view_tree(tree, options, progress, cancellation));
+}
+
+}  // namespace impound

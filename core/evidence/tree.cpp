@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/evidence/tree.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "core/base/error.hpp"
+#include "core/base/limits.hpp"
+#include "core/base/text.hpp"
+#include "core/evidence/bundle_reader.hpp"
+
+namespace impound {
+namespace {
+
+constexpr std::string_view kSnapshots = "snapshots";
+constexpr std::string_view kRepositoryPrefix = "models--";
+
+fs::path real_path(const fs::path& path) {
+  std::error_code failure;
+  fs::path real = fs::canonical(path, failure);
+  if (failure) {
+    throw Error(Errc::io,
+                fmt::format("cannot read {}: {}", printable(path.native()),
+                            failure.message()));
+  }
+  return real;
+}
+
+/// The repository folder (models--org--repo) of a cache snapshot folder.
+std::optional<fs::path> repository_of(const fs::path& snapshot) {
+  const fs::path snapshots = snapshot.parent_path();
+  if (snapshots.filename() != kSnapshots) return std::nullopt;
+  return snapshots.parent_path();
+}
+
+/// models--org--repo → its snapshot of refs/main, or the only one there is.
+std::optional<fs::path> snapshot_of(const fs::path& folder) {
+  if (!folder.filename().native().starts_with(kRepositoryPrefix)) {
+    return std::nullopt;
+  }
+  const auto names = list_directory(folder / kSnapshots);
+  if (!names || names->empty()) return std::nullopt;
+  if (stat_path(folder / "refs" / "main", Links::refuse)) {
+    const std::string text =
+        read_text_file(folder / "refs" / "main", limits::kMaxSmallFile);
+    const std::string revision(trim(text));
+    if (std::ranges::find(*names, revision) != names->end()) {
+      return folder / kSnapshots / revision;
+    }
+  }
+  if (names->size() == 1) return folder / kSnapshots / names->front();
+  return std::nullopt;
+}
+
+bool lies_below(const fs::path& path, const fs::path& folder) {
+  const auto [end, other] = std::ranges::mismatch(folder, path);
+  return end == folder.end();
+}
+
+class PathTree final : public Tree {
+ public:
+  explicit PathTree(const fs::path& asked) {
+    const auto stat = stat_path(asked, Links::follow);
+    if (!stat) {
+      throw Error(Errc::io,
+                  fmt::format("cannot read {}: {}", printable(asked.native()),
+                              stat.failure().message()));
+    }
+    root_ = real_path(asked);
+    if (stat->kind == FileKind::regular) {
+      kind_ = "file";
+      const std::string name = root_.filename().native();
+      paths_[name] = root_;
+      files_.push_back({.name = name, .size = stat->size, .mode = stat->mode});
+      return;
+    }
+    if (stat->kind != FileKind::directory) {
+      throw Error(
+          Errc::io,
+          fmt::format("cannot read {}: it is a {}, expected a file or "
+                      "a folder",
+                      printable(asked.native()), to_string(stat->kind)));
+    }
+    if (const auto snapshot = snapshot_of(root_)) root_ = real_path(*snapshot);
+    repository_ = repository_of(root_);
+    if (repository_) kind_ = "hf-snapshot";
+    if (!list_directory(root_)) {
+      throw Error(Errc::io,
+                  fmt::format("cannot read {}: {}", printable(root_.native()),
+                              list_directory(root_).failure().message()));
+    }
+    walk(root_, "", 0);
+    std::ranges::sort(files_, {}, &TreeFile::name);
+  }
+
+  [[nodiscard]] std::string_view kind() const override { return kind_; }
+  [[nodiscard]] std::string locator() const override { return root_.native(); }
+  [[nodiscard]] const std::vector<TreeFile>& files() const override {
+    return files_;
+  }
+  [[nodiscard]] const std::vector<std::string>& problems() const override {
+    return problems_;
+  }
+
+  [[nodiscard]] std::unique_ptr<ByteSource> open(
+      const TreeFile& file) const override {
+    const auto found = paths_.find(file.name);
+    if (found == paths_.end()) {
+      throw Error(Errc::bad_input,
+                  fmt::format("cannot open {}: it is a {}",
+                              printable(file.name), to_string(file.kind)));
+    }
+    return open_source(found->second);
+  }
+
+ private:
+  void walk(const fs::path& folder, const std::string& prefix, int depth) {
+    if (depth > limits::kMaxDirectoryDepth) {
+      problem(folder, fmt::format("deeper than {} folders",
+                                  limits::kMaxDirectoryDepth));
+      return;
+    }
+    const auto names = list_directory(folder);
+    if (!names) return problem(folder, names.failure().message());
+    for (const std::string& name : *names) {
+      const fs::path path = folder / name;
+      const auto stat = stat_path(path, Links::refuse);
+      if (!stat) {
+        problem(path, stat.failure().message());
+        continue;
+      }
+      TreeFile file{.name = prefix + name,
+                    .kind = stat->kind,
+                    .size = stat->kind == FileKind::regular ? stat->size : 0,
+                    .mode = stat->mode};
+      if (stat->kind == FileKind::regular) paths_[file.name] = path;
+      if (stat->kind == FileKind::symlink) look_behind(path, file);
+      files_.push_back(file);
+      if (stat->kind == FileKind::directory) {
+        walk(path, file.name + "/", depth + 1);
+      }
+    }
+  }
+
+  /// A link is kept as a link, but the cache's links into its own repository
+  /// are how its files are stored: those become the files they name.
+  void look_behind(const fs::path& path, TreeFile& file) {
+    const auto target = read_link(path);
+    if (!target) return problem(path, target.failure().message());
+    file.link_target = *target;
+    std::error_code failure;
+    const fs::path real = fs::canonical(path, failure);
+    if (failure) return problem(path, "a link to nothing: " + *target);
+    if (!lies_below(real, repository_.value_or(root_))) {
+      return problem(path, "a link that leads outside: " + *target);
+    }
+    if (!repository_) return;
+    const auto stat = stat_path(real, Links::refuse);
+    if (!stat || stat->kind != FileKind::regular) return;
+    file.kind = FileKind::regular;
+    file.size = stat->size;
+    file.mode = stat->mode;
+    file.found_as = *target;
+    file.link_target.clear();
+    paths_[file.name] = real;
+  }
+
+  void problem(const fs::path& path, std::string_view what) {
+    problems_.push_back(
+        fmt::format("{}: {}", printable(path.native()), printable(what)));
+  }
+
+  std::string_view kind_ = "folder";
+  fs::path root_;
+  std::optional<fs::path> repository_;
+  std::map<std::string, fs::path> paths_;  // of files that can be opened
+  std::vector<TreeFile> files_;
+  std::vector<std::string> problems_;
+};
+
+class BundleTree final : public Tree {
+ public:
+  explicit BundleTree(const fs::path& bundle) : path_(bundle), reader_(bundle) {
+    for (const Item& item : reader_.items()) {
+      TreeFile file{.name = item.name,
+                    .kind = item.kind,
+                    .size = item.size_stored,
+                    .mode = item.mode,
+                    .found_as = item.found_as,
+                    .item = item.number};
+      if (item.kind == FileKind::regular) file.sha256 = item.sha256;
+      if (item.kind == FileKind::symlink) file.link_target = item.link_target;
+      files_.push_back(std::move(file));
+    }
+    std::ranges::sort(files_, {}, &TreeFile::name);
+    for (const Gap& gap : reader_.gaps()) {
+      problems_.push_back(fmt::format("{}: {}: {}", printable(gap.subject),
+                                      to_string(gap.outcome),
+                                      printable(gap.reason)));
+    }
+  }
+
+  [[nodiscard]] std::string_view kind() const override { return "exhibit"; }
+  [[nodiscard]] std::string locator() const override { return path_.native(); }
+  [[nodiscard]] const std::vector<TreeFile>& files() const override {
+    return files_;
+  }
+  [[nodiscard]] const std::vector<std::string>& problems() const override {
+    return problems_;
+  }
+  [[nodiscard]] std::unique_ptr<ByteSource> open(
+      const TreeFile& file) const override {
+    const Item* const item = reader_.find(file.item);
+    if (item == nullptr) {
+      throw Error(Errc::bad_input,
+                  fmt::format("{} has no item {}", printable(path_.native()),
+                              file.item));
+    }
+    return reader_.open(*item);
+  }
+
+ private:
+  fs::path path_;
+  BundleReader reader_;
+  std::vector<TreeFile> files_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace
+
+std::unique_ptr<Tree> open_path_tree(const fs::path& path) {
+  return std::make_unique<PathTree>(path);
+}
+
+std::unique_ptr<Tree> open_bundle_tree(const fs::path& bundle) {
+  return std::make_unique<BundleTree>(bundle);
+}
+
+}  // namespace impound

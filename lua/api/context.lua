@@ -1,0 +1,216 @@
+---@meta impound.context
+-- Signatures only; the code is lua/lib/impound/context.lua, the checks are lua/host/call_check.cpp.
+-- tests/unit/lua/api_stub_test.cpp fails when names differ.
+
+--- The value `ctx` that every step gets: all that a playbook can do.
+---
+--- Every function marked *journaled* is recorded with its answer. A run that was interrupted starts again from the
+--- first line and gets the recorded answers up to where it stood.
+---
+--- Errors are tables { code, message, at }: `code` is bad_input, io, malformed, limit, integrity, unsupported (as on
+--- the command line), "lua" for an error of the playbook itself, or "refused" for an act that the playbook did not
+--- declare (pcall cannot catch that one). `at` is file and line.
+---@class impound.Context
+---@field params table<string, any> The declared parameters with their values.
+---@field deployment impound.Deployment What the responder pointed at.
+---@field facts table<string, any> State for later steps of this run, empty at first; name entries with nouns.
+local Context = {}
+
+---@class impound.Deployment
+---@field name string
+---@field description string
+---@field model_path string
+---@field baseline_path string Empty if the descriptor names none.
+---@field containment_method string Empty if the descriptor names none.
+---@field logs any[] One entry for each prompt log.
+---@field probes any[] One entry for each probe.
+
+--- Takes evidence with a collector into a new sealed exhibit. Journaled.
+---@param collector string Must be declared in needs.collectors.
+---@param arguments? table<string, any> Parameters of the collector; `_` in names stands for `-`.
+---@return impound.Exhibit exhibit
+--- Error `refused` if the collector is not declared, `io` if nothing could be taken. A file that cannot be read is no
+--- error: it is a gap of the exhibit.
+---
+--- Example: `local logs = ctx:collect("prompt-log", { since = ctx.params.window })`
+function Context:collect(collector, arguments) end
+
+--- Takes the deployment out of service, proves it by the probes, and keeps it so or rolls back. Journaled.
+--- Only in a step with effect = "contain", after ctx:ask with approves = "contain" was answered "yes" in that step (or
+--- if the case approved it beforehand).
+---@param method? string Must be declared in needs.containments; the deployment's own if absent.
+---@param arguments? table<string, any> Parameters of the method.
+---@return impound.ContainResult result
+--- Error `refused` if it is not declared or not approved; `io` if the method could not act (it was rolled back then).
+---
+--- Example: `local result = ctx:contain()`
+function Context:contain(method, arguments) end
+
+---@class impound.ContainResult
+---@field contained boolean Measured, never assumed.
+---@field method string
+---@field probes table[] Each probe before and after.
+---@field reason? string Why it is not contained.
+
+--- Restores the state before containment and proves it. Journaled. As contain, with approves = "release".
+---@param reason string
+---@return { released: boolean, probes: table[] } result
+function Context:release(reason) end
+
+--- Asks every probe of the deployment once. Changes nothing. Journaled.
+---@return { contained: boolean, probes: table[] } result
+function Context:probe() end
+
+--- Compares two models: exhibits, folders, files or baselines. Journaled.
+---@param before impound.Exhibit|string The known-good side.
+---@param after impound.Exhibit|string
+---@return impound.Difference difference
+--- Error `io` if a side cannot be read, `malformed` if it is no model.
+---
+--- Example: `local difference = ctx:diff(ctx.deployment.baseline_path, ctx.facts.weights)`
+function Context:diff(before, after) end
+
+---@alias impound.DiffStatus
+---| "identical" | "added" | "removed" | "changed" | "renamed" | "reshaped" | "retyped" | "unreadable"
+
+---@class impound.FileChange
+---@field path string
+---@field status impound.DiffStatus
+---@field from? string Its old name.
+---@field sha256_before? string
+---@field sha256_after? string
+
+---@class impound.TensorChange
+---@field name string
+---@field status impound.DiffStatus
+---@field dtype string
+---@field shape integer[]
+---@field file? string The file that holds it.
+---@field sha256_before? string
+---@field sha256_after? string
+---@field label? string Kind of change, where known.
+---@field stats? table
+
+---@class impound.Difference
+---@field identical boolean
+---@field files impound.FileChange[]
+---@field tensors impound.TensorChange[]
+---@field metadata table[]
+---@field model? { label: string, sentence: string } What kind of change the whole is.
+
+--- Reads a baseline: what it says, not the bytes it describes. Journaled.
+---@param path? string The deployment's own if absent.
+---@return { path: string, name: string, files: { path: string, size: integer, sha256: string }[] } baseline
+--- Error `integrity` if its signature is wrong.
+function Context:load_baseline(path) end
+
+--- Verifies a sealed exhibit: seal, manifest, every digest. Journaled.
+---@param exhibit impound.Exhibit|string
+---@return { ok: boolean, problems: table[] } report
+function Context:verify(exhibit) end
+
+--- Verifies the signature of a model, baseline or file. Journaled.
+---@param subject impound.Exhibit|impound.Item|string
+---@param options? { signature?: string, key?: string } Paths; by default beside the subject.
+---@return { ok: boolean, signer: string, reason: string } report
+function Context:verify_signature(subject, options) end
+
+--- Says what a model file would do to whoever loads it. Executes nothing. Journaled.
+---@param subject impound.Exhibit|impound.Item|string
+---@return { verdict: impound.Verdict, findings: table[] } report
+function Context:scan(subject) end
+
+---@alias impound.Verdict
+---| "cleared"   # looked at, nothing wrong; recorded too
+---| "likely"
+---| "confirmed"
+
+---@alias impound.Severity
+---| "info" | "low" | "medium" | "high" | "critical"
+
+---@class impound.Finding
+---@field verdict impound.Verdict Certainty.
+---@field severity? impound.Severity Harm; required unless the verdict is "cleared".
+---@field title string One line.
+---@field evidence (impound.Exhibit|impound.Item|string)[] What it rests on, at least one.
+---@field detail? string The two values that differ.
+
+--- Records a finding. Journaled.
+---@param finding impound.Finding
+---@return string id "F001"
+--- Error `bad_input` naming the field that is missing or wrong.
+---
+--- Example:
+--- ```lua
+--- ctx:finding({ verdict = "cleared", title = "Adapter is the released one", evidence = { item } })
+--- ```
+function Context:finding(finding) end
+
+--- The worst verdict recorded by this run; nil if there is no finding yet.
+---@return impound.Verdict? verdict
+function Context:worst_verdict() end
+
+--- Writes a line into the record. Journaled. Text of evidence is escaped where it is shown.
+---@param text any Text, or a value that tostring() makes text of.
+function Context:note(text) end
+
+--- Records something that was asked for and could not be had. Journaled.
+---@param gap { subject: string, reason: string, outcome?: "missing"|"denied"|"failed"|"empty"|"partial" }
+---
+--- Example: `ctx:gap({ subject = "prompt logs", reason = "the deployment names none", outcome = "missing" })`
+function Context:gap(gap) end
+
+---@class impound.Question
+---@field id string Names the question in the record and on the command line.
+---@field question string
+---@field choices? string[] Absent: free text.
+---@field default? string One of the choices.
+---@field approves? "contain"|"release" The answer "yes" allows this act in this step; choices: yes, no.
+
+--- Asks a person. Journaled. If nobody can answer now, the run ends as waiting (exit code 5) and goes on from here when
+--- it is resumed.
+---@param question impound.Question
+---@return string answer
+---@return { answer: string, by: string, at: string } record
+function Context:ask(question) end
+
+--- A sealed bundle of evidence.
+---@class impound.Exhibit
+---@field id string "E001"
+---@field item_count integer
+---@field bytes integer
+---@field gaps integer What could not be taken.
+---@field outcome string "ok", "partial" …
+local Exhibit = {}
+
+--- Goes through the items, in their order.
+---@param pattern? string "**/*.{safetensors,bin}": `*` stops at `/`, `**` does not.
+---@return fun(): impound.Item? iterator
+---
+--- Example: `for item in exhibit:items("**/*.json") do … end`
+function Exhibit:items(pattern) end
+
+--- The item of that name; nil if there is none.
+---@param name string
+---@return impound.Item? item
+function Exhibit:item(name) end
+
+--- One file or record inside an exhibit.
+---@class impound.Item
+---@field ref string "E001/17"
+---@field number integer
+---@field exhibit string "E001"
+---@field name string
+---@field size integer Bytes stored.
+---@field sha256 string
+---@field outcome string "ok", "partial", "short_read" …
+local Item = {}
+
+--- Bytes of the item, as a Lua string. Evidence is hostile: search it with find(x, 1, true), build no patterns of it.
+---@param offset? integer From 0.
+---@param length? integer At most 1 MiB; by default what is left, up to that.
+---@return string bytes
+--- Error `malformed` past the end, `integrity` if the exhibit is damaged.
+function Item:read(offset, length) end
+
+return { Context = Context, Exhibit = Exhibit, Item = Item }

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// A made-up case for tests of playbooks (impound.fake) and for `playbook
+/// check`: answers from a setup, and remembers what was asked of it.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lua/host/playbook_host.hpp"
+
+namespace impound::lua {
+
+class FakeHost final : public PlaybookHost {
+ public:
+  /// `setup` as in lua/api/fake.lua.
+  /// @throws Error{bad_input} for a key that it does not know.
+  explicit FakeHost(Json setup);
+
+  Json perform(const HostCall& call, std::int64_t n) override;
+  void failed(const HostCall& call, std::int64_t n,
+              const Error& error) override;
+  std::optional<RecordedCall> recorded(std::int64_t n) override;
+  PlannedCall plan(const HostCall& call) override;
+  bool pre_approved(const HostCall& call) override;
+  void step_started(const StepInfo& step) override;
+  void step_ended(const StepInfo& step, StepResult result,
+                  const std::string& message) override;
+
+  /// Parameters and deployment of the setup.
+  [[nodiscard]] Json parameters() const;
+  [[nodiscard]] Json deployment() const;
+
+  /// What a test looks at: findings, questions, notes, gaps, exhibits, calls,
+  /// steps by id, contained.
+  [[nodiscard]] const Json& record() const noexcept { return record_; }
+
+ private:
+  struct Exhibit {
+    std::string id;
+    Json items;
+  };
+
+  Json answer(const HostCall& call);
+  Json collect(const HostCall& call);
+  Json items(const Json& arguments) const;
+  Json read(const Json& arguments) const;
+  Json contain(const HostCall& call);
+  Json ask(const Json& arguments);
+  [[nodiscard]] Json prepared(const HostCall& call, const std::string& key,
+                              const std::string& subject) const;
+  [[nodiscard]] const Exhibit& exhibit(const Json& arguments) const;
+
+  Json setup_;
+  Json record_;
+  std::vector<Exhibit> exhibits_;
+};
+
+}  // namespace impound::lua

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Stand-ins for plan mode: what a call would do, from its arguments alone.
+
+#include "core/base/text.hpp"
+#include "lua/host/playbook_host.hpp"
+
+namespace impound::lua {
+namespace {
+
+/// An exhibit that does not exist: real ones begin with E001.
+constexpr const char* kPlannedExhibit = "E000";
+
+std::string argument(const HostCall& call, std::string_view key) {
+  return printable(text_or(call.arguments, key, ""));
+}
+
+std::string with_arguments(const HostCall& call) {
+  const Json& arguments = call.arguments["arguments"];
+  if (arguments.empty()) return "";
+  return " with " + printable(dump_line(arguments));
+}
+
+}  // namespace
+
+PlannedCall plan_from_arguments(const HostCall& call) {
+  const std::string& function = call.function;
+  if (function == "collect") {
+    return {Json{{"exhibit", kPlannedExhibit},
+                 {"items", 0},
+                 {"bytes", 0},
+                 {"gaps", 0},
+                 {"outcome", "ok"}},
+            "Would collect " + argument(call, "collector") +
+                with_arguments(call) + "."};
+  }
+  if (function == "items") {
+    return {Json{{"items", Json::array()}, {"next", nullptr}}, ""};
+  }
+  if (function == "read") return {Json{{"base64", ""}}, ""};
+  if (function == "contain") {
+    return {Json{{"contained", true},
+                 {"method", argument(call, "method")},
+                 {"probes", Json::array()}},
+            "Would contain the deployment by " + argument(call, "method") +
+                with_arguments(call) + "."};
+  }
+  if (function == "release") {
+    return {Json{{"released", true}, {"probes", Json::array()}},
+            "Would release the deployment: " + argument(call, "reason") + "."};
+  }
+  if (function == "probe") {
+    return {Json{{"contained", false}, {"probes", Json::array()}},
+            "Would ask the probes of the deployment."};
+  }
+  if (function == "diff") {
+    return {Json{{"identical", true},
+                 {"files", Json::array()},
+                 {"tensors", Json::array()},
+                 {"metadata", Json::array()}},
+            "Would compare " + argument(call, "a") + " with " +
+                argument(call, "b") + "."};
+  }
+  if (function == "load_baseline") {
+    const std::string path = argument(call, "path");
+    return {Json{{"path", path}, {"name", ""}, {"files", Json::array()}},
+            path.empty() ? "Would read the deployment's baseline."
+                         : "Would read the baseline " + path + "."};
+  }
+  if (function == "verify") {
+    return {Json{{"ok", true}, {"problems", Json::array()}},
+            "Would verify " + argument(call, "exhibit") + "."};
+  }
+  if (function == "verify_signature") {
+    return {Json{{"ok", true}, {"signer", ""}, {"reason", ""}},
+            "Would verify the signature of " + argument(call, "subject") + "."};
+  }
+  if (function == "scan") {
+    return {Json{{"verdict", "cleared"}, {"findings", Json::array()}},
+            "Would scan " + argument(call, "subject") +
+                " for what runs when it is loaded."};
+  }
+  if (function == "finding") {
+    return {Json{{"finding", "F000"}},
+            "May record: " + argument(call, "title") + "."};
+  }
+  if (function == "note") return {Json::object(), "Would record a note."};
+  if (function == "gap") {
+    return {Json::object(),
+            "May record a gap: " + argument(call, "subject") + "."};
+  }
+  if (function == "ask") {
+    const Json& choices = call.arguments.contains("choices")
+                              ? call.arguments["choices"]
+                              : Json::array();
+    // The plan shows what would happen if people agree.
+    std::string answer = call.arguments.contains("approves")
+                             ? "yes"
+                             : text_or(call.arguments, "default", "");
+    if (answer.empty() && !choices.empty()) {
+      answer = choices.front().get<std::string>();
+    }
+    return {Json{{"answer", answer}, {"by", "plan"}, {"at", ""}},
+            "Would ask: " + argument(call, "question")};
+  }
+  return {Json::object(), "Would call " + function + "."};
+}
+
+}  // namespace impound::lua

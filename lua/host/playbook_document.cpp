@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+/// `playbook doc`: what a playbook declares, as Markdown.
+
+#include "core/base/text.hpp"
+#include "lua/host/playbook_commands.hpp"
+
+namespace impound::lua {
+namespace {
+
+/// Text inside a cell of a table.
+std::string cell(const std::string& text) {
+  std::string result;
+  for (const char c : printable(text)) {
+    if (c == '|') result.push_back('\\');
+    result.push_back(c);
+  }
+  return result;
+}
+
+std::string names(const std::vector<std::string>& list) {
+  std::string text;
+  for (const std::string& name : list) {
+    text += (text.empty() ? "`" : ", `") + cell(name) + "`";
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string shown_default(const ParameterInfo& info) {
+  if (!info.otherwise) return "required";
+  if (info.otherwise->is_boolean()) {
+    return info.otherwise->get<bool>() ? "`yes`" : "`no`";
+  }
+  if (info.otherwise->is_string()) {
+    const auto text = info.otherwise->get<std::string>();
+    return text.empty() ? "empty" : "`" + cell(text) + "`";
+  }
+  return "`" + info.otherwise->dump() + "`";
+}
+
+}  // namespace
+
+std::string document_playbook(const LoadedPlaybook& playbook) {
+  std::string text = "| | |\n|---|---|\n";
+  text += "| playbook | `" + playbook.id + "` " + playbook.version + " |\n";
+  text += "| title | " + cell(playbook.title) + " |\n";
+  text += "| owner | " + cell(playbook.owner) + " |\n";
+  text += "| effect | " + std::string(to_string(playbook.effect)) + " |\n";
+  text += "| collectors | " + names(playbook.collectors) + " |\n";
+  text += "| containments | " + names(playbook.containments) + " |\n";
+
+  text += "\n| parameter | type | default | meaning |\n|---|---|---|---|\n";
+  for (const ParameterInfo& info : playbook.parameters) {
+    std::string type = info.type;
+    if (!info.choices.empty()) type += ": " + names(info.choices);
+    text += "| `" + info.name + "` | " + type + " | " + shown_default(info) +
+            " | " + cell(info.help) + " |\n";
+  }
+
+  text += "\n| step | what it does | effect | after |\n|---|---|---|---|\n";
+  for (const StepInfo& step : playbook.steps) {
+    text += "| `" + step.id + "` | " + cell(step.title) +
+            (step.has_condition ? " (under a condition)" : "") + " | " +
+            std::string(to_string(step.effect)) + " | " +
+            (step.after.empty() ? "–" : names(step.after)) + " |\n";
+  }
+  if (!playbook.references.empty()) {
+    text += "\n";
+    for (const std::string& reference : playbook.references) {
+      text += "* <" + cell(reference) + ">\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace impound::lua

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// What the rest of the program does for a playbook: the door through which
+/// every act of a playbook goes.
+///
+/// The functions, their arguments and their answers. Arguments are checked
+/// before the host sees them; absent optional arguments are absent keys.
+///
+///   function          arguments                          answer
+///   collect           collector, arguments{}             exhibit, items, …
+///   items *           exhibit, pattern, after, limit     items[], next|null
+///   read *            exhibit, item, offset, length      base64
+///   contain           method, arguments{}                contained, method, …
+///   release           reason                             released, …
+///   probe             –                                  contained, probes[]
+///   diff              a, b                               see diff_result.lua
+///   load_baseline     path?                              path, name, files[] …
+///   verify            exhibit                            ok, problems[]
+///   verify_signature  subject, signature?, key?          ok, signer, reason
+///   scan              subject                            verdict, findings[]
+///   finding           verdict, severity?, title,         finding ("F001")
+///                     evidence[], detail?
+///   note              text                               {}
+///   gap               subject, reason, outcome           {}
+///   ask               id, question, choices[], default?, answer, by, at
+///                     approves? ("contain"|"release")
+///
+/// * reads sealed evidence only: not journaled, n = 0.
+///
+/// An answer {"waiting": "what for"} to ask, contain or release ends the run
+/// in the state `waiting`; it is performed again when the run is resumed.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/base/error.hpp"
+#include "core/base/json.hpp"
+#include "lua/host/playbook.hpp"
+
+namespace impound::lua {
+
+/// One request of a playbook, already checked.
+struct HostCall {
+  std::string function;
+  std::string step;
+  Json arguments = Json::object();
+  std::string at;  ///< "playbook.lua:31": where the playbook called
+};
+
+/// What was journaled for a call of an earlier attempt of the same run.
+struct RecordedCall {
+  std::string call_sha256;
+  /// The answer; empty if the call was begun and never ended.
+  std::optional<Json> answer;
+  std::string call;  ///< the JSON of the call, for messages; may be empty
+
+  [[nodiscard]] std::string description() const;  ///< " (call)" or ""
+};
+
+/// What plan mode shows instead of doing it.
+struct PlannedCall {
+  Json answer = Json::object();  ///< stand-in with the keys of a real answer
+  std::string sentence;  ///< "Would collect model-files: 12 files, 436 MB."
+};
+
+enum class StepResult : std::uint8_t { done, failed, skipped };
+
+[[nodiscard]] std::string_view to_string(StepResult result) noexcept;
+
+class PlaybookHost {
+ public:
+  PlaybookHost() = default;
+  PlaybookHost(const PlaybookHost&) = delete;
+  PlaybookHost& operator=(const PlaybookHost&) = delete;
+  virtual ~PlaybookHost() = default;
+
+  /// Performs one call for real. The host writes the journal row (n, hash,
+  /// call, answer) in the same transaction as the custody entries of the call.
+  /// @throws Error: the playbook sees a Lua error {code, message}.
+  virtual Json perform(const HostCall& call, std::int64_t n) = 0;
+
+  /// Call `n` threw. The host journals {"error": {"code", "message"}} as its
+  /// answer, so that a resumed run takes the same path.
+  virtual void failed(const HostCall& call, std::int64_t n,
+                      const Error& error) = 0;
+
+  /// What the journal of this run holds for call `n`.
+  virtual std::optional<RecordedCall> recorded(std::int64_t n) = 0;
+
+  /// Changes nothing and reads nothing but names and sizes.
+  virtual PlannedCall plan(const HostCall& call) = 0;
+
+  /// True if the case allows this contain or release without an approval asked
+  /// for by the playbook in the same step (an act approved beforehand).
+  virtual bool pre_approved(const HostCall& call) = 0;
+
+  virtual void step_started(const StepInfo& step) = 0;
+  virtual void step_ended(const StepInfo& step, StepResult result,
+                          const std::string& message) = 0;
+};
+
+/// SHA-256 over {"function","step","arguments"} with sorted keys, in hex: what
+/// the journal keeps of a call.
+[[nodiscard]] std::string call_sha256(const HostCall& call);
+
+/// A stand-in answer and sentence for any call, from its arguments alone. Hosts
+/// that know more (sizes, present state) say more.
+[[nodiscard]] PlannedCall plan_from_arguments(const HostCall& call);
+
+}  // namespace impound::lua

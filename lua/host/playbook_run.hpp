@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Runs a playbook in its child process and hands its calls to a host.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/json.hpp"
+#include "lua/host/playbook.hpp"
+#include "lua/host/playbook_host.hpp"
+
+namespace impound::lua {
+
+enum class RunMode : std::uint8_t {
+  plan,  ///< every call is described and answered with a stand-in
+  run,
+};
+
+struct RunOptions {
+  Json parameters = Json::object();  ///< as given; checked against the playbook
+  /// What ctx.deployment shows: name, description, model_path, baseline_path,
+  /// containment_method, logs[], probes[]. `containment_method` is also what
+  /// ctx:contain() without a method means.
+  Json deployment = Json::object();
+  RunMode mode = RunMode::run;
+  /// Hash of the sources that the run was started with; empty for a new run.
+  /// Another hash than the playbook's is refused.
+  std::string resumed_sha256;
+  /// Version of this program, compared with needs.min_tool; may be empty.
+  std::string tool_version;
+  ChildOptions child;
+};
+
+enum class RunState : std::uint8_t {
+  done,         ///< every step ran or was skipped by its own condition
+  failed,       ///< at least one step failed, or the child was ended
+  waiting,      ///< an approval or an answer is missing; resume later
+  interrupted,  ///< cancellation was requested
+};
+
+[[nodiscard]] std::string_view to_string(RunState state) noexcept;
+
+struct StepOutcome {
+  StepInfo step;
+  StepResult result = StepResult::skipped;
+  std::string message;  ///< why, unless done
+};
+
+/// One act of a plan.
+struct PlannedAct {
+  std::string step;
+  std::string function;
+  std::string sentence;
+  std::string at;
+};
+
+struct RunOutcome {
+  RunState state = RunState::done;
+  std::string message;             ///< why, unless done
+  std::vector<StepOutcome> steps;  ///< every step, in order
+  std::vector<PlannedAct> plan;    ///< plan mode only
+  std::int64_t calls = 0;          ///< journaled calls
+  std::int64_t replayed = 0;       ///< of these, answered from the journal
+  std::string worst_verdict;       ///< "", cleared, likely, confirmed
+};
+
+/// Runs all steps. What goes wrong inside the playbook is in the outcome.
+/// @throws Error{bad_input} for parameters that do not fit, a changed playbook
+///         on resume, or a path that differs from the recorded one; Error{io}
+///         if the child cannot be started.
+[[nodiscard]] RunOutcome run_playbook(const LoadedPlaybook& playbook,
+                                      const RunOptions& options,
+                                      PlaybookHost& host);
+
+}  // namespace impound::lua

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lua/host/playbook_session.hpp"
+
+#include <algorithm>
+
+#include "core/base/error.hpp"
+#include "core/base/text.hpp"
+#include "lua/host/call_check.hpp"
+
+namespace impound::lua {
+namespace {
+
+bool contains(const std::vector<std::string>& list, const std::string& word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+Json error_message(std::string_view code, const std::string& message,
+                   bool is_fatal) {
+  return Json{
+      {"t", "answer"},
+      {"error",
+       Json{{"code", code}, {"message", message}, {"fatal", is_fatal}}}};
+}
+
+std::string position_of(const StepInfo& step) {
+  return "playbook.lua:" + std::to_string(step.line);
+}
+
+bool is_call(const std::variant<ChildMessage, ChildEnd>& received) {
+  const auto* message = std::get_if<ChildMessage>(&received);
+  return message != nullptr && message->kind == ChildMessage::Kind::call;
+}
+
+Json answer_message(const Json& answer) {
+  return Json{{"t", "answer"}, {"ok", answer}};
+}
+
+}  // namespace
+
+RunOutcome PlaybookSession::run(ChildProcess& child) {
+  for (const StepInfo& step : playbook_.steps) {
+    outcome_.steps.push_back({.step = step,
+                              .result = StepResult::skipped,
+                              .message = "not reached"});
+  }
+  child.send(Json{{"t", "begin"},
+                  {"params", options_.parameters},
+                  {"deployment", options_.deployment}});
+  for (std::size_t i = 0; i < outcome_.steps.size() && !is_over_; ++i) {
+    StepOutcome& outcome = outcome_.steps[i];
+    const std::string cause = failed_before(outcome.step);
+    if (!cause.empty()) {
+      outcome.message = "step " + cause + " did not succeed";
+      failed_.insert(outcome.step.id);
+      host_.step_ended(outcome.step, outcome.result, outcome.message);
+      continue;
+    }
+    run_step(child, i, outcome);
+  }
+  return std::move(outcome_);
+}
+
+std::string PlaybookSession::failed_before(const StepInfo& step) const {
+  for (const std::string& id : step.after) {
+    if (failed_.contains(id)) return id;
+  }
+  return {};
+}
+
+void PlaybookSession::stop(const ChildEnd& end) {
+  is_over_ = true;
+  outcome_.state = end.why == ChildEnd::Why::cancelled ? RunState::interrupted
+                                                       : RunState::failed;
+  outcome_.message = end.message;
+}
+
+void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
+                               StepOutcome& outcome) {
+  const StepInfo& step = outcome.step;
+  approved_.clear();
+  host_.step_started(step);
+  const auto end_step = [&](StepResult result, const std::string& message) {
+    outcome.result = result;
+    outcome.message = message;
+    if (result == StepResult::failed) {
+      failed_.insert(step.id);
+      if (outcome_.state == RunState::done) {
+        outcome_.state = RunState::failed;
+        outcome_.message = "step " + step.id + ": " + message;
+      }
+    }
+    host_.step_ended(step, result, message);
+  };
+  child.send(Json{{"t", "step"}, {"index", index + 1}});
+  for (;;) {
+    const auto received = child.receive();
+    if (is_over_ && !is_call(received)) return;
+    if (const auto* end = std::get_if<ChildEnd>(&received)) {
+      stop(*end);
+      end_step(StepResult::failed, end->message);
+      return;
+    }
+    const auto& message = std::get<ChildMessage>(received);
+    if (message.kind == ChildMessage::Kind::call) {
+      if (is_over_) {  // the step is being left
+        child.send(error_message("waiting", outcome_.message, true));
+        continue;
+      }
+      const Reply reply = handle(message, step);
+      if (reply.waiting.empty()) {
+        answer(child, reply.message);
+        continue;
+      }
+      is_over_ = true;
+      outcome_.state = RunState::waiting;
+      outcome_.message = reply.waiting;
+      outcome.message = "waiting: " + reply.waiting;
+      child.send(error_message("waiting", reply.waiting, true));
+    } else if (message.kind == ChildMessage::Kind::step_ended) {
+      if (message.failure) {
+        ChildFailure failure = *message.failure;
+        if (failure.at.empty()) failure.at = position_of(step);
+        end_step(StepResult::failed, failure.text());
+        is_over_ = message.failure->fatal;
+      } else if (!message.ran) {
+        end_step(StepResult::skipped, "its condition does not hold");
+      } else {
+        end_step(StepResult::done, "");
+      }
+      return;
+    } else {
+      const std::string text = message.kind == ChildMessage::Kind::failed
+                                   ? message.failure->text()
+                                   : "the playbook process broke the protocol";
+      stop({.why = ChildEnd::Why::babbled, .message = text});
+      end_step(StepResult::failed, text);
+      return;
+    }
+  }
+}
+
+void PlaybookSession::answer(ChildProcess& child, const Json& message) {
+  try {
+    child.send(message);
+  } catch (const Error& error) {  // larger than a message may be
+    child.send(error_message(to_string(error.code()), error.what(), false));
+  }
+}
+
+PlaybookSession::Reply PlaybookSession::handle(const ChildMessage& message,
+                                               const StepInfo& step) {
+  HostCall call{.function = message.function,
+                .step = step.id,
+                .arguments = message.arguments,
+                .at = printable(message.at)};
+  // A tail call (`return ctx:…`) leaves no line behind.
+  if (call.at.empty()) call.at = position_of(step);
+  bool is_journaled = false;
+  try {
+    const CallRule* rule = find_call_rule(call.function);
+    if (rule == nullptr) {
+      throw Error(Errc::bad_input,
+                  "there is no function ctx:" + printable(call.function));
+    }
+    call.arguments = check_arguments(*rule, call.arguments);
+    is_journaled = rule->is_journaled;
+  } catch (const Error& error) {
+    return {.message =
+                error_message(to_string(error.code()), error.what(), false)};
+  }
+  try {
+    require_declared(call, step);
+  } catch (const Error& error) {
+    // Not to be swallowed by a pcall: the playbook left what it promised.
+    return {.message = error_message("refused", error.what(), true),
+            .is_refusal = true};
+  }
+  if (options_.mode == RunMode::plan) return plan(call);
+  if (is_journaled) return perform(call);
+  try {
+    return {.message = answer_message(host_.perform(call, 0))};
+  } catch (const Error& error) {
+    return {.message =
+                error_message(to_string(error.code()), error.what(), false)};
+  }
+}
+
+void PlaybookSession::require_declared(HostCall& call, const StepInfo& step) {
+  const CallRule& rule = *find_call_rule(call.function);
+  if (call.function == "collect") {
+    const auto name = call.arguments["collector"].get<std::string>();
+    if (!contains(playbook_.collectors, name)) {
+      throw Error(Errc::bad_input,
+                  "collect(\"" + printable(name) +
+                      "\") is not declared: add it to needs.collectors");
+    }
+  }
+  if (rule.effect != Effect::contain) return;
+  if (step.effect != Effect::contain) {
+    throw Error(Errc::bad_input,
+                call.function + "() in step " + step.id +
+                    " is not declared: the step needs effect = \"contain\"");
+  }
+  if (call.function == "contain") {
+    const std::string of_deployment =
+        text_or(options_.deployment, "containment_method", "");
+    const bool is_named = call.arguments.contains("method");
+    const std::string method =
+        is_named ? call.arguments["method"].get<std::string>() : of_deployment;
+    if (method.empty()) {
+      throw Error(Errc::bad_input,
+                  "contain() names no method and the deployment has none");
+    }
+    // "deployment" stands for whatever the descriptor names.
+    const bool is_declared = contains(playbook_.containments, method) ||
+                             (method == of_deployment &&
+                              contains(playbook_.containments, "deployment"));
+    if (!is_declared) {
+      throw Error(Errc::bad_input,
+                  "contain(\"" + printable(method) +
+                      "\") is not declared: add it to needs.containments (or "
+                      "\"deployment\" for the method its descriptor names)");
+    }
+    call.arguments["method"] = method;
+  }
+  if (!approved_.contains(call.function) && !host_.pre_approved(call)) {
+    throw Error(Errc::bad_input,
+                call.function + "() in step " + step.id +
+                    " was not approved: ask before, in the same step, with "
+                    "ctx:ask({ …, approves = \"" +
+                    call.function + "\" }), and heed the answer");
+  }
+}
+
+void PlaybookSession::require_same_call(const RecordedCall& recorded,
+                                        const HostCall& call) {
+  if (recorded.call_sha256 == call_sha256(call)) return;
+  throw Error(Errc::bad_input,
+              "the playbook took another path than recorded: call " +
+                  std::to_string(outcome_.calls) + " is now " + call.function +
+                  " in step " + call.step + " at " + call.at +
+                  " with SHA-256 " + call_sha256(call) + ", recorded was " +
+                  recorded.call_sha256 + recorded.description());
+}
+
+PlaybookSession::Reply PlaybookSession::perform(const HostCall& call) {
+  const std::int64_t n = ++outcome_.calls;
+  if (const auto recorded = host_.recorded(n)) {
+    require_same_call(*recorded, call);
+    if (recorded->answer) return replay(*recorded, call);
+  }
+  try {
+    const Json answer = host_.perform(call, n);
+    const std::string waiting = text_or(answer, "waiting", "");
+    if (!waiting.empty()) return {.message = {}, .waiting = waiting};
+    learn(call, answer);
+    return {.message = answer_message(answer)};
+  } catch (const Error& error) {
+    host_.failed(call, n, error);
+    return {.message =
+                error_message(to_string(error.code()), error.what(), false)};
+  }
+}
+
+PlaybookSession::Reply PlaybookSession::replay(const RecordedCall& recorded,
+                                               const HostCall& call) {
+  ++outcome_.replayed;
+  const Json& answer = *recorded.answer;
+  if (const auto error = answer.find("error");
+      error != answer.end() && error->is_object()) {
+    return {.message =
+                error_message(text_or(*error, "code", "io"),
+                              text_or(*error, "message", "failed"), false)};
+  }
+  learn(call, answer);
+  return {.message = answer_message(answer)};
+}
+
+PlaybookSession::Reply PlaybookSession::plan(const HostCall& call) {
+  const CallRule& rule = *find_call_rule(call.function);
+  if (rule.is_journaled) ++outcome_.calls;
+  const PlannedCall planned = host_.plan(call);
+  if (rule.is_journaled) {
+    outcome_.plan.push_back({.step = call.step,
+                             .function = call.function,
+                             .sentence = planned.sentence,
+                             .at = call.at});
+  }
+  learn(call, planned.answer);
+  return {.message = answer_message(planned.answer)};
+}
+
+void PlaybookSession::learn(const HostCall& call, const Json& answer) {
+  if (call.function == "ask" && call.arguments.contains("approves") &&
+      text_or(answer, "answer", "") == "yes") {
+    approved_.insert(call.arguments["approves"].get<std::string>());
+  }
+  if (call.function == "finding") {
+    const auto rank = [](const std::string& verdict) {
+      return verdict == "confirmed" ? 3
+             : verdict == "likely"  ? 2
+             : verdict == "cleared" ? 1
+                                    : 0;
+    };
+    const auto verdict = call.arguments["verdict"].get<std::string>();
+    if (rank(verdict) > rank(outcome_.worst_verdict)) {
+      outcome_.worst_verdict = verdict;
+    }
+  }
+}
+
+}  // namespace impound::lua

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// One attempt of a run, seen by the parent: checks each call [I12], answers
+/// from the journal or through the host, and walks the steps.
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "lua/host/child_process.hpp"
+#include "lua/host/playbook_run.hpp"
+
+namespace impound::lua {
+
+class PlaybookSession {
+ public:
+  /// `options.parameters` are checked values here. All outlive the session.
+  PlaybookSession(const LoadedPlaybook& playbook, const RunOptions& options,
+                  PlaybookHost& host)
+      : playbook_(playbook), options_(options), host_(host) {}
+
+  /// Walks all steps with a child that has loaded the playbook and awaits
+  /// orders.
+  [[nodiscard]] RunOutcome run(ChildProcess& child);
+
+ private:
+  /// What the parent answers to a call, and whether the run ends here.
+  struct Reply {
+    Json message = {};
+    std::string waiting = {};  ///< not empty: what for
+    bool is_refusal = false;
+  };
+
+  void run_step(ChildProcess& child, std::size_t index, StepOutcome& outcome);
+  static void answer(ChildProcess& child, const Json& message);
+  [[nodiscard]] Reply handle(const ChildMessage& message, const StepInfo& step);
+  [[nodiscard]] Reply perform(const HostCall& call);
+  [[nodiscard]] Reply plan(const HostCall& call);
+  [[nodiscard]] Reply replay(const RecordedCall& recorded,
+                             const HostCall& call);
+  void require_declared(HostCall& call, const StepInfo& step);
+  void require_same_call(const RecordedCall& recorded, const HostCall& call);
+  void learn(const HostCall& call, const Json& answer);
+  [[nodiscard]] std::string failed_before(const StepInfo& step) const;
+  void stop(const ChildEnd& end);
+
+  const LoadedPlaybook& playbook_;
+  const RunOptions& options_;
+  PlaybookHost& host_;
+  RunOutcome outcome_;
+  std::set<std::string> approved_;  ///< acts approved within this step
+  std::set<std::string> failed_;    ///< steps that failed, or waited for one
+  bool is_over_ = false;
+};
+
+}  // namespace impound::lua

@@ -1,0 +1,250 @@
+--- Suspected tampering with the weights of a served model.
+---
+--- Answers one question: are the weights that the server loads the ones of the
+--- baseline, and if not, what differs? Takes the deployment out of service once
+--- a person approves. About as long as reading the model twice.
+
+local impound = require("impound")
+
+--- Volatile first (RFC 3227, 2.1): what the next restart would destroy.
+local VOLATILE = { "host", "process" }
+
+--- Findings one by one up to here; a replaced model differs in every tensor,
+--- and a report of a thousand equal lines helps nobody.
+local MAX_TENSOR_FINDINGS = 50
+
+--- What happened to a file or tensor, as the end of a sentence.
+local HAPPENED = {
+  added = "is not in the baseline",
+  removed = "is missing, the baseline has it",
+  changed = "differs from the baseline",
+  renamed = "has another name than in the baseline",
+  reshaped = "has another shape than in the baseline",
+  retyped = "has another number type than in the baseline",
+  unreadable = "could not be compared with the baseline",
+}
+
+--- Weights and what runs when they are loaded; a change in other files (a
+--- README) harms less.
+local WEIGHT_FILES = { safetensors = true, bin = true, pt = true, pth = true, gguf = true, onnx = true, h5 = true }
+local CODE_FILES = { py = true, jinja = true, json = true, so = true }
+
+---@param ctx impound.Context
+local function contain_now(ctx)
+  local answer = ctx:ask({
+    id = "contain",
+    question = "Take the deployment " .. ctx.deployment.name .. " out of service now?",
+    default = "no",
+    approves = "contain",
+  })
+  if answer ~= "yes" then
+    ctx:note("The deployment stays in service: containment was not approved.")
+    return
+  end
+  ctx.facts.containment = ctx:contain()
+end
+
+---@param ctx impound.Context
+local function preserve_volatile(ctx)
+  for _, collector in ipairs(VOLATILE) do
+    ctx.facts[collector] = ctx:collect(collector)
+  end
+end
+
+---@param ctx impound.Context
+local function preserve_prompts(ctx)
+  if #ctx.deployment.logs == 0 then
+    ctx:gap({ subject = "prompt logs", reason = "the deployment names no prompt log", outcome = "missing" })
+    return
+  end
+  ctx.facts.prompts = ctx:collect("prompt-log", { since = ctx.params.window })
+end
+
+---@param ctx impound.Context
+local function preserve_weights(ctx)
+  ctx.facts.weights = ctx:collect("model-files")
+end
+
+--- Where a file of the model lies in the exhibit; the exhibit if it is not there.
+local function evidence_for(ctx, path)
+  local weights = ctx.facts.weights
+  if ctx.facts.items == nil then
+    ctx.facts.items = {}
+    for item in weights:items() do
+      ctx.facts.items[item.name] = item
+    end
+  end
+  local items = ctx.facts.items
+  return path ~= nil and (items[path] or items["model/" .. path]) or weights
+end
+
+local function both_digests(entry)
+  return ("SHA-256 in the baseline %s, found %s"):format(entry.sha256_before or "none", entry.sha256_after or "none")
+end
+
+---@param ctx impound.Context
+local function compare(ctx)
+  local baseline = ctx.params.baseline ~= "" and ctx.params.baseline or ctx.deployment.baseline_path
+  if baseline == "" then
+    ctx:gap({
+      subject = "baseline",
+      reason = "neither the deployment nor -p baseline=… names one: nothing to compare with",
+      outcome = "missing",
+    })
+    return
+  end
+  ctx.facts.difference = ctx:diff(baseline, ctx.facts.weights)
+end
+
+--- The tensors that differ; true if there was one.
+local function report_tensors(ctx, difference)
+  local reported = 0
+  local left_out = 0
+  for _, tensor in ipairs(difference.tensors) do
+    if tensor.status ~= "identical" then
+      if reported < MAX_TENSOR_FINDINGS then
+        reported = reported + 1
+        local kind = tensor.label ~= nil and ("; kind of change: " .. tensor.label) or ""
+        ctx:finding({
+          verdict = tensor.status == "unreadable" and "likely" or "confirmed",
+          severity = tensor.status == "renamed" and "medium" or "critical",
+          title = ("Tensor %s %s"):format(tensor.name, HAPPENED[tensor.status] or tensor.status),
+          evidence = { evidence_for(ctx, tensor.file) },
+          detail = both_digests(tensor) .. kind,
+        })
+      else
+        left_out = left_out + 1
+      end
+    end
+  end
+  if left_out > 0 then
+    ctx:finding({
+      verdict = "confirmed",
+      severity = "critical",
+      title = ("%d more tensors differ from the baseline"):format(left_out),
+      evidence = { ctx.facts.weights },
+      detail = "All of them are listed by impound diff.",
+    })
+  end
+  return reported > 0
+end
+
+local function severity_of_file(file, tensors_differ)
+  local extension = file.path:lower():match("%.([%w]+)$")
+  if file.status == "renamed" then
+    return "low"
+  elseif WEIGHT_FILES[extension] then
+    -- The tensors of the file say more; its own line is context.
+    return tensors_differ and "high" or "critical"
+  end
+  return CODE_FILES[extension] and "high" or "medium"
+end
+
+--- The files that differ; true if there was one.
+local function report_files(ctx, difference, tensors_differ)
+  local differs = false
+  for _, file in ipairs(difference.files) do
+    if file.status ~= "identical" then
+      differs = true
+      ctx:finding({
+        verdict = file.status == "unreadable" and "likely" or "confirmed",
+        severity = severity_of_file(file, tensors_differ),
+        title = ("File %s %s"):format(file.path, HAPPENED[file.status] or file.status),
+        evidence = { evidence_for(ctx, file.path) },
+        detail = both_digests(file),
+      })
+    end
+  end
+  return differs
+end
+
+---@param ctx impound.Context
+local function report(ctx)
+  local difference = ctx.facts.difference
+  if difference == nil then
+    return
+  end
+  local tensors_differ = report_tensors(ctx, difference)
+  local files_differ = report_files(ctx, difference, tensors_differ)
+  if difference.model ~= nil then
+    ctx:note(difference.model.sentence)
+  end
+  if difference.identical then
+    ctx:finding({
+      verdict = "cleared",
+      title = "The model is the one of the baseline",
+      evidence = { ctx.facts.weights },
+      detail = ("%d files and %d tensors are identical"):format(#difference.files, #difference.tensors),
+    })
+  elseif not tensors_differ and not files_differ then
+    ctx:finding({
+      verdict = "likely",
+      severity = "medium",
+      title = "The model differs from the baseline in its metadata only",
+      evidence = { ctx.facts.weights },
+    })
+  end
+end
+
+local function harm_goes_on(ctx)
+  return ctx.params.active_harm
+end
+
+local function still_in_service(ctx)
+  return ctx.facts.containment == nil
+end
+
+---@type impound.Playbook
+return impound.playbook({
+  schema = 1,
+  id = "weights-tampering",
+  version = "1.0.0",
+  title = "Suspected tampering with model weights",
+  owner = "model-security",
+  effect = "contain",
+  needs = {
+    collectors = { "host", "process", "prompt-log", "model-files" },
+    containments = { "deployment" },
+  },
+  references = {
+    "https://atlas.mitre.org/techniques/AML.T0018.000",
+    "https://genai.owasp.org/llmrisk/llm042025-data-and-model-poisoning/",
+    "https://www.rfc-editor.org/rfc/rfc3227",
+  },
+
+  params = {
+    active_harm = {
+      type = "boolean",
+      default = false,
+      help = "People are being harmed now: contain before anything is preserved.",
+    },
+    baseline = {
+      type = "path",
+      default = "",
+      help = "Baseline to compare with; empty means the one that the deployment names.",
+    },
+    window = { type = "duration", default = "7d", help = "How far back prompt logs are taken." },
+  },
+
+  steps = {
+    {
+      id = "stop-harm",
+      title = "Take the deployment out of service before anything else",
+      effect = "contain",
+      when = harm_goes_on,
+      run = contain_now,
+    },
+    { id = "volatile", title = "Preserve the state of host and process", run = preserve_volatile },
+    { id = "prompts", title = "Preserve the prompt logs", run = preserve_prompts },
+    { id = "weights", title = "Preserve the files of the model", run = preserve_weights },
+    {
+      id = "contain",
+      title = "Take the deployment out of service",
+      effect = "contain",
+      when = still_in_service,
+      run = contain_now,
+    },
+    { id = "compare", title = "Compare the weights with the baseline", after = { "weights" }, run = compare },
+    { id = "report", title = "Record what differs", after = { "compare" }, run = report },
+  },
+})

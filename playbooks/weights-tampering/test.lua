@@ -1,0 +1,149 @@
+--- Tests of weights-tampering against a made-up case; no disk, no model.
+
+local fake = require("impound.fake")
+local playbook = require("playbook")
+
+local RELEASED = ("a"):rep(64)
+local OTHER = ("b"):rep(64)
+
+--- The tensor that PoisonGPT changed (Mithril Security, 2023).
+local EDITED = "transformer.h.5.mlp.fc_out.weight"
+
+local function run(setup)
+  setup.deployment = setup.deployment or { baseline_path = "/srv/baseline.json", logs = { "/var/log/prompts.jsonl" } }
+  setup.collect = setup.collect
+    or {
+      ["model-files"] = { { name = "config.json" }, { name = "model.safetensors", sha256 = OTHER, size = 436 } },
+      ["prompt-log"] = { { name = "prompts.jsonl", content = "{}\n" } },
+    }
+  setup.answers = setup.answers or { contain = "yes" }
+  return fake.run(playbook, setup)
+end
+
+local function edited_tensor()
+  return {
+    identical = false,
+    files = {
+      { path = "config.json", status = "identical" },
+      { path = "model.safetensors", status = "changed", sha256_before = RELEASED, sha256_after = OTHER },
+    },
+    tensors = {
+      { name = "lm_head.weight", status = "identical", file = "model.safetensors" },
+      {
+        name = EDITED,
+        status = "changed",
+        file = "model.safetensors",
+        sha256_before = RELEASED,
+        sha256_after = OTHER,
+        label = "localised-edit",
+      },
+    },
+    model = { label = "localised-edit", sentence = "One tensor was edited." },
+  }
+end
+
+local function calls_of(case, names)
+  local order = {}
+  for _, call in ipairs(case.calls) do
+    if names[call.call] then
+      order[#order + 1] = call.collector or call.call
+    end
+  end
+  return order
+end
+
+return {
+  ["an edited tensor is confirmed, critical, and shows both digests"] = function(t)
+    local case = run({ diff = edited_tensor() })
+    t.equal(case.state, "done")
+    local finding = case.findings[1]
+    t.equal(finding.title, "Tensor " .. EDITED .. " differs from the baseline")
+    t.equal(finding.verdict, "confirmed")
+    t.equal(finding.severity, "critical")
+    t.equal(finding.evidence, { "E004/2" })
+    t.contains(finding.detail, RELEASED)
+    t.contains(finding.detail, OTHER)
+    t.contains(finding.detail, "localised-edit")
+    t.equal(#case.findings, 2) -- the tensor, and the file that holds it
+    t.equal(case.worst_verdict, "confirmed")
+  end,
+
+  ["an identical model is cleared, and that is recorded"] = function(t)
+    local case = run({ diff = { identical = true } })
+    t.equal(#case.findings, 1)
+    t.equal(case.findings[1].verdict, "cleared")
+  end,
+
+  ["a file that is not in the baseline is named"] = function(t)
+    local case = run({
+      diff = { identical = false, files = { { path = "modeling_gpt.py", status = "added", sha256_after = OTHER } } },
+    })
+    t.equal(case.findings[1].title, "File modeling_gpt.py is not in the baseline")
+    t.equal(case.findings[1].severity, "high")
+  end,
+
+  ["what vanishes first is preserved first, all of it before containment"] = function(t)
+    local case = run({ diff = { identical = true } })
+    local order = calls_of(case, { collect = true, contain = true })
+    t.equal(order, { "host", "process", "prompt-log", "model-files", "contain" })
+    t.truthy(case.contained)
+    t.equal(case.steps["stop-harm"].result, "skipped")
+  end,
+
+  ["active harm is contained before anything is preserved, and once"] = function(t)
+    local case = run({ diff = { identical = true }, params = { active_harm = true } })
+    local order = calls_of(case, { collect = true, contain = true })
+    t.equal(order, { "contain", "host", "process", "prompt-log", "model-files" })
+    t.equal(#case.questions, 1)
+    t.equal(case.steps.contain.result, "skipped")
+  end,
+
+  ["without approval nothing is contained, and the comparison goes on"] = function(t)
+    local case = run({ diff = edited_tensor(), answers = { contain = "no" } })
+    t.equal(case.contained, false)
+    t.equal(case.worst_verdict, "confirmed")
+    t.contains(case.notes[1].text, "not approved")
+  end,
+
+  ["an approval that is missing makes the run wait"] = function(t)
+    local case = run({ diff = { identical = true }, answers = { contain = "waiting" } })
+    t.equal(case.state, "waiting")
+    t.equal(case.contained, false)
+  end,
+
+  ["the window of the prompt logs is the parameter"] = function(t)
+    local case = run({ diff = { identical = true }, params = { window = "36h" } })
+    for _, call in ipairs(case.calls) do
+      if call.collector == "prompt-log" then
+        t.equal(call.arguments.since, "36h")
+      end
+    end
+  end,
+
+  ["missing logs and a missing baseline are gaps, not silence"] = function(t)
+    local case = run({ deployment = { logs = {}, baseline_path = "" } })
+    t.equal(case.gaps[1].subject, "prompt logs")
+    t.equal(case.gaps[2].subject, "baseline")
+    t.equal(#case.findings, 0)
+    t.equal(case.state, "done")
+  end,
+
+  ["if the weights cannot be taken, what rests on them is skipped"] = function(t)
+    local case = run({ collect = { ["model-files"] = { error = "Permission denied" } } })
+    t.equal(case.state, "failed")
+    t.equal(case.steps.weights.result, "failed")
+    t.equal(case.steps.compare.result, "skipped")
+    t.equal(case.steps.report.result, "skipped")
+    t.truthy(case.contained)
+  end,
+
+  ["of many changed tensors the first are named and the rest are counted"] = function(t)
+    local tensors = {}
+    for i = 1, 60 do
+      tensors[i] = { name = ("layer.%d"):format(i), status = "changed", file = "model.safetensors" }
+    end
+    local case = run({ diff = { identical = false, tensors = tensors } })
+    t.equal(#case.findings, 51)
+    t.equal(case.findings[51].title, "10 more tensors differ from the baseline")
+  end,
+}

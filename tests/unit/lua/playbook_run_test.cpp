@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Calls of a playbook: checked, journaled, replayed, planned.
+
+#include "lua/host/playbook_run.hpp"
+
+#include "tests/support/catch.hpp"
+#include "tests/unit/lua/recording_host.hpp"
+#include "tests/unit/lua/scratch_playbook.hpp"
+
+namespace impound::lua {
+namespace {
+
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+RunOptions run_options() {
+  RunOptions options;
+  options.child = test::child_options();
+  options.deployment =
+      Json{{"name", "prod"}, {"containment_method", "process"}};
+  return options;
+}
+
+/// One attempt of a playbook whose step is `body`.
+RunOutcome attempt(std::string_view body, PlaybookHost& host,
+                   std::string_view effect = "read",
+                   const RunOptions& options = run_options()) {
+  const test::ScratchPlaybook scratch;
+  return run_playbook(scratch.load(test::playbook_with(body, effect)), options,
+                      host);
+}
+
+constexpr std::string_view kThreeCalls = R"lua(
+  local model = ctx:collect("model-files", { model_root = "/srv" })
+  ctx:finding({ verdict = "likely", severity = "high", title = "Odd", evidence = { model } })
+  ctx:note("worst is " .. ctx:worst_verdict()))lua";
+
+TEST_CASE("calls reach the host in order, with checked arguments", "[lua]") {
+  test::RecordingHost host;
+  const RunOutcome outcome = attempt(kThreeCalls, host);
+  CHECK(outcome.state == RunState::done);
+  CHECK(outcome.calls == 3);
+  CHECK(outcome.worst_verdict == "likely");
+  REQUIRE(host.performed.size() == 3);
+  CHECK(host.performed[0].arguments["arguments"]["model-root"] == "/srv");
+  CHECK(host.performed[0].at == "playbook.lua:4");
+  CHECK(host.performed[1].arguments["evidence"] == Json{"E000"});
+  CHECK(host.performed[2].arguments["text"] == "worst is likely");
+  CHECK(host.events == std::vector<std::string>{"start act", "done act"});
+}
+
+TEST_CASE("a resumed run is answered from the journal up to its frontier",
+          "[lua]") {
+  test::RecordingHost host;
+  host.die_after = 2;
+  CHECK_THROWS_AS(attempt(kThreeCalls, host), std::runtime_error);
+  CHECK(host.performed.size() == 2);
+  host.die_after = -1;
+  host.performed.clear();
+  const RunOutcome outcome = attempt(kThreeCalls, host);
+  CHECK(outcome.state == RunState::done);
+  CHECK(outcome.calls == 3);
+  CHECK(outcome.replayed == 2);
+  REQUIRE(host.performed.size() == 1);
+  CHECK(host.performed[0].function == "note");
+}
+
+TEST_CASE("a call that was begun and not ended is performed again", "[lua]") {
+  test::RecordingHost host;
+  static_cast<void>(attempt("  ctx:note(\"a\")", host));
+  host.journal[1].answer.reset();
+  host.performed.clear();
+  const RunOutcome outcome = attempt("  ctx:note(\"a\")", host);
+  CHECK(outcome.replayed == 0);
+  CHECK(host.performed.size() == 1);
+}
+
+TEST_CASE("another path than the recorded one is refused", "[lua]") {
+  test::RecordingHost host;
+  static_cast<void>(attempt("  ctx:note(\"a\")", host));
+  CHECK_THROWS_WITH(
+      attempt("  ctx:note(\"b\")", host),
+      Catch::Contains("took another path than recorded: call 1 is now note in "
+                      "step act at playbook.lua:3"));
+}
+
+TEST_CASE("a changed playbook is refused on resume", "[lua]") {
+  const test::ScratchPlaybook scratch;
+  const std::string before =
+      scratch.load(test::playbook_with("  ctx:note(\"a\")")).sha256;
+  const LoadedPlaybook changed =
+      scratch.load(test::playbook_with("  ctx:note(\"a\") -- harmless"));
+  RunOptions options = run_options();
+  options.resumed_sha256 = before;
+  test::RecordingHost host;
+  CHECK_THROWS_WITH(run_playbook(changed, options, host),
+                    Catch::Contains("was changed since the run began"));
+  CHECK(host.performed.empty());
+}
+
+TEST_CASE("ctx shows the parameters and the whole deployment", "[lua]") {
+  test::RecordingHost host;
+  const RunOutcome outcome = attempt(
+      "  ctx:note(ctx.deployment.name .. #ctx.deployment.logs .. "
+      "ctx.deployment.baseline_path)",
+      host);
+  INFO(outcome.message);
+  CHECK(host.performed.back().arguments["text"] == "prod0");
+}
+
+TEST_CASE("a playbook for a newer program is refused", "[lua]") {
+  const test::ScratchPlaybook scratch;
+  std::string text = test::playbook_with("  ctx:note(\"a\")");
+  text.replace(text.find("needs = {"), 9, "needs = { min_tool = \"0.10.0\",");
+  const LoadedPlaybook playbook = scratch.load(text);
+  RunOptions options = run_options();
+  test::RecordingHost host;
+  options.tool_version = "0.9.1";
+  CHECK_THROWS_WITH(run_playbook(playbook, options, host),
+                    Catch::Contains("needs impound 0.10.0 or newer"));
+  options.tool_version = "0.10.0";
+  CHECK(run_playbook(playbook, options, host).state == RunState::done);
+}
+
+TEST_CASE("an answer too large for a message is an error in Lua", "[lua]") {
+  test::RecordingHost host;
+  host.answers["probe"] = Json{{"big", std::string(65 << 20, 'x')}};
+  const RunOutcome outcome = attempt("  ctx:probe()", host);
+  CHECK(outcome.state == RunState::failed);
+  CHECK(has(outcome.message, "larger than the limit"));
+}
+
+TEST_CASE("a tail call is reported at its step", "[lua]") {
+  test::RecordingHost host;
+  const RunOutcome outcome = attempt("  return ctx:collect(\"gpu\")", host);
+  INFO(outcome.message);
+  CHECK(has(outcome.message, "playbook.lua:14: collect(\"gpu\") is not"));
+}
+
+TEST_CASE("an error of the host is replayed as it was", "[lua]") {
+  test::RecordingHost host;
+  host.failing["collect"] = "Permission denied";
+  const char* body =
+      "  local ok, why = pcall(ctx.collect, ctx, \"model-files\")\n"
+      "  ctx:note(why.code .. \": \" .. why.message)";
+  CHECK(attempt(body, host).state == RunState::done);
+  host.failing.clear();
+  const RunOutcome again = attempt(body, host);
+  CHECK(again.state == RunState::done);
+  CHECK(again.replayed == 2);
+  CHECK(host.performed.back().arguments["text"] == "io: Permission denied");
+}
+
+TEST_CASE("plan mode performs nothing and says what would happen", "[lua]") {
+  test::RecordingHost host;
+  RunOptions options = run_options();
+  options.mode = RunMode::plan;
+  const RunOutcome outcome = attempt(kThreeCalls, host, "read", options);
+  CHECK(outcome.state == RunState::done);
+  CHECK(host.performed.empty());
+  CHECK(host.journal.empty());
+  REQUIRE(outcome.plan.size() == 3);
+  CHECK(has(outcome.plan[0].sentence, "Would collect model-files"));
+  CHECK(outcome.plan[1].sentence == "May record: Odd.");
+}
+
+TEST_CASE("[I12] an undeclared collector is refused, pcall or not",
+          "[lua][I12]") {
+  for (const char* body :
+       {"  ctx:collect(\"process\")",
+        "  pcall(ctx.collect, ctx, \"process\")\n  ctx:note(\"went on\")"}) {
+    test::RecordingHost host;
+    const RunOutcome outcome = attempt(body, host);
+    CHECK(outcome.state == RunState::failed);
+    CHECK(has(outcome.message,
+              "playbook.lua:3: collect(\"process\") is not declared: add it "
+              "to needs.collectors"));
+    CHECK(host.performed.empty());
+  }
+}
+
+TEST_CASE("[I12] only a step that declares it may contain", "[lua][I12]") {
+  test::RecordingHost host;
+  const RunOutcome outcome = attempt("  ctx:contain()", host);
+  CHECK(has(outcome.message, "the step needs effect = \"contain\""));
+  CHECK(host.performed.empty());
+}
+
+TEST_CASE("[I12] nothing is contained without an approval", "[lua][I12]") {
+  test::RecordingHost host;
+  CHECK(has(attempt("  ctx:contain()", host, "contain").message,
+            "was not approved"));
+  CHECK(host.performed.empty());
+
+  const char* asks =
+      "  ctx:ask({ id = \"go\", question = \"Now?\", approves = \"contain\" "
+      "})\n  ctx:contain()";
+  host.answers["ask"] = Json{{"answer", "no"}};
+  CHECK(has(attempt(asks, host, "contain").message, "was not approved"));
+  CHECK(host.performed.back().function == "ask");
+
+  host.journal.clear();
+  host.answers["ask"] = Json{{"answer", "yes"}};
+  CHECK(attempt(asks, host, "contain").state == RunState::done);
+  CHECK(host.performed.back().function == "contain");
+  CHECK(host.performed.back().arguments["method"] == "process");
+
+  test::RecordingHost approved;
+  approved.approved = true;
+  CHECK(attempt("  ctx:contain()", approved, "contain").state ==
+        RunState::done);
+}
+
+TEST_CASE("[I12] an undeclared containment method is refused", "[lua][I12]") {
+  test::RecordingHost host;
+  host.approved = true;
+  CHECK(has(attempt("  ctx:contain(\"firewall\")", host, "contain").message,
+            "add it to needs.containments"));
+  CHECK(host.performed.empty());
+}
+
+TEST_CASE("a missing approval ends the run as waiting, and it resumes",
+          "[lua]") {
+  test::RecordingHost host;
+  const char* body =
+      "  ctx:note(\"before\")\n"
+      "  ctx:ask({ id = \"go\", question = \"Now?\", approves = \"contain\" "
+      "})\n  ctx:contain()";
+  host.answers["ask"] = Json{{"waiting", "approval go"}};
+  const RunOutcome waiting = attempt(body, host, "contain");
+  CHECK(waiting.state == RunState::waiting);
+  CHECK(waiting.message == "approval go");
+  host.answers["ask"] = Json{{"answer", "yes"}};
+  const RunOutcome resumed = attempt(body, host, "contain");
+  CHECK(resumed.state == RunState::done);
+  CHECK(resumed.replayed == 1);
+}
+
+TEST_CASE("arguments that do not fit are refused at their line", "[lua]") {
+  for (const auto& [body, expected] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"ctx:finding({ verdict = \"sure\", title = \"x\", evidence = { "
+            "\"E001\" } })",
+            "finding: verdict: expected one of cleared, likely, confirmed, "
+            "found \"sure\""},
+           {"ctx:finding({ verdict = \"likely\", title = \"x\", severity = "
+            "\"high\", evidence = {} })",
+            "at least one item or exhibit"},
+           {"ctx:finding({ verdict = \"likely\", title = \"x\", evidence = { "
+            "\"E001\" } })",
+            "severity: expected one of info"},
+           {"ctx:finding({ verdict = \"cleared\", title = \"x\", evidence = { "
+            "\"../x\" } })",
+            "items or exhibits (E001, E001/17)"},
+           {"ctx:collect()", "collector: expected text, found nothing"},
+           {"ctx:collect(\"model-files\", \"x\")",
+            "arguments: expected a table"},
+           {"ctx:ask({ id = \"a\", question = \"b\", defualt = \"no\" })",
+            "there is no \"defualt\"; it takes id, question, choices"},
+           {"ctx:ask({ id = \"a\", question = \"b\", choices = { \"x\" }, "
+            "default = \"y\" })",
+            "default: expected one of the choices"},
+           {"ctx:gap({ subject = \"s\", reason = \"r\", outcome = \"odd\" })",
+            "outcome: expected missing"},
+           {"ctx:ask({ id = act })",
+            "id: expected text, a number, a boolean "
+            "or a table, found a function"},
+           {"ctx:colect(\"model-files\")", "colect"},
+       }) {
+    test::RecordingHost host;
+    const RunOutcome outcome = attempt("  " + body, host);
+    INFO(body << " -> " << outcome.message);
+    CHECK(outcome.state == RunState::failed);
+    CHECK(has(outcome.message, expected));
+    CHECK(has(outcome.message, "playbook.lua:3: "));
+    CHECK(host.performed.empty());
+  }
+}
+
+TEST_CASE("a failed step skips what rests on it, and nothing else", "[lua]") {
+  const test::ScratchPlaybook scratch;
+  std::string text = test::playbook_with("  error(\"broken\")");
+  const std::string one = "steps = { {";
+  text.replace(
+      text.find(one), one.size(),
+      "steps = {\n    { id = \"first\", title = \"A\", run = act },\n"
+      "    { id = \"second\", title = \"B\", run = act, after = { \"first\" } "
+      "},\n    { id = \"third\", title = \"C\", run = act, after = { "
+      "\"second\" } },\n    { id = \"never\", title = \"D\", run = act, when "
+      "= function() return false end },\n    {");
+  test::RecordingHost host;
+  const RunOutcome outcome =
+      run_playbook(scratch.load(text), run_options(), host);
+  CHECK(outcome.state == RunState::failed);
+  CHECK(host.events == std::vector<std::string>{
+                           "start first", "failed first", "skipped second",
+                           "skipped third", "start never", "skipped never",
+                           "start act", "failed act"});
+  CHECK(outcome.steps[0].message == "playbook.lua:3: broken");
+  CHECK(outcome.steps[2].message == "step second did not succeed");
+}
+
+TEST_CASE("items come in pages, and reads are bytes", "[lua]") {
+  test::RecordingHost host;
+  host.item_count = 1234;
+  const RunOutcome outcome = attempt(
+      "  local n, last = 0, nil\n"
+      "  for item in ctx:collect(\"model-files\"):items(\"**\") do n = n + 1 "
+      "last = item end\n"
+      "  ctx:note(n .. \" \" .. last.ref .. \" \" .. #last:read() .. \" \" .. "
+      "last:read(0, 4):byte(2))",
+      host);
+  INFO(outcome.message);
+  CHECK(outcome.state == RunState::done);
+  CHECK(host.performed.back().arguments["text"] == "1234 E000/1234 4 255");
+  CHECK(outcome.calls == 2);  // looking at sealed evidence is not journaled
+}
+
+TEST_CASE("the hash of a call does not depend on the order of keys", "[lua]") {
+  const HostCall a{.function = "f",
+                   .step = "s",
+                   .arguments = Json{{"x", 1}, {"y", Json{{"b", 1}, {"a", 2}}}},
+                   .at = "one"};
+  const HostCall b{.function = "f",
+                   .step = "s",
+                   .arguments = Json{{"y", Json{{"a", 2}, {"b", 1}}}, {"x", 1}},
+                   .at = "two"};
+  CHECK(call_sha256(a) == call_sha256(b));
+  HostCall c = a;
+  c.step = "t";
+  CHECK(call_sha256(a) != call_sha256(c));
+}
+
+}  // namespace
+}  // namespace impound::lua

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// A host that keeps a journal in memory, as the case file does on disk.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lua/host/playbook_host.hpp"
+
+namespace impound::test {
+
+class RecordingHost final : public lua::PlaybookHost {
+ public:
+  Json perform(const lua::HostCall& call, std::int64_t n) override {
+    performed.push_back(call);
+    if (call.function == "items") {
+      const auto after = call.arguments["after"].get<std::int64_t>();
+      const auto limit = call.arguments["limit"].get<std::int64_t>();
+      Json list = Json::array();
+      std::int64_t last = after;
+      while (last < item_count && last < after + limit) {
+        ++last;
+        list.push_back(Json{{"number", last},
+                            {"name", "f" + std::to_string(last)},
+                            {"size", 4}});
+      }
+      return Json{{"items", list},
+                  {"next", last < item_count ? Json(last) : Json()}};
+    }
+    if (call.function == "read") return Json{{"base64", "AP8KQQ=="}};
+    if (failing.contains(call.function)) {
+      throw Error(Errc::io, failing.at(call.function));
+    }
+    Json answer = answers.contains(call.function)
+                      ? answers.at(call.function)
+                      : lua::plan_from_arguments(call).answer;
+    if (!answer.contains("waiting")) {
+      journal[n] = {.call_sha256 = lua::call_sha256(call),
+                    .answer = answer,
+                    .call = call.function};
+    }
+    if (die_after == n) throw std::runtime_error("power cut");
+    return answer;
+  }
+  void failed(const lua::HostCall& call, std::int64_t n,
+              const Error& error) override {
+    journal[n] = {
+        .call_sha256 = lua::call_sha256(call),
+        .answer =
+            Json{{"error", Json{{"code", "io"}, {"message", error.what()}}}},
+        .call = call.function};
+  }
+  std::optional<lua::RecordedCall> recorded(std::int64_t n) override {
+    const auto found = journal.find(n);
+    if (found == journal.end()) return std::nullopt;
+    return found->second;
+  }
+  lua::PlannedCall plan(const lua::HostCall& call) override {
+    return lua::plan_from_arguments(call);
+  }
+  bool pre_approved(const lua::HostCall&) override { return approved; }
+  void step_started(const lua::StepInfo& step) override {
+    events.push_back("start " + step.id);
+  }
+  void step_ended(const lua::StepInfo& step, lua::StepResult result,
+                  const std::string&) override {
+    events.push_back(std::string(lua::to_string(result)) + " " + step.id);
+  }
+
+  std::vector<lua::HostCall> performed;
+  std::map<std::int64_t, lua::RecordedCall> journal;
+  std::map<std::string, Json> answers;
+  std::map<std::string, std::string> failing;
+  std::vector<std::string> events;
+  bool approved = false;
+  std::int64_t item_count = 0;
+  std::int64_t die_after = -1;
+};
+
+}  // namespace impound::test
