@@ -107,7 +107,8 @@ void make(const fs::path& folder, int notes) {
                                     .title = "Compat",
                                     .lead = "",
                                     .org = "Example Org",
-                                    .hold_reference = ""},
+                                    .hold_reference = "",
+                                    .approvals = 0},
                                    eve, clock);
   for (int exhibits = 0; exhibits < 2; ++exhibits) {
     EntryDraft begin;

@@ -161,7 +161,7 @@ sed '/^$/,$d' "$copy/checkpoint.note" >"$top/body"
 refused "a witness who did not sign" "no cosignature"
 { printf 'cosignature/v1\ntime 1795392000\n'; cat "$top/body"; } >"$top/cosigned"
 openssl pkeyutl -sign -inkey "$top/key.pem" -rawin -in "$top/cosigned" -out "$top/sig"
-printf '— witness.example %s\n' "$( (printf 'abcd\000\000\000\000\153\003\146\000'; cat "$top/sig") \
+printf '— witness.example %s\n' "$( (printf 'abcd\000\000\000\000\153\003\202\000'; cat "$top/sig") \
   | base64 -w 0)" >>"$copy/checkpoint.note"
 passes "a witness" "$copy"
 sed -i '2s/.*/7/' "$copy/checkpoint.note"
