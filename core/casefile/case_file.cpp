@@ -85,6 +85,7 @@ void write_genesis(const fs::path& file, const CaseOpening& opening,
       make_recording(clock, examiner, read_host_facts(), read_tool_facts());
   EntryDraft draft = genesis(opening, examiner, nonce, database);
   draft.detail["signer"] = signer_json(examiner);
+  draft.detail["approvals"] = opening.approvals;
   const Entry entry = make_entry({.case_id = opening.case_id,
                                   .nonce = nonce,
                                   .seq = 1,
@@ -155,6 +156,12 @@ CaseFile CaseFile::create(const fs::path& folder, const CaseOpening& opening,
                 fmt::format("\"{}\" is no case id: 1 to 64 letters, digits, "
                             "dots, underscores and hyphens",
                             printable(opening.case_id)));
+  }
+  if (opening.approvals < 0) {
+    throw Error(Errc::bad_input,
+                fmt::format("{} approvals: expected 0 or more people who must "
+                            "approve a containment",
+                            opening.approvals));
   }
   clear_unfinished(folder);
   create_folders(folder);

@@ -27,6 +27,8 @@ struct CaseOpening {
   std::string lead;  ///< person in charge; the examiner if empty
   std::string org;
   std::string hold_reference;
+  /// Further examiners who must approve before a playbook may contain.
+  int approvals = 0;
 };
 
 /// Other statements that must become durable together with entries: the

@@ -53,6 +53,8 @@ TEST_CASE("A new case opens with a genesis entry that says who and what",
             json["detail"]["signer"]["public_key"].get<std::string>(), "pem") ==
         scene.eve.key.public_key());
   CHECK(json["detail"]["hold_reference"] == "HOLD-7");
+  CHECK(json["detail"]["approvals"] == 1);
+  CHECK(std::prev(json["detail"].end()).key() == "approvals");
 }
 
 TEST_CASE("Lines have the keys of custody.md in their order, linked and signed",

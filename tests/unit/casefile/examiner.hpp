@@ -24,7 +24,8 @@ inline CaseOpening opening(const std::string& id = "IR-2026-001") {
           .title = "Poisoned weights",
           .lead = "",
           .org = "Example Org",
-          .hold_reference = "HOLD-7"};
+          .hold_reference = "HOLD-7",
+          .approvals = 1};
 }
 
 inline EntryDraft note_draft(const std::string& text) {

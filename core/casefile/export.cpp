@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/casefile/export.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <utility>
+
+#include "core/base/error.hpp"
+#include "core/base/fs.hpp"
+#include "core/base/text.hpp"
+#include "core/casefile/case_file_impl.hpp"
+#include "core/casefile/entry_line.hpp"
+#include "core/casefile/schema.hpp"
+#include "core/casefile/verify_script.hpp"
+#include "core/crypto/note.hpp"
+#include "core/evidence/layout.hpp"
+
+namespace impound {
+namespace {
+
+constexpr std::uint32_t kFileMode = 0640;  // a record holds what people typed
+constexpr std::uint32_t kScriptMode = 0750;
+constexpr std::size_t kWriteSize = 1 << 20;
+/// Another process may append between the signature and the copy; then both
+/// are made again.
+constexpr int kAttempts = 20;
+
+void require_empty(const fs::path& folder) {
+  const auto names = list_directory(folder);
+  if (!names) {
+    if (names.failure().is_missing()) return;
+    throw Error(Errc::io, fmt::format("cannot export to {}: {}",
+                                      printable(folder.native()),
+                                      names.failure().message()));
+  }
+  if (names->empty()) return;
+  throw Error(
+      Errc::bad_input,
+      fmt::format("{} is not empty: an export needs a folder of its own",
+                  printable(folder.native())));
+}
+
+void write_new(const fs::path& path, std::string_view text,
+               std::uint32_t mode = kFileMode) {
+  write_file_durably(path, as_bytes(text), mode);
+}
+
+/// A file that is written line by line.
+class LineFile {
+ public:
+  explicit LineFile(fs::path path)
+      : path_(std::move(path)), file_(create_file(path_, kFileMode)) {}
+
+  void add(std::string_view line) {
+    buffer_ += line;
+    buffer_ += '\n';
+    if (buffer_.size() >= kWriteSize) flush();
+  }
+  void finish() {
+    flush();
+    sync_fd(file_, path_);
+  }
+
+ private:
+  void flush() {
+    write_all(file_, as_bytes(buffer_), path_);
+    buffer_.clear();
+  }
+
+  fs::path path_;
+  UniqueFd file_;
+  std::string buffer_;
+};
+
+/// The copy of the case that is handed out; everything else is derived from it,
+/// so that it all belongs together.
+class ExportedRecord {
+ public:
+  explicit ExportedRecord(const fs::path& file)
+      : database_(file, Database::Mode::immutable) {}
+
+  [[nodiscard]] std::int64_t entries() const {
+    return database_.integer_of("SELECT count(*) FROM custody");
+  }
+
+  /// @return the head.
+  std::string write_lines(const fs::path& folder) const {
+    LineFile lines(folder / "custody.jsonl");
+    LineFile signatures(folder / "custody.sig");
+    Statement rows =
+        database_.prepare("SELECT line, signature FROM custody ORDER BY seq");
+    std::string head = genesis_prev();
+    while (rows.step()) {
+      lines.add(rows.text(0));
+      signatures.add(rows.text(1));
+      head = link_of(rows.text(0));
+    }
+    lines.finish();
+    signatures.finish();
+    return head;
+  }
+
+  [[nodiscard]] std::map<std::string, PublicKey> keys() const {
+    std::map<std::string, PublicKey> keys;
+    Statement rows = database_.prepare("SELECT public_key FROM (" +
+                                       view_query("signers") + ")");
+    while (rows.step()) {
+      const PublicKey key = PublicKey::from_pem(
+          rows.text(0), "a signer that the case introduces");
+      keys.emplace(key.fingerprint().hex(), key);
+    }
+    return keys;
+  }
+
+  [[nodiscard]] std::vector<ScriptExhibit> exhibits() const {
+    Statement rows = database_.prepare(
+        "SELECT json_extract(line,'$.item'),"
+        " json_extract(line,'$.object.sha256'),"
+        " json_extract(line,'$.detail.manifest_sha256'),"
+        " json_extract(line,'$.detail.tagmanifest_sha256')"
+        " FROM custody WHERE seq IN (SELECT min(seq) FROM custody"
+        " WHERE json_extract(line,'$.action')='bundle.seal'"
+        " GROUP BY json_extract(line,'$.item')) ORDER BY seq");
+    std::vector<ScriptExhibit> exhibits;
+    while (rows.step()) {
+      ScriptExhibit exhibit{.id = std::string(rows.text(0)),
+                            .bundle = {},
+                            .sha256 = std::string(rows.text(1)),
+                            .manifest_sha256 = std::string(rows.text(2)),
+                            .tagmanifest_sha256 = std::string(rows.text(3))};
+      exhibit.bundle = exhibit.id + std::string(layout::kSuffix);
+      exhibits.push_back(std::move(exhibit));
+    }
+    return exhibits;
+  }
+
+ private:
+  Database database_;
+};
+
+/// Signs and copies until both speak of the same chain.
+std::string sign_and_copy(CaseFile& case_file, const Examiner& examiner,
+                          const fs::path& copy) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    std::string note = case_file.sign_whole_chain(examiner);
+    case_file.copy_to(copy);
+    const Checkpoint head = parse_checkpoint(
+        parse_note(note, "the signed head").text, "the signed head");
+    if (std::cmp_equal(head.size, ExportedRecord(copy).entries())) return note;
+    remove_file(copy);
+  }
+  throw Error(Errc::io,
+              "the case grows all the time: end the run that is writing to it, "
+              "then export again");
+}
+
+/// signer.pub.pem, and the other keys under keys/.
+void write_keys(const ExportedRecord& record, const std::string& note,
+                const fs::path& folder) {
+  const SignedNote head = parse_note(note, "the signed head");
+  const std::string origin =
+      parse_checkpoint(head.text, "the signed head").origin;
+  bool is_signer_known = false;
+  for (const auto& [fingerprint, key] : record.keys()) {
+    if (!is_signer_known && verify_note(head, origin, key)) {
+      write_new(folder / "signer.pub.pem", key.pem());
+      is_signer_known = true;
+      continue;
+    }
+    create_folders(folder / "keys");
+    write_new(folder / "keys" / (fingerprint + ".pem"), key.pem());
+  }
+  if (is_signer_known) return;
+  throw Error(Errc::integrity,
+              "the head of the case is signed by a key that it does not "
+              "introduce; see impound custody verify");
+}
+
+/// A second name of the same file where the file system has them: a bundle may
+/// have hundreds of gigabytes.
+void link_or_copy(const fs::path& from, const fs::path& to) {
+  std::error_code failure;
+  fs::create_hard_link(from, to, failure);
+  if (!failure) return;
+  fs::copy_file(from, to, failure);
+  if (failure) {
+    throw Error(
+        Errc::io,
+        fmt::format("cannot copy {} to {}: {}", printable(from.native()),
+                    printable(to.native()), failure.message()));
+  }
+  const auto copied = open_read(to);
+  if (copied) sync_fd(*copied, to);
+}
+
+void export_exhibit(const fs::path& evidence, const fs::path& folder,
+                    const ScriptExhibit& exhibit) {
+  const fs::path bundle = evidence / exhibit.bundle;
+  const auto stat = stat_path(bundle, Links::refuse);
+  if (!stat || stat->kind != FileKind::regular) {
+    throw Error(
+        Errc::io,
+        fmt::format("cannot export {}: {}: {}; an export without "
+                    "exhibits is still possible",
+                    exhibit.id, printable(bundle.native()),
+                    stat ? "no regular file" : stat.failure().message()));
+  }
+  link_or_copy(bundle, folder / exhibit.bundle);
+  for (const std::string& name :
+       {exhibit.bundle + ".sha256", exhibit.id + ".seal.json",
+        exhibit.id + ".VERIFY.txt"}) {
+    const auto beside = stat_path(evidence / name, Links::refuse);
+    // Without these the exhibit can still be checked against the chain.
+    if (beside && beside->kind == FileKind::regular) {
+      link_or_copy(evidence / name, folder / name);
+    }
+  }
+}
+
+}  // namespace
+
+ExportResult export_case(CaseFile& case_file, const Examiner& examiner,
+                         const ExportOptions& options) {
+  const fs::path& folder = options.folder;
+  require_empty(folder);
+  create_folders(folder);
+
+  ExportResult result;
+  result.folder = folder;
+  result.checkpoint_note =
+      sign_and_copy(case_file, examiner, folder / kCaseDatabase);
+  const ExportedRecord record(folder / kCaseDatabase);
+  ScriptFacts facts;
+  facts.case_id = case_file.id();
+  facts.entries = record.entries();
+  facts.with_exhibits = options.with_exhibits;
+  facts.exhibits = record.exhibits();
+  facts.head = record.write_lines(folder);
+  const std::string script = verify_script(facts);  // judges every value first
+  write_new(folder / "checkpoint.note", result.checkpoint_note);
+  write_keys(record, result.checkpoint_note, folder);
+  if (options.with_exhibits && !facts.exhibits.empty()) {
+    create_folders(folder / "exhibits");
+    for (const ScriptExhibit& exhibit : facts.exhibits) {
+      export_exhibit(case_file.folder() / "evidence", folder / "exhibits",
+                     exhibit);
+    }
+    sync_folder(folder / "exhibits");
+  }
+  // Last: an export that was cut off has no script that could call it whole.
+  write_new(folder / "VERIFY.sh", script, kScriptMode);
+
+  result.entries = facts.entries;
+  result.head = facts.head;
+  for (const ScriptExhibit& exhibit : facts.exhibits) {
+    result.exhibits.push_back(exhibit.id);
+  }
+  return result;
+}
+
+}  // namespace impound

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Hands a case out: its record, its exhibits, and a script with which a
+/// stranger checks both with stock tools. custody.md section 4.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/casefile/case_file.hpp"
+
+namespace impound {
+
+struct ExportOptions {
+  std::filesystem::path folder;  ///< made if it is not there; must be empty
+  bool with_exhibits = true;
+};
+
+/// What an export holds.
+struct ExportResult {
+  std::filesystem::path folder;
+  std::int64_t entries = 0;
+  std::string head;             ///< of the exported chain, 64 hex digits
+  std::string checkpoint_note;  ///< covers every exported entry
+  /// Sealed exhibits: exported ones, or with with_exhibits off those that the
+  /// chain speaks of and the folder lacks.
+  std::vector<std::string> exhibits;
+};
+
+/// Signs the whole chain and writes VERIFY.sh, case.db, custody.jsonl,
+/// custody.sig, checkpoint.note, signer.pub.pem, keys/ and exhibits/. Bundles
+/// are hard links where the file system allows it, else copies.
+/// @throws Error{bad_input} if the folder holds anything, Error{io},
+///         Error{integrity} if the chain states an exhibit in a way that no
+///         script can be made of.
+ExportResult export_case(CaseFile& case_file, const Examiner& examiner,
+                         const ExportOptions& options);
+
+}  // namespace impound

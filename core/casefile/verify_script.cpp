@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/casefile/verify_script.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "core/base/error.hpp"
+#include "core/base/text.hpp"
+
+namespace impound {
+namespace {
+
+/// `@NAME@` is a value of the export. Plain sh: tried with dash, bash and
+/// busybox sh, mawk and gawk.
+constexpr std::string_view kTemplate = R"SH(#!/bin/sh
+# Checks this export of case @CASE@ without impound.
+#
+#   sh VERIFY.sh          every step; signatures of all entries up to 200, of the
+#                         first, the last, seals, containments and the close
+#                         in a longer record
+#   sh VERIFY.sh --all    the signature of every entry
+#
+# Needed: a POSIX shell, coreutils, sed, awk, GNU tar, zstd, openssl 3, sqlite3.
+# It writes into a temporary folder only, and unpacks nothing.
+#
+# The last line is "ALL OK" (exit status 0) or "FAIL: " and the first thing that
+# is wrong (exit status 1).
+#
+# What it checks
+#   1  custody.jsonl and custody.sig are what case.db holds.
+#   2  The chain: every line names the SHA-256 of the whole line before it, so
+#      that no entry can be changed, taken out, put in or moved.
+#   3  The signature (Ed25519) of each entry over its line, by a key that the
+#      record itself introduced before.
+#   4  The signed head, checkpoint.note: signature, number of entries, last hash.
+#      Only this step notices entries that were cut off the end.
+#   5  A second person's signature on that head, if witness.pub.pem is here.
+#   6  A time stamp (RFC 3161) of that head, if checkpoint.tsr is here.
+#   7  Every bundle in exhibits/ is the one that was sealed, decodes, and holds
+#      exactly what its manifests list.
+#
+# What it cannot know
+#   Whoever holds the signing key and this folder could write all of it anew, this
+#   script as well. Compare the head below with one that you got another way (a
+#   printed sheet, a mail of that day, a witness, a time stamp):
+#
+#     entries  @ENTRIES@
+#     head     @HEAD@
+#
+#   A matching digest proves that a bundle is unchanged, not that it is complete:
+#   read what its meta/skipped.jsonl lists, and the view "gaps" of case.db.
+
+LC_ALL=C
+export LC_ALL
+unset CDPATH
+umask 077
+
+CASE='@CASE@'
+CASE_PATTERN='@CASE_PATTERN@'
+ENTRIES=@ENTRIES@
+HEAD=@HEAD@
+WITH_EXHIBITS=@WITH_EXHIBITS@
+SEALED=@SEALED@
+
+# To the real output even where that of a step goes to a file.
+exec 3>&1
+fail() {
+  printf 'FAIL: %s\n' "$*" >&3
+  exit 1
+}
+say() { printf '%s\n' "$*"; }
+
+ALL=no
+case "${1-}" in
+  '') ;;
+  --all) ALL=yes ;;
+  *) fail "unknown argument, expected --all or nothing" ;;
+esac
+
+cd -- "$(dirname -- "$0")" || fail "cannot change to the folder of this script"
+
+for tool in sqlite3 openssl split sha256sum base64 sed awk sort cmp paste tail \
+  head cut tr wc find xargs mktemp; do
+  command -v "$tool" >/dev/null 2>&1 || fail "the tool $tool is missing here"
+done
+if [ "$WITH_EXHIBITS" = yes ] && [ "$SEALED" -gt 0 ]; then
+  for tool in zstd tar tee; do
+    command -v "$tool" >/dev/null 2>&1 || fail "the tool $tool is missing here"
+  done
+  tar --version 2>/dev/null | grep -q 'GNU tar' \
+    || fail "this tar is not GNU tar, which is needed for --to-command"
+fi
+openssl pkeyutl -help 2>&1 | grep -q rawin \
+  || fail "this openssl is too old: openssl 3 is needed for Ed25519 (-rawin)"
+for file in case.db custody.jsonl custody.sig checkpoint.note signer.pub.pem; do
+  [ -f "$file" ] || fail "the file $file is missing from this export"
+done
+
+W=$(mktemp -d) || fail "cannot make a temporary folder"
+trap 'rm -rf "$W"' EXIT
+trap 'exit 1' HUP INT TERM
+mkdir "$W/lines" "$W/keys" "$W/empty" || fail "cannot write to $W"
+
+# ask SQL: from case.db, which is neither changed nor locked.
+ask() {
+  sqlite3 -batch -init /dev/null -separator ' ' \
+    'file:case.db?mode=ro&immutable=1' "$1" 2>"$W/sqlite.err" \
+    || fail "case.db cannot be read: $(head -n 1 "$W/sqlite.err")"
+}
+
+say "1. the record in case.db and in custody.jsonl"
+[ "$(tail -c 1 custody.jsonl | od -An -tx1 | tr -d ' ')" = 0a ] \
+  || fail "custody.jsonl: the last record is torn, it does not end its line"
+ask "SELECT type FROM sqlite_master WHERE name='custody'" >"$W/type"
+[ "$(cat "$W/type")" = table ] || fail "case.db: custody is not one table"
+ask "SELECT line FROM custody ORDER BY seq" >"$W/rows"
+cmp custody.jsonl "$W/rows" >"$W/cmp" 2>&1 \
+  || fail "custody.jsonl and case.db do not hold the same record: $(sed "s|$W/rows|case.db|g" "$W/cmp" | head -n 1)"
+ask "SELECT signature FROM custody ORDER BY seq" >"$W/rows"
+cmp custody.sig "$W/rows" >"$W/cmp" 2>&1 \
+  || fail "custody.sig and case.db do not hold the same signatures: $(sed "s|$W/rows|case.db|g" "$W/cmp" | head -n 1)"
+say "   the same bytes"
+
+say "2. the chain"
+(cd "$W/lines" && split -l 1 -a 7 -d - r.) <custody.jsonl \
+  || fail "custody.jsonl cannot be split"
+(cd "$W/lines" && find . -name 'r.*' | sort | xargs sha256sum) \
+  | cut -c1-64 >"$W/h"
+{ printf '%064d\n' 0; sed '$d' "$W/h"; } >"$W/expected"
+# The key "prev" by its place in the line, so that no other text passes for it.
+sed 's/^{"v":1,"case":"'"$CASE_PATTERN"'","seq":\([0-9]*\),"prev":"\([0-9a-f]\{64\}\)","id":".*/\1 \2/
+t
+s/.*/unreadable -/' custody.jsonl >"$W/stated"
+paste -d ' ' "$W/stated" "$W/expected" | awk '
+  $1 != NR { print "entry " NR ": calls itself " $1; exit }
+  $2 != $3 { print "entry " NR ": prev is " $2 ", the line before has SHA-256 " $3; exit }' \
+  >"$W/broken"
+[ -s "$W/broken" ] && fail "the chain breaks at $(cat "$W/broken")"
+COUNT=$(($(wc -l <custody.jsonl)))
+LAST=$(tail -n 1 "$W/h")
+say "   $COUNT entries, head $LAST"
+
+say "3. the signatures of the entries"
+# Keys as the record introduced them, checked against their fingerprints.
+ask "SELECT seq, replace(replace(replace(
+       json_extract(line,'\$.detail.signer.public_key'),
+       '-----BEGIN PUBLIC KEY-----',''),'-----END PUBLIC KEY-----',''),
+       char(10),'')
+     FROM custody WHERE seq=1 OR (json_extract(line,'\$.action')='note'
+       AND json_extract(line,'\$.detail.kind')='signer.introduce')
+     ORDER BY seq" >"$W/introduced"
+while read -r seq key; do
+  case "$key" in
+    MCowBQYDK2VwAyEA*) ;;
+    *) fail "entry $seq introduces no Ed25519 key" ;;
+  esac
+  finger=$(printf '%s' "$key" | base64 -d 2>/dev/null | tail -c 32 | sha256sum | cut -c1-64)
+  [ -f "$W/keys/$finger" ] && continue
+  printf '%s\n' "$seq" >"$W/keys/$finger.since"
+  printf -- '-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n' "$key" \
+    >"$W/keys/$finger"
+done <"$W/introduced"
+ask "SELECT seq, substr(json_extract(line,'\$.actor.auth'),-64),
+       CASE WHEN json_extract(line,'\$.action') IN ('bundle.seal',
+         'isolate.apply','isolate.verify','isolate.undo','case.close')
+       THEN 'always' ELSE 'other' END
+     FROM custody ORDER BY seq" >"$W/signers"
+[ "$(($(wc -l <"$W/signers")))" = "$COUNT" ] \
+  || fail "the signers of the entries cannot be read"
+[ "$COUNT" -le 200 ] && ALL=yes
+CHECKED=0
+exec 4<custody.sig
+while read -r seq finger rank; do
+  read -r signature <&4 || fail "entry $seq: custody.sig has no line for it"
+  case "$ALL/$rank/$seq" in
+    yes/*|no/always/*|no/other/1|no/other/"$COUNT") ;;
+    *) continue ;;
+  esac
+  case "$finger" in
+    *[!0-9a-f]*) fail "entry $seq: names no key" ;;
+  esac
+  [ -f "$W/keys/$finger" ] \
+    || fail "entry $seq: signed by key $finger, which the record does not introduce"
+  [ "$(cat "$W/keys/$finger.since")" -le "$seq" ] \
+    || fail "entry $seq: signed by key $finger, which the record introduces later"
+  printf '%s' "$signature" | base64 -d >"$W/sig" 2>/dev/null \
+    || fail "entry $seq: its signature is not base64"
+  openssl pkeyutl -verify -pubin -inkey "$W/keys/$finger" -rawin \
+    -in "$W/lines/r.$(printf '%07d' $((seq - 1)))" -sigfile "$W/sig" >/dev/null 2>&1 \
+    || fail "entry $seq: the signature does not fit the line"
+  CHECKED=$((CHECKED + 1))
+done <"$W/signers"
+exec 4<&-
+if [ "$ALL" = yes ]; then
+  say "   all $CHECKED entries"
+else
+  say "   $CHECKED of $COUNT entries: the first, the last, seals, containments, close"
+  say "   (the others follow by the chain from these; --all checks each)"
+fi
+
+say "4. the signed head"
+sed '/^$/,$d' checkpoint.note >"$W/body"
+sed -n 's/^— [^ ]* //p' checkpoint.note | head -n 1 | base64 -d 2>/dev/null \
+  | tail -c 64 >"$W/sig"
+openssl pkeyutl -verify -pubin -inkey signer.pub.pem -rawin -in "$W/body" \
+  -sigfile "$W/sig" >/dev/null 2>&1 \
+  || fail "checkpoint.note: the signature does not fit its text and signer.pub.pem"
+finger=$(openssl pkey -pubin -in signer.pub.pem -outform DER 2>/dev/null \
+  | tail -c 32 | sha256sum | cut -c1-64)
+[ -f "$W/keys/$finger" ] \
+  || fail "signer.pub.pem: the record does not introduce this key ($finger)"
+case "$(head -n 1 "$W/body")" in
+  */"$CASE") ;;
+  *) fail "checkpoint.note: it is the head of another case" ;;
+esac
+SIZE=$(sed -n 2p "$W/body")
+[ "$SIZE" = "$COUNT" ] \
+  || fail "checkpoint.note covers $SIZE entries, custody.jsonl has $COUNT"
+STATED=$(sed -n 's/^chain //p' "$W/body")
+[ "$STATED" = "$LAST" ] \
+  || fail "checkpoint.note names the head $STATED, the chain ends with $LAST"
+[ "$COUNT" = "$ENTRIES" ] && [ "$LAST" = "$HEAD" ] \
+  || fail "this script was made for $ENTRIES entries with the head $HEAD"
+say "   covers all $COUNT entries, signed by key $finger"
+
+say "5. a second person's signature on the head"
+if [ -f witness.pub.pem ]; then
+  sed -n 's/^— [^ ]* //p' checkpoint.note | sed -n 2p | base64 -d 2>/dev/null >"$W/cosig"
+  [ "$(($(wc -c <"$W/cosig")))" = 76 ] \
+    || fail "checkpoint.note: no cosignature for witness.pub.pem"
+  # cosignature/v1: 4 bytes of key id, 8 of time, 64 of signature.
+  TIME=$((0x$(head -c 12 "$W/cosig" | tail -c 8 | od -An -tx1 | tr -d ' \n')))
+  tail -c 64 "$W/cosig" >"$W/sig"
+  { printf 'cosignature/v1\ntime %s\n' "$TIME"; cat "$W/body"; } >"$W/cosigned"
+  openssl pkeyutl -verify -pubin -inkey witness.pub.pem -rawin \
+    -in "$W/cosigned" -sigfile "$W/sig" >/dev/null 2>&1 \
+    || fail "checkpoint.note: the cosignature does not fit witness.pub.pem"
+  say "   cosigned at $TIME (seconds since 1970, UTC)"
+else
+  say "   none here (no witness.pub.pem)"
+fi
+
+say "6. a time stamp of the head"
+if [ -f checkpoint.tsr ]; then
+  [ -f tsa-chain.pem ] || fail "checkpoint.tsr is here, tsa-chain.pem is missing"
+  STAMPED=$(openssl ts -reply -in checkpoint.tsr -text 2>/dev/null | sed -n 's/^Time stamp: //p')
+  AT=$(date -d "$STAMPED" +%s 2>/dev/null) || fail "checkpoint.tsr: no readable time"
+  openssl ts -verify -data "$W/body" -in checkpoint.tsr -CAfile tsa-chain.pem \
+    -untrusted tsa-chain.pem -attime "$AT" >/dev/null 2>"$W/ts.err" \
+    || fail "checkpoint.tsr does not fit the head: $(tail -n 1 "$W/ts.err")"
+  say "   stamped at $STAMPED"
+else
+  say "   none here (no checkpoint.tsr)"
+fi
+
+# One member of a bundle, from tar's --to-command: its digest, its name as
+# manifests write it. A name with a line break can be in no bundle that impound
+# wrote; it is made into one that fits no manifest.
+cat >"$W/member" <<'END'
+[ "$TAR_FILETYPE" = f ] || { cat >/dev/null; exit 0; }
+case "$TAR_FILENAME" in
+  ./manifest-sha256.txt | ./tagmanifest-sha256.txt)
+    digest=$(tee -a "$W/${TAR_FILENAME#./}" | sha256sum) ;;
+  *) digest=$(sha256sum) ;;
+esac
+printf '%s  %s' "${digest%% *}" "$TAR_FILENAME" | tr '\n' '\001' \
+  | sed 's|%|%25|g; s|\r|%0D|g; s|  \./|  |'
+echo
+END
+export W
+
+# exhibit ID BUNDLE SHA256 MANIFEST_SHA256 TAGMANIFEST_SHA256
+exhibit() {
+  ask "SELECT json_extract(line,'\$.object.sha256'),
+         json_extract(line,'\$.detail.manifest_sha256'),
+         json_extract(line,'\$.detail.tagmanifest_sha256')
+       FROM custody WHERE json_extract(line,'\$.action')='bundle.seal'
+         AND json_extract(line,'\$.item')='$1' ORDER BY seq LIMIT 1" >"$W/seal"
+  [ "$(cat "$W/seal")" = "$3 $4 $5" ] \
+    || fail "$1: the record seals other digests than this script was made with"
+  [ "$WITH_EXHIBITS" = yes ] || return 0
+  [ -f "exhibits/$2" ] || fail "exhibits/$2 is missing"
+  found=$(sha256sum <"exhibits/$2" | cut -c1-64)
+  [ "$found" = "$3" ] \
+    || fail "exhibits/$2: its SHA-256 is $found, the record sealed $3"
+  if [ -f "exhibits/$2.sha256" ]; then
+    [ "$(cat "exhibits/$2.sha256")" = "$3  $2" ] \
+      || fail "exhibits/$2.sha256 names another digest than the record"
+  fi
+  zstd -q -t "exhibits/$2" 2>"$W/zstd.err" \
+    || fail "exhibits/$2 does not decode: $(tail -n 1 "$W/zstd.err")"
+  rm -f "$W/manifest-sha256.txt" "$W/tagmanifest-sha256.txt"
+  zstd -q -dc "exhibits/$2" \
+    | (cd "$W/empty" && tar -xf - --to-command='sh "$W/member"' 2>"$W/tar.err") \
+    >"$W/members" || fail "exhibits/$2 is no whole tar: $(tail -n 1 "$W/tar.err")"
+  for list in manifest tagmanifest; do
+    [ -f "$W/$list-sha256.txt" ] || fail "exhibits/$2 has no $list-sha256.txt"
+  done
+  [ "$(sha256sum <"$W/manifest-sha256.txt" | cut -c1-64)" = "$4" ] \
+    || fail "exhibits/$2: its manifest is not the one that was sealed"
+  [ "$(sha256sum <"$W/tagmanifest-sha256.txt" | cut -c1-64)" = "$5" ] \
+    || fail "exhibits/$2: its tag manifest is not the one that was sealed"
+  { cat "$W/manifest-sha256.txt" "$W/tagmanifest-sha256.txt"
+    printf '%s  tagmanifest-sha256.txt\n' "$5"; } | sort >"$W/listed"
+  sort "$W/members" >"$W/found"
+  cmp -s "$W/listed" "$W/found" || fail "exhibits/$2: members and manifests differ: \
+$(diff "$W/listed" "$W/found" | sed -n '/^[<>]/{s/^</listed/;s/^>/found/;p;q;}')"
+  say "   $2: as sealed, decodes, $(($(wc -l <"$W/manifest-sha256.txt"))) files equal the manifest"
+}
+
+say "7. the exhibits"
+ask "SELECT count(DISTINCT json_extract(line,'\$.item')) FROM custody
+     WHERE json_extract(line,'\$.action')='bundle.seal'" >"$W/count"
+[ "$(cat "$W/count")" = "$SEALED" ] \
+  || fail "the record seals $(cat "$W/count") exhibits, this script knows $SEALED"
+@EXHIBITS@if [ "$SEALED" = 0 ]; then
+  say "   the record seals none"
+elif [ "$WITH_EXHIBITS" = no ]; then
+  say "   NOT CHECKED: this export was made without its $SEALED exhibits; the record alone is checked"
+fi
+say "ALL OK"
+)SH";
+
+bool is_made_of(std::string_view text, std::string_view extra) {
+  return !text.empty() && std::ranges::all_of(text, [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+           (c >= 'A' && c <= 'Z') || extra.find(c) != extra.npos;
+  });
+}
+
+/// A value that stands between quotes in the script.
+const std::string& plain(const std::string& value, std::string_view extra,
+                         std::string_view what) {
+  if (is_made_of(value, extra)) return value;
+  throw Error(Errc::integrity,
+              fmt::format("the case states {} \"{}\", which no export can "
+                          "carry: letters and digits were expected",
+                          what, printable(value)));
+}
+
+void fill(std::string& text, std::string_view name, std::string_view value) {
+  for (std::size_t at = text.find(name); at != text.npos;
+       at = text.find(name, at + value.size())) {
+    text.replace(at, name.size(), value);
+  }
+}
+
+/// The case id as a basic regular expression; of its letters only the dot means
+/// anything there.
+std::string pattern_of(const std::string& case_id) {
+  std::string pattern = case_id;
+  fill(pattern, ".", "[.]");
+  return pattern;
+}
+
+}  // namespace
+
+std::string verify_script(const ScriptFacts& facts) {
+  std::string exhibits;
+  for (const ScriptExhibit& exhibit : facts.exhibits) {
+    exhibits += fmt::format(
+        "exhibit {} {} \\\n  {} \\\n  {} \\\n  {}\n",
+        plain(exhibit.id, "", "an exhibit"),
+        plain(exhibit.bundle, "._", "a bundle"),
+        plain(exhibit.sha256, "", "a digest"),
+        plain(exhibit.manifest_sha256, "", "a digest of a manifest"),
+        plain(exhibit.tagmanifest_sha256, "", "a digest of a tag manifest"));
+  }
+  std::string script(kTemplate);
+  fill(script, "@CASE@", plain(facts.case_id, "._-", "the case id"));
+  fill(script, "@CASE_PATTERN@", pattern_of(facts.case_id));
+  fill(script, "@ENTRIES@", std::to_string(facts.entries));
+  fill(script, "@HEAD@", plain(facts.head, "", "the head"));
+  fill(script, "@WITH_EXHIBITS@", facts.with_exhibits ? "yes" : "no");
+  fill(script, "@SEALED@", std::to_string(facts.exhibits.size()));
+  fill(script, "@EXHIBITS@", exhibits);
+  return script;
+}
+
+}  // namespace impound

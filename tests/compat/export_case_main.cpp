@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Makes a case with one exhibit of awkward names and exports it twice, for
+/// stranger_test.sh: export_case_main <folder> [<notes>].
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "core/base/error.hpp"
+#include "core/base/fs.hpp"
+#include "core/casefile/export.hpp"
+#include "core/evidence/bundle_writer.hpp"
+
+namespace impound {
+namespace {
+
+void put(const fs::path& path, std::string_view text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+/// Names that a careless check in shell would trip over.
+void make_source(const fs::path& source) {
+  fs::create_directories(source / "sub dir");
+  fs::create_directories(source / " leading  data");
+  put(source / "model.safetensors", std::string(200'000, 'w'));
+  put(source / "new\nline", "one\n");
+  put(source / "100%25 \\ \"quoted\" $(id) `id`", "two\n");
+  put(source / "-rf", "three\n");
+  put(source / " leading  data/ blanks ", "four\n");
+  put(source / "sub dir" / "\xff\xfe not utf-8", "five\n");
+  put(source / "sub dir" / "naïve ✓", "six\n");
+  put(source / "empty", "");
+  put(source / std::string(200, 'n'), "a name longer than a tar header\n");
+  fs::create_hard_link(source / "empty", source / "second name of empty");
+  fs::create_hard_link(source / "model.safetensors", source / "weights");
+  fs::create_symlink("model.safetensors", source / "link");
+}
+
+SealedBundle seal(const fs::path& source, const fs::path& evidence,
+                  const std::string& case_id, const std::string& exhibit,
+                  const std::string& head, const Clock& clock) {
+  const Cancellation cancellation;
+  SilentProgress progress;
+  BundleOptions options;
+  options.case_id = case_id;
+  options.exhibit_id = exhibit;
+  BundleWriter writer(evidence, options, clock, cancellation, progress);
+  writer.begin_collector("model-files");
+  for (const auto& file : fs::recursive_directory_iterator(source)) {
+    const std::string name =
+        file.path().lexically_relative(source).generic_string();
+    if (file.is_symlink() || file.is_directory()) {
+      writer.entry(name, file.path());
+    } else {
+      writer.file({.name = name, .path = file.path()});
+    }
+  }
+  writer.gap("/absent", Outcome::missing, "not there");
+  (void)writer.drain();
+  writer.meta("playbook/100% note.txt", as_bytes("a tag file\n"));
+  return writer.finish(head);
+}
+
+EntryDraft seal_draft(const std::string& exhibit, const SealedBundle& bundle) {
+  EntryDraft draft;
+  draft.action = "bundle.seal";
+  draft.item = exhibit;
+  draft.object = {{"kind", "exhibit"},
+                  {"path", "evidence/" + bundle.path.filename().string()},
+                  {"size", bundle.size},
+                  {"sha256", bundle.sha256.hex()}};
+  draft.detail = {{"manifest_sha256", bundle.manifest_sha256.hex()},
+                  {"tagmanifest_sha256", bundle.tagmanifest_sha256.hex()},
+                  {"frames", bundle.frames},
+                  {"counts", bundle.counts},
+                  {"payload_bytes", bundle.payload_bytes},
+                  {"compression", bundle.compression},
+                  {"recipients", Json::array()}};
+  return draft;
+}
+
+Examiner person(const std::string& name) {
+  Actor actor;
+  actor.name = name;
+  actor.org = "Example \"Org\"";
+  actor.auth = "os uid 1000 (" + name + ")";
+  return {actor, SigningKey::generate()};
+}
+
+EntryDraft note(const std::string& text) {
+  EntryDraft draft;
+  draft.action = "note";
+  draft.detail = {{"text", text}};
+  return draft;
+}
+
+void make(const fs::path& folder, int notes) {
+  const SystemClock clock;
+  const Examiner eve = person("Eve \"|\" Example");
+  const Examiner bob = person("Bob Second");
+  make_source(folder / "source");
+  CaseFile file = CaseFile::create(folder / "case",
+                                   {.case_id = "IR-2026.001",
+                                    .title = "Compat",
+                                    .lead = "",
+                                    .org = "Example Org",
+                                    .hold_reference = "",
+                                    .approvals = 0},
+                                   eve, clock);
+  for (int exhibits = 0; exhibits < 2; ++exhibits) {
+    EntryDraft begin;
+    begin.action = "acquire.begin";
+    begin.detail = {{"title", "awkward names"},
+                    {"collectors", {"model-files"}}};
+    const auto reserved = file.reserve_exhibit(begin, eve);
+    const SealedBundle bundle =
+        seal(folder / "source", folder / "case" / "evidence", file.id(),
+             reserved.exhibit, file.head(), clock);
+    (void)file.append({seal_draft(reserved.exhibit, bundle)}, eve);
+  }
+  std::vector<EntryDraft> drafts;
+  for (int i = 0; i < notes; ++i) {
+    drafts.push_back(
+        note(fmt::format("note {}, \"prev\":\"{}\" a word\n|", i, i)));
+  }
+  (void)file.append(drafts, bob);
+  export_case(file, bob, {.folder = folder / "export"});
+  export_case(file, bob, {.folder = folder / "bare", .with_exhibits = false});
+}
+
+}  // namespace
+}  // namespace impound
+
+int main(int argc, char** argv) {
+  if (argc < 2) return 2;
+  try {
+    impound::make(argv[1], argc > 2 ? std::stoi(argv[2]) : 12);
+  } catch (const impound::Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,187 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# An export verifies untouched, and VERIFY.sh names every change of custody.md's
+# tamper matrix: stranger_test.sh <export_case_main>.
+set -u
+LC_ALL=C
+export LC_ALL
+maker=$1
+top=$(mktemp -d) || exit 1
+trap 'rm -rf "$top"' EXIT
+failures=0
+
+broken() {
+  printf 'NOT OK: %s\n' "$*"
+  failures=$((failures + 1))
+}
+
+"$maker" "$top/made" || { echo "cannot make the export"; exit 1; }
+
+# fresh: a copy that may be spoilt, in $copy.
+fresh() {
+  copy=$top/copy
+  rm -rf "$copy"
+  cp -R "$top/made/export" "$copy"
+  chmod -R u+w "$copy"
+}
+
+# passes WHAT FOLDER [ARGUMENT]
+passes() {
+  (cd / && sh "$2/VERIFY.sh" ${3+"$3"}) >"$top/out" 2>&1
+  status=$?
+  if [ "$status" = 0 ] && [ "$(tail -n 1 "$top/out")" = "ALL OK" ]; then
+    echo "ok: $1"
+  else
+    broken "$1: exit $status, last line: $(tail -n 1 "$top/out")"
+  fi
+}
+
+# refused WHAT PATTERN: VERIFY.sh of $copy must fail, its last line must match.
+refused() {
+  (cd / && sh "$copy/VERIFY.sh") >"$top/out" 2>&1
+  status=$?
+  last=$(tail -n 1 "$top/out")
+  if [ "$status" != 1 ]; then
+    broken "$1: exit $status instead of 1: $last"
+  elif ! printf '%s\n' "$last" | grep -q "^FAIL: .*$2"; then
+    broken "$1: last line \"$last\" does not speak of \"$2\""
+  else
+    echo "ok: $1 -> $last"
+  fi
+}
+
+# In the database as an attacker edits it: without triggers.
+sql() {
+  sqlite3 -batch -init /dev/null "$copy/case.db" \
+    "DROP TRIGGER IF EXISTS custody_no_update;
+     DROP TRIGGER IF EXISTS custody_no_delete; $1" || broken "sqlite3: $1"
+}
+# custody.jsonl and custody.sig made again from the database that was edited.
+derive() {
+  for column in line signature; do
+    sqlite3 -batch -init /dev/null "$copy/case.db" \
+      "SELECT $column FROM custody ORDER BY seq" >"$copy/$column"
+  done
+  mv "$copy/line" "$copy/custody.jsonl"
+  mv "$copy/signature" "$copy/custody.sig"
+}
+
+passes "untouched" "$top/made/export"
+passes "untouched, every signature" "$top/made/export" --all
+passes "without exhibits" "$top/made/bare"
+grep -q 'NOT CHECKED' "$top/out" || broken "exhibits left out are not mentioned"
+
+fresh
+sed '10s/a word/a  word/' "$copy/custody.jsonl" >"$copy/x" && mv "$copy/x" "$copy/custody.jsonl"
+refused "a word in custody.jsonl" "do not hold the same record.*line 10"
+
+fresh
+sql "UPDATE custody SET line=replace(line,'a word','a lie') WHERE seq=10"
+refused "a word in case.db" "do not hold the same record.*line 10"
+derive
+refused "a word in both" "breaks at entry 11"
+
+fresh
+sql "DELETE FROM custody WHERE seq=10"
+derive
+refused "an entry deleted" "breaks at entry 10"
+
+fresh
+sql "UPDATE custody SET seq=1000 WHERE seq=10; UPDATE custody SET seq=10 WHERE seq=11; UPDATE custody SET seq=11 WHERE seq=1000"
+derive
+refused "two entries swapped" "breaks at entry 10"
+
+fresh
+size=$(wc -c <"$copy/custody.jsonl")
+head -c $((size - 40)) "$copy/custody.jsonl" >"$copy/x" && mv "$copy/x" "$copy/custody.jsonl"
+refused "cut inside the last line" "torn"
+
+fresh
+sql "DELETE FROM custody WHERE seq=(SELECT max(seq) FROM custody)"
+derive
+refused "the last entry dropped" "checkpoint.note covers"
+
+# The last entry is bound by nothing but its signature and the head.
+fresh
+sql "UPDATE custody SET line=replace(line,'a word','a lie') WHERE seq=(SELECT max(seq) FROM custody WHERE line LIKE '%a word%')"
+derive
+refused "the newest note edited" "FAIL\|breaks\|signature\|names the head"
+
+fresh
+sed '5s/^./A/' "$copy/custody.sig" >"$copy/x" && mv "$copy/x" "$copy/custody.sig"
+refused "a signature in custody.sig" "do not hold the same signatures.*line 5"
+fresh
+sql "UPDATE custody SET signature=(SELECT signature FROM custody WHERE seq=4) WHERE seq=5"
+derive
+refused "a signature of another entry" "entry 5: the signature does not fit"
+
+fresh
+sed '2s/.*/7/' "$copy/checkpoint.note" >"$copy/x" && mv "$copy/x" "$copy/checkpoint.note"
+refused "the size in the note" "checkpoint.note: the signature"
+
+fresh
+openssl genpkey -algorithm ed25519 -out "$top/key.pem" 2>/dev/null
+openssl pkey -in "$top/key.pem" -pubout -out "$copy/signer.pub.pem"
+refused "another signer" "signature does not fit"
+sed '/^$/,$d' "$copy/checkpoint.note" >"$top/body"
+openssl pkeyutl -sign -inkey "$top/key.pem" -rawin -in "$top/body" -out "$top/sig"
+{ cat "$top/body"; echo; printf '— %s %s\n' "$(head -n 1 "$top/body")" \
+  "$( (printf 'abcd'; cat "$top/sig") | base64 -w 0)"; } >"$copy/checkpoint.note"
+refused "a head signed with a stranger's key" "does not introduce"
+
+fresh
+size=$(wc -c <"$copy/exhibits/E001.tar.zst")
+printf X | dd of="$copy/exhibits/E001.tar.zst" bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
+refused "a byte of the bundle" "E001.tar.zst: its SHA-256"
+
+fresh
+head -c $((size / 2)) "$top/made/export/exhibits/E002.tar.zst" >"$copy/exhibits/E002.tar.zst"
+refused "the bundle cut" "E002.tar.zst: its SHA-256"
+
+fresh
+mv "$copy/exhibits/E002.tar.zst" "$copy/exhibits/E001.tar.zst"
+refused "another bundle" "E001.tar.zst: its SHA-256"
+
+fresh
+rm "$copy/exhibits/E002.tar.zst"
+refused "a bundle missing" "E002.tar.zst is missing"
+
+fresh
+head -c 4096 "$top/made/export/case.db" >"$copy/case.db"
+refused "a cut case.db" "case.db"
+
+fresh
+rm "$copy/custody.sig"
+refused "a file missing" "custody.sig is missing"
+
+# Step 5: a second person, by hand as a witness does it.
+fresh
+openssl pkey -in "$top/key.pem" -pubout -out "$copy/witness.pub.pem"
+sed '/^$/,$d' "$copy/checkpoint.note" >"$top/body"
+refused "a witness who did not sign" "no cosignature"
+{ printf 'cosignature/v1\ntime 1795392000\n'; cat "$top/body"; } >"$top/cosigned"
+openssl pkeyutl -sign -inkey "$top/key.pem" -rawin -in "$top/cosigned" -out "$top/sig"
+printf '— witness.example %s\n' "$( (printf 'abcd\000\000\000\000\153\003\202\000'; cat "$top/sig") \
+  | base64 -w 0)" >>"$copy/checkpoint.note"
+passes "a witness" "$copy"
+sed -i '2s/.*/7/' "$copy/checkpoint.note"
+refused "a witness of another head" "signature"
+
+# A tool that is not there.
+mkdir "$top/bin"
+for tool in sh dirname openssl split sha256sum base64 sed awk sort cmp paste tail \
+  head cut tr wc find xargs mktemp od rm mkdir cat diff grep date tar tee zstd; do
+  ln -s "$(command -v "$tool")" "$top/bin/$tool"
+done
+fresh
+PATH=$top/bin sh "$copy/VERIFY.sh" >"$top/out" 2>&1
+[ "$(tail -n 1 "$top/out")" = "FAIL: the tool sqlite3 is missing here" ] \
+  || broken "a missing tool: $(tail -n 1 "$top/out")"
+
+# A long record: fewer signatures by default, every one with --all.
+"$maker" "$top/long" 250 || broken "cannot make the long export"
+passes "a long record" "$top/long/export"
+grep -q ' of 25[0-9] entries: the first' "$top/out" || broken "a long record: $(cat "$top/out")"
+passes "a long record, every signature" "$top/long/bare" --all
+
+[ "$failures" = 0 ] || { echo "$failures failed"; exit 1; }
