@@ -61,8 +61,6 @@ struct DeploymentCheck {
   std::string sentence;  ///< for a person, with a full stop
 };
 
-using ProbeFunction = ProbeResult (*)(const Probe&);
-
 /// What check_deployment may use of the rooms that the engine does not know.
 struct CheckTools {
   std::span<const Collector* const> collectors;

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+/// impound contain, impound release: out of service and back, proved.
+
+#include <fmt/format.h>
+
+#include "containment/probe.hpp"
+#include "containment/registry.hpp"
+#include "core/base/error.hpp"
+#include "core/base/text.hpp"
+#include "core/cli/arguments.hpp"
+#include "core/cli/command.hpp"
+#include "core/engine/contain.hpp"
+#include "core/engine/deployment.hpp"
+
+namespace impound {
+namespace {
+
+struct ContainOptions {
+  std::string method;
+  fs::path deployment;
+  std::vector<std::string> parameters;
+  std::string purpose = "containment by hand";
+};
+
+ExitCode contain_by_hand(const Globals& globals,
+                         const ContainOptions& options) {
+  const Deployment deployment = load_deployment(options.deployment);
+  const std::string& name =
+      options.method.empty() ? deployment.containment_method : options.method;
+  if (name.empty()) {
+    throw Error(Errc::bad_input,
+                fmt::format("{} names no containment method: add [containment] "
+                            "method or name one",
+                            printable(options.deployment.native())));
+  }
+  const Containment& method = find_containment(all_containments(), name);
+  OpenCase open(globals);
+  Json authority;
+  authority["basis"] = "decision of the acting examiner";
+  const ContainResult result = contain(
+      open.session(),
+      {.deployment = deployment,
+       .method = method,
+       .arguments = arguments_for(method.parameters, options.parameters),
+       .purpose = options.purpose,
+       .authority = authority,
+       .probe = run_probe});
+  if (globals.json) {
+    print_json(result.to_json());
+  } else {
+    print_text(globals, result.to_text());
+  }
+  return result.is_contained ? ExitCode::clean : ExitCode::failed;
+}
+
+struct ReleaseOptions {
+  std::string deployment;
+  std::string purpose = "back into service";
+};
+
+/// A person may name the deployment or its descriptor.
+std::string deployment_name(const std::string& text) {
+  return text.ends_with(".toml") ? load_deployment(text).name : text;
+}
+
+ExitCode release_by_hand(const Globals& globals,
+                         const ReleaseOptions& options) {
+  OpenCase open(globals);
+  const auto results =
+      release(open.session(), deployment_name(options.deployment),
+              all_containments(), run_probe, options.purpose);
+  bool all_back = true;
+  Json documents = Json::array();
+  for (const ReleaseResult& result : results) {
+    all_back = all_back && result.is_released;
+    documents.push_back(result.to_json());
+    if (!globals.json) print_text(globals, result.to_text());
+  }
+  if (globals.json) print_json(documents);
+  if (results.empty() && !globals.json) {
+    print_text(globals, "Nothing is contained in this case.\n");
+  }
+  return all_back ? ExitCode::clean : ExitCode::failed;
+}
+
+}  // namespace
+
+void add_contain(CLI::App& app, Globals& globals, Run& run) {
+  CLI::App* command = add_command(
+      app, "contain", "Take a deployment out of service, and prove it.");
+  auto options = std::make_shared<ContainOptions>();
+  command->add_option("method", options->method,
+                      "Method; the descriptor's own if not named.");
+  command
+      ->add_option("--deployment", options->deployment,
+                   "Descriptor of the deployment (TOML).")
+      ->required();
+  command->add_option("-p,--param", options->parameters,
+                      "Parameter of the method, name=value.");
+  command->add_option("--purpose", options->purpose, "Why, for the chain.");
+  command->callback([&globals, &run, options] {
+    run = [&globals, options] { return contain_by_hand(globals, *options); };
+  });
+
+  CLI::App* back = add_command(
+      app, "release",
+      "Undo every containment of the case that is in force, and prove it.");
+  auto release_options = std::make_shared<ReleaseOptions>();
+  back->add_option("--deployment", release_options->deployment,
+                   "Only this one: its name or descriptor.");
+  back->add_option("--purpose", release_options->purpose,
+                   "Why, for the chain.");
+  back->callback([&globals, &run, release_options] {
+    run = [&globals, release_options] {
+      return release_by_hand(globals, *release_options);
+    };
+  });
+}
+
+}  // namespace impound

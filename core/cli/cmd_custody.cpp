@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+/// impound custody: the chain.
+
+#include <fmt/format.h>
+
+#include "core/base/error.hpp"
+#include "core/base/fs.hpp"
+#include "core/base/limits.hpp"
+#include "core/base/text.hpp"
+#include "core/cli/command.hpp"
+#include "core/engine/places.hpp"
+
+namespace impound {
+namespace {
+
+/// What a person wants to know of an entry beside its action.
+std::string gist(const Json& line) {
+  const Json& detail = line.at("detail");
+  for (const char* key : {"title", "text", "reason", "name", "state", "what"}) {
+    const auto found = detail.find(key);
+    if (found != detail.end() && found->is_string() &&
+        !found->get_ref<const std::string&>().empty()) {
+      return printable(found->get<std::string>());
+    }
+  }
+  const Json& object = line.at("object");
+  return object.is_object() ? printable(text_or(object, "path", "")) : "";
+}
+
+ExitCode log(const Globals& globals, std::int64_t from) {
+  const CaseFile one = open_case_to_read(globals);
+  const auto entries = one.entries(from);
+  if (globals.json) {
+    Json documents = Json::array();
+    for (const Entry& entry : entries) documents.push_back(entry.json);
+    print_json(documents);
+    return ExitCode::clean;
+  }
+  std::vector<std::vector<std::string>> rows{
+      {"seq", "time (UTC)", "who", "action", "item", "outcome", "what"}};
+  for (const Entry& entry : entries) {
+    const Json& line = entry.json;
+    rows.push_back({std::to_string(entry.seq),
+                    text_or(line, "ts", "?").substr(0, 19),
+                    printable(text_or(line.at("actor"), "name", "?")),
+                    text_or(line, "action", "?"), text_or(line, "item", ""),
+                    text_or(line, "outcome", ""), gist(line)});
+  }
+  print_text(globals, format_table(rows));
+  print_text(globals, fmt::format("head {}\n", one.head()));
+  return ExitCode::clean;
+}
+
+ExitCode verify(const Globals& globals, const fs::path& note_file) {
+  const fs::path folder = find_case(globals.case_name);
+  const std::string note =
+      note_file.empty() ? std::string()
+                        : read_text_file(note_file, limits::kMaxSmallFile);
+  const CustodyReport report = verify_custody(folder, note);
+  if (globals.json) {
+    print_json(report.to_json());
+  } else if (report.ok()) {
+    print_text(globals,
+               fmt::format("{} entries: every line, link and signature is "
+                           "right\nhead {}\n",
+                           report.entries, report.head));
+    if (note.empty()) {
+      print_note(globals,
+                 "Without a head that left this machine (--checkpoint) this "
+                 "proves nothing against whoever holds the key.");
+    }
+  } else {
+    std::string text = "The custody chain is BROKEN.\n";
+    for (const CustodyProblem& problem : report.problems) {
+      text += fmt::format(
+          "  entry {}: {}\n    expected {}\n    found    {}\n", problem.seq,
+          problem.what, printable(problem.expected), printable(problem.found));
+    }
+    print_text(globals, text);
+  }
+  return report.ok() ? ExitCode::clean : ExitCode::tampered;
+}
+
+ExitCode gaps(const Globals& globals) {
+  const CaseFile one = open_case_to_read(globals);
+  const auto rows = one.gaps();
+  if (globals.json) {
+    print_json(Json(rows));
+    return rows.empty() ? ExitCode::clean : ExitCode::findings;
+  }
+  if (rows.empty()) {
+    print_text(globals, "No gap: all that was asked for was obtained.\n");
+    return ExitCode::clean;
+  }
+  std::vector<std::vector<std::string>> table{
+      {"seq", "exhibit", "outcome", "what was asked for", "why it is missing"}};
+  for (const Json& row : rows) {
+    table.push_back({row.contains("seq") ? row.at("seq").dump() : "",
+                     text_or(row, "exhibit", ""), text_or(row, "outcome", ""),
+                     printable(text_or(row, "subject", "")),
+                     printable(text_or(row, "reason", ""))});
+  }
+  print_text(globals, format_table(table));
+  return ExitCode::findings;
+}
+
+ExitCode head(const Globals& globals) {
+  OpenCase open(globals);
+  const std::string note = open.file().sign_head(open.session().examiner);
+  if (globals.json) {
+    print_json({{"head", open.file().head()}, {"checkpoint", note}});
+  } else {
+    print_text(globals, note);
+  }
+  return ExitCode::clean;
+}
+
+}  // namespace
+
+void add_custody(CLI::App& app, Globals& globals, Run& run) {
+  CLI::App* group = add_command(app, "custody", "The custody chain.");
+  group->require_subcommand(1);
+  CLI::App* print = add_command(*group, "log", "Print the chain.");
+  auto from = std::make_shared<std::int64_t>(1);
+  print->add_option("--from", *from, "First entry to print.");
+  print->callback([&globals, &run, from] {
+    run = [&globals, from] { return log(globals, *from); };
+  });
+  CLI::App* check = add_command(
+      *group, "verify", "Check every line, link, signature and signed head.");
+  auto note = std::make_shared<fs::path>();
+  check->add_option("--checkpoint", *note,
+                    "A signed head that left this machine: the chain must "
+                    "contain it.");
+  check->callback([&globals, &run, note] {
+    run = [&globals, note] { return verify(globals, *note); };
+  });
+  add_command(*group, "gaps", "Print what was asked for and not obtained.")
+      ->callback([&globals, &run] { run = [&] { return gaps(globals); }; });
+  add_command(*group, "head",
+              "Sign the present head and print the checkpoint note, to be sent "
+              "off this machine.")
+      ->callback([&globals, &run] { run = [&] { return head(globals); }; });
+}
+
+}  // namespace impound

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+/// impound diff: what changed between two models.
+
+#include <fmt/format.h>
+
+#include "core/base/fs.hpp"
+#include "core/base/text.hpp"
+#include "core/cli/command.hpp"
+#include "core/engine/model_sides.hpp"
+
+namespace impound {
+namespace {
+
+struct Options {
+  std::string before;
+  std::string after;
+  unsigned threads = 0;
+};
+
+ExitCode show(const Globals& globals, const SideDiff& result) {
+  if (globals.json) {
+    print_json(result.diff.to_json());
+  } else {
+    print_text(globals, result.diff.to_text());
+  }
+  if (!result.provenance.empty()) {
+    print_note(globals, printable(result.provenance));
+  }
+  return result.diff.identical() ? ExitCode::clean : ExitCode::findings;
+}
+
+/// Exhibits belong to a case, and looking at them is recorded; two things on
+/// disk can be compared without a case.
+ExitCode diff(const Globals& globals, const Options& options) {
+  const bool needs_case = !stat_path(options.before, Links::follow) ||
+                          !stat_path(options.after, Links::follow);
+  if (!needs_case) {
+    const auto progress = make_progress(globals, Events::no);
+    const ModelSide before = open_model_side(options.before, nullptr);
+    const ModelSide after = open_model_side(options.after, nullptr);
+    return show(globals,
+                compare_sides(before, after, options.threads, *progress,
+                              *globals.cancellation, nullptr));
+  }
+  OpenCase open(globals);
+  const ModelSide before = open_model_side(options.before, &open.file());
+  const ModelSide after = open_model_side(options.after, &open.file());
+  return show(globals,
+              compare_sides(before, after, options.threads, open.progress(),
+                            *globals.cancellation, &open.session()));
+}
+
+}  // namespace
+
+void add_diff(CLI::App& app, Globals& globals, Run& run) {
+  CLI::App* command = add_command(
+      app, "diff", "What changed between two models, and what kind of change.");
+  auto options = std::make_shared<Options>();
+  command
+      ->add_option("a", options->before,
+                   "Exhibit (E001), bundle, baseline, folder, file, snapshot.")
+      ->required();
+  command->add_option("b", options->after, "The other side, any of these.")
+      ->required();
+  command->add_option("--threads", options->threads, "Cores to use; 0 = all.");
+  command->callback([&globals, &run, options] {
+    run = [&globals, options] { return diff(globals, *options); };
+  });
+}
+
+}  // namespace impound

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+/// impound exhibit: what was taken.
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "core/base/error.hpp"
+#include "core/base/limits.hpp"
+#include "core/base/text.hpp"
+#include "core/cli/command.hpp"
+#include "core/engine/exhibits.hpp"
+
+namespace impound {
+namespace {
+
+Json row_json(const ExhibitRow& row) {
+  Json json;
+  json["exhibit"] = row.id;
+  json["state"] = row.state;
+  json["title"] = row.title;
+  json["begun_at"] = row.begun_at;
+  json["sealed_at"] = row.sealed_at;
+  json["bundle"] = row.bundle;
+  json["size"] = row.size;
+  json["sha256"] = row.sha256;
+  json["manifest_sha256"] = row.manifest_sha256;
+  json["items"] = row.items;
+  json["gaps"] = row.gaps;
+  json["payload_bytes"] = row.payload_bytes;
+  json["outcome"] = row.outcome;
+  json["run"] = row.run;
+  json["step"] = row.step;
+  return json;
+}
+
+ExitCode list(const Globals& globals) {
+  const CaseFile one = open_case_to_read(globals);
+  Json documents = Json::array();
+  std::vector<std::vector<std::string>> rows{{"exhibit", "state", "outcome",
+                                              "items", "gaps", "content",
+                                              "stored", "what"}};
+  for (const ExhibitRow& row : one.exhibits()) {
+    documents.push_back(row_json(row));
+    rows.push_back({row.id, row.state, row.outcome, std::to_string(row.items),
+                    std::to_string(row.gaps), human_bytes(row.payload_bytes),
+                    human_bytes(row.size), printable(row.title)});
+  }
+  if (globals.json) {
+    print_json(documents);
+  } else {
+    print_text(globals, rows.size() == 1 ? std::string("No exhibit yet.\n")
+                                         : format_table(rows));
+  }
+  return ExitCode::clean;
+}
+
+ExitCode show(const Globals& globals, const std::string& exhibit) {
+  const CaseFile one = open_case_to_read(globals);
+  const BundleReader reader(bundle_of(one, exhibit));
+  const auto row = one.exhibit(exhibit);
+  if (globals.json) {
+    Json document = row ? row_json(*row) : Json::object();
+    Json items = Json::array();
+    for (const Item& item : reader.items()) items.push_back(item.to_json());
+    Json gaps = Json::array();
+    for (const Gap& gap : reader.gaps()) gaps.push_back(gap.to_json());
+    document["item_list"] = std::move(items);
+    document["gap_list"] = std::move(gaps);
+    print_json(document);
+    return ExitCode::clean;
+  }
+  std::vector<std::vector<std::string>> rows{
+      {"item", "outcome", "size", "sha256", "name"}};
+  for (const Item& item : reader.items()) {
+    rows.push_back(
+        {fmt::format("{}/{}", exhibit, item.number),
+         std::string(to_string(item.outcome)), std::to_string(item.size_stored),
+         item.kind == FileKind::regular ? item.sha256.hex().substr(0, 16) + "…"
+                                        : std::string(to_string(item.kind)),
+         printable(item.name)});
+  }
+  std::string text = format_table(rows);
+  if (!reader.gaps().empty()) {
+    text += "\nGaps: asked for and not obtained\n";
+    std::vector<std::vector<std::string>> gaps;
+    for (const Gap& gap : reader.gaps()) {
+      gaps.push_back({"  " + std::string(to_string(gap.outcome)),
+                      printable(gap.subject), printable(gap.reason)});
+    }
+    text += format_table(gaps);
+  }
+  print_text(globals, text);
+  return ExitCode::clean;
+}
+
+std::string verify_text(const VerifyReport& report) {
+  if (report.ok()) {
+    return fmt::format(
+        "{}: whole: {} items, {}, every digest and the seal "
+        "match\n",
+        report.exhibit, report.whole.size(), human_bytes(report.content_bytes));
+  }
+  std::string text =
+      fmt::format("{}: DAMAGED: {} items are whole, {} are not\n",
+                  report.exhibit, report.whole.size(), report.damaged.size());
+  for (const VerifyProblem& problem : report.problems) {
+    text += fmt::format("  {} of {}\n    expected {}\n    found    {}\n",
+                        problem.what, printable(problem.where),
+                        printable(problem.expected), printable(problem.found));
+  }
+  for (const std::uint64_t number : report.damaged) {
+    text += fmt::format("  damaged: {}/{}\n", report.exhibit, number);
+  }
+  return text;
+}
+
+ExitCode verify(const Globals& globals, std::vector<std::string> exhibits,
+                unsigned threads) {
+  OpenCase open(globals);
+  if (exhibits.empty()) {
+    for (const ExhibitRow& row : open.file().exhibits()) {
+      if (row.state == "sealed") exhibits.push_back(row.id);
+    }
+  }
+  bool ok = true;
+  Json documents = Json::array();
+  for (const std::string& exhibit : exhibits) {
+    const VerifyReport report =
+        verify_exhibit(open.session(), exhibit, threads);
+    ok = ok && report.ok();
+    documents.push_back(report.to_json());
+    if (!globals.json) print_text(globals, verify_text(report));
+  }
+  if (globals.json) {
+    print_json(documents.size() == 1 ? documents.front() : documents);
+  }
+  return ok ? ExitCode::clean : ExitCode::tampered;
+}
+
+struct ExtractOptions {
+  std::string exhibit;
+  std::vector<std::string> items;
+  fs::path folder;
+  std::string purpose = "analysis";
+};
+
+ExitCode extract(const Globals& globals, const ExtractOptions& options) {
+  OpenCase open(globals);
+  const auto problems =
+      extract_exhibit(open.session(), options.exhibit, options.items,
+                      options.folder, options.purpose);
+  if (globals.json) {
+    Json document;
+    document["exhibit"] = options.exhibit;
+    document["folder"] = lossless_utf8(options.folder.native());
+    document["ok"] = problems.empty();
+    Json list = Json::array();
+    for (const std::string& problem : problems) {
+      list.push_back(lossless_utf8(problem));
+    }
+    document["problems"] = std::move(list);
+    print_json(document);
+  } else {
+    for (const std::string& problem : problems) {
+      print_text(globals, "  " + printable(problem) + "\n");
+    }
+    print_text(globals, fmt::format("working copy in {}\n",
+                                    printable(options.folder.native())));
+  }
+  return problems.empty() ? ExitCode::clean : ExitCode::tampered;
+}
+
+/// Writes one item to stdout, digest checked over what was written.
+ExitCode cat(const Globals& globals, const std::string& text,
+             const std::string& purpose) {
+  const auto reference = parse_exhibit_reference(text);
+  if (!reference || reference->item == 0) {
+    throw Error(
+        Errc::bad_input,
+        fmt::format("\"{}\" is no item; expected E001/17", printable(text)));
+  }
+  OpenCase open(globals);
+  const BundleReader reader(bundle_of(open.file(), reference->exhibit));
+  const Item* item = reader.find(reference->item);
+  if (item == nullptr) {
+    throw Error(Errc::bad_input,
+                fmt::format("{} has no item {}; it has {}", reference->exhibit,
+                            reference->item, reader.items().size()));
+  }
+  record_access(open.session(), text, purpose);
+  const auto source = reader.open(*item);
+  Sha256 hash;
+  Bytes block(static_cast<std::size_t>(4 * limits::kMiB));
+  for (std::uint64_t at = 0; at < source->size();) {
+    const auto part = std::span(block).first(static_cast<std::size_t>(
+        std::min<std::uint64_t>(block.size(), source->size() - at)));
+    source->read(at, part);
+    hash.update(part);
+    if (std::fwrite(part.data(), 1, part.size(), stdout) != part.size()) {
+      throw Error(Errc::io, "cannot write to standard output");
+    }
+    at += part.size();
+  }
+  if (std::fflush(stdout) != 0) {
+    throw Error(Errc::io, "cannot write to standard output");
+  }
+  const Digest found = hash.finish();
+  if (found != item->sha256) {
+    throw Error(Errc::integrity,
+                fmt::format("{}: expected SHA-256 {}, found {}", text,
+                            item->sha256.hex(), found.hex()));
+  }
+  return ExitCode::clean;
+}
+
+}  // namespace
+
+void add_exhibit(CLI::App& app, Globals& globals, Run& run) {
+  CLI::App* group = add_command(app, "exhibit", "What was taken.");
+  group->require_subcommand(1);
+  add_command(*group, "list", "Print all exhibits of the case.")
+      ->callback([&globals, &run] { run = [&] { return list(globals); }; });
+
+  CLI::App* one = add_command(*group, "show", "Print items and gaps of one.");
+  auto exhibit = std::make_shared<std::string>();
+  one->add_option("exhibit", *exhibit, "E001")->required();
+  one->callback([&globals, &run, exhibit] {
+    run = [&globals, exhibit] { return show(globals, *exhibit); };
+  });
+
+  CLI::App* check = add_command(
+      *group, "verify", "Check exhibits against chain, seal and manifests.");
+  auto exhibits = std::make_shared<std::vector<std::string>>();
+  auto threads = std::make_shared<unsigned>(0);
+  check->add_option("exhibits", *exhibits, "E001 …; all if none is named.");
+  check->add_option("--threads", *threads, "Cores to use; 0 = all.");
+  check->callback([&globals, &run, exhibits, threads] {
+    run = [&globals, exhibits, threads] {
+      return verify(globals, *exhibits, *threads);
+    };
+  });
+
+  CLI::App* unpack = add_command(
+      *group, "extract", "Unpack a verified working copy into a folder.");
+  auto options = std::make_shared<ExtractOptions>();
+  unpack->add_option("exhibit", options->exhibit, "E001")->required();
+  unpack->add_option("items", options->items,
+                     "Item numbers or patterns; all if none is named.");
+  unpack->add_option("--out", options->folder, "Folder to make.")->required();
+  unpack->add_option("--purpose", options->purpose, "Why, for the chain.");
+  unpack->callback([&globals, &run, options] {
+    run = [&globals, options] { return extract(globals, *options); };
+  });
+
+  CLI::App* write = add_command(
+      *group, "cat", "Write one item to standard output, by seeking to it.");
+  auto item = std::make_shared<std::string>();
+  auto purpose = std::make_shared<std::string>("analysis");
+  write->add_option("item", *item, "E001/17")->required();
+  write->add_option("--purpose", *purpose, "Why, for the chain.");
+  write->callback([&globals, &run, item, purpose] {
+    run = [&globals, item, purpose] { return cat(globals, *item, *purpose); };
+  });
+}
+
+}  // namespace impound

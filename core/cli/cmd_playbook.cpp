@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+/// impound playbook: finding, reading, checking, planning and writing them.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/base/error.hpp"
+#include "core/base/text.hpp"
+#include "core/cli/command.hpp"
+#include "core/cli/run_driver.hpp"
+#include "lua/host/playbook_commands.hpp"
+
+namespace impound {
+namespace {
+
+lua::ChildOptions child_options(const Globals& globals) {
+  lua::ChildOptions options;
+  options.cancellation = globals.cancellation;
+  return options;
+}
+
+Json problems_json(const std::vector<lua::Problem>& problems) {
+  Json list = Json::array();
+  for (const lua::Problem& problem : problems) {
+    list.push_back({{"file", lossless_utf8(problem.file.native())},
+                    {"line", problem.line},
+                    {"message", lossless_utf8(problem.message)}});
+  }
+  return list;
+}
+
+ExitCode list(const Globals& globals) {
+  Json documents = Json::array();
+  std::vector<std::vector<std::string>> rows{
+      {"id", "version", "effect", "title"}};
+  for (const auto& one : lua::list_playbooks(child_options(globals))) {
+    documents.push_back({{"id", one.id},
+                         {"version", one.version},
+                         {"title", one.title},
+                         {"effect", to_string(one.effect)},
+                         {"folder", lossless_utf8(one.folder.native())},
+                         {"problems", problems_json(one.problems)}});
+    rows.push_back({printable(one.id), one.version,
+                    std::string(to_string(one.effect)),
+                    one.problems.empty()
+                        ? printable(one.title)
+                        : "BROKEN: " + printable(one.problems.front().text())});
+  }
+  if (globals.json) {
+    print_json(documents);
+  } else {
+    print_text(globals, rows.size() == 1 ? std::string("No playbook found.\n")
+                                         : format_table(rows));
+  }
+  return ExitCode::clean;
+}
+
+std::string join_texts(const Json& list) {
+  std::string text;
+  for (const Json& one : list) {
+    text += (text.empty() ? "" : ", ") + printable(one.get<std::string>());
+  }
+  return text.empty() ? "none" : text;
+}
+
+ExitCode show(const Globals& globals, const std::string& what) {
+  const auto playbook =
+      lua::load_playbook(lua::find_playbook(what), child_options(globals));
+  const Json document = lua::show_playbook(playbook);
+  if (globals.json) {
+    print_json(document);
+    return ExitCode::clean;
+  }
+  std::string text = fmt::format(
+      "{} {}: {}\nowner   {}\neffect  {}\nneeds   collectors {}; containments "
+      "{}\nsha256  {}\nfolder  {}\n\nParameters\n",
+      playbook.id, playbook.version, printable(playbook.title),
+      printable(playbook.owner), to_string(playbook.effect),
+      join_texts(Json(playbook.collectors)),
+      join_texts(Json(playbook.containments)), playbook.sha256,
+      printable(playbook.folder.native()));
+  std::vector<std::vector<std::string>> rows;
+  for (const lua::ParameterInfo& one : playbook.parameters) {
+    rows.push_back({"  " + one.name, one.type,
+                    one.otherwise
+                        ? "default " + printable(dump_line(*one.otherwise))
+                        : "required",
+                    printable(one.help)});
+  }
+  text += format_table(rows) + "\nSteps\n";
+  rows.clear();
+  for (const lua::StepInfo& step : playbook.steps) {
+    rows.push_back({"  " + step.id, std::string(to_string(step.effect)),
+                    printable(step.title)});
+  }
+  print_text(globals, text + format_table(rows));
+  return ExitCode::clean;
+}
+
+ExitCode check(const Globals& globals, const std::string& what) {
+  const auto problems =
+      lua::check_playbook(lua::find_playbook(what), child_options(globals));
+  if (globals.json) {
+    print_json(
+        {{"ok", problems.empty()}, {"problems", problems_json(problems)}});
+  } else if (problems.empty()) {
+    print_text(globals, "Nothing wrong was found.\n");
+  } else {
+    for (const lua::Problem& problem : problems) {
+      print_text(globals, printable(problem.text()) + "\n");
+    }
+  }
+  return problems.empty() ? ExitCode::clean : ExitCode::findings;
+}
+
+ExitCode test(const Globals& globals, const std::string& what) {
+  const auto results =
+      lua::test_playbook(lua::find_playbook(what), child_options(globals));
+  Json documents = Json::array();
+  std::size_t failed = 0;
+  for (const lua::TestResult& result : results) {
+    documents.push_back({{"name", result.name},
+                         {"passed", result.passed},
+                         {"message", lossless_utf8(result.message)}});
+    if (!result.passed) ++failed;
+    if (globals.json) continue;
+    print_text(globals, fmt::format("{} {}\n", result.passed ? "ok  " : "FAIL",
+                                    printable(result.name)));
+    if (!result.passed) {
+      print_text(globals, "     " + printable(result.message) + "\n");
+    }
+  }
+  if (globals.json) {
+    print_json({{"ok", failed == 0}, {"tests", documents}});
+  } else {
+    print_text(globals,
+               fmt::format("{} tests, {} failed\n", results.size(), failed));
+  }
+  return failed == 0 ? ExitCode::clean : ExitCode::findings;
+}
+
+ExitCode make_new(const Globals& globals, const std::string& id,
+                  const fs::path& parent) {
+  const fs::path folder = lua::new_playbook(parent, id);
+  if (globals.json) {
+    print_json({{"folder", lossless_utf8(folder.native())}});
+  } else {
+    print_text(globals,
+               fmt::format("Made {0}\n  impound playbook check {0}\n  impound "
+                           "playbook test {0}\n",
+                           printable(folder.native())));
+  }
+  return ExitCode::clean;
+}
+
+ExitCode doc(const Globals& globals, const std::string& what) {
+  const auto playbook =
+      lua::load_playbook(lua::find_playbook(what), child_options(globals));
+  if (globals.json) {
+    print_json(
+        {{"id", playbook.id}, {"markdown", lua::document_playbook(playbook)}});
+  } else {
+    print_text(globals, lua::document_playbook(playbook));
+  }
+  return ExitCode::clean;
+}
+
+/// Adds a sub-command that takes one playbook.
+void add_one(CLI::App& group, const char* name, const char* sentence,
+             Globals& globals, Run& run,
+             ExitCode (*act)(const Globals&, const std::string&)) {
+  CLI::App* command = add_command(group, name, sentence);
+  auto what = std::make_shared<std::string>();
+  command->add_option("playbook", *what, "Id, folder, or playbook.lua.")
+      ->required();
+  command->callback([&globals, &run, what, act] {
+    run = [&globals, what, act] { return act(globals, *what); };
+  });
+}
+
+}  // namespace
+
+void add_playbook(CLI::App& app, Globals& globals, Run& run) {
+  CLI::App* group = add_command(app, "playbook",
+                                "Playbooks: find, read, check, "
+                                "plan, test, write.");
+  group->require_subcommand(1);
+  add_command(*group, "list", "Print the playbooks that are found.")
+      ->callback([&globals, &run] { run = [&] { return list(globals); }; });
+  add_one(*group, "show", "Print what one declares.", globals, run, show);
+  add_one(*group, "check",
+          "Load one, validate it, and try its steps on an empty made-up case.",
+          globals, run, check);
+  add_one(*group, "test", "Run the tests beside one.", globals, run, test);
+  add_one(*group, "doc", "Print its declaration as Markdown.", globals, run,
+          doc);
+  CLI::App* make =
+      add_command(*group, "new", "Make a new one from a template.");
+  auto id = std::make_shared<std::string>();
+  auto parent = std::make_shared<fs::path>("playbooks");
+  make->add_option("id", *id, "kebab-case name.")->required();
+  make->add_option("--in", *parent, "Folder to make it in.");
+  make->callback([&globals, &run, id, parent] {
+    run = [&globals, id, parent] { return make_new(globals, *id, *parent); };
+  });
+  CLI::App* plan = add_command(
+      *group, "plan", "Print what a run would do, and change nothing.");
+  auto options = std::make_shared<PlaybookOptions>();
+  add_playbook_options(*plan, *options);
+  plan->callback([&globals, &run, options] {
+    run = [&globals, options] { return plan_playbook(globals, *options); };
+  });
+}
+
+}  // namespace impound

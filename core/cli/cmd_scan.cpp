@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/// impound scan: what a model file would do to whoever loads it.
+
+#include "core/base/error.hpp"
+#include "core/base/fs.hpp"
+#include "core/cli/command.hpp"
+#include "core/engine/scans.hpp"
+#include "core/scan/rule_catalogue.hpp"
+
+namespace impound {
+namespace {
+
+struct Options {
+  std::string subject;
+  bool rules = false;
+  bool sarif = false;
+};
+
+ExitCode show(const Globals& globals, const Options& options,
+              const ScanReport& report) {
+  if (options.sarif) {
+    print_json(to_sarif(report, IMPOUND_VERSION));
+  } else if (globals.json) {
+    print_json(to_json(report));
+  } else {
+    print_text(globals, to_text(report));
+  }
+  return static_cast<ExitCode>(report.exit_code());
+}
+
+ExitCode scan(const Globals& globals, const Options& options) {
+  if (options.rules) {
+    if (globals.json) {
+      print_json(rules_to_json());
+    } else {
+      print_text(globals, rules_to_text());
+    }
+    return ExitCode::clean;
+  }
+  if (options.subject.empty()) {
+    throw Error(Errc::bad_input, "scan needs a path or an exhibit, or --rules");
+  }
+  if (stat_path(options.subject, Links::follow)) {
+    const auto progress = make_progress(globals, Events::no);
+    return show(globals, options,
+                scan_subject(options.subject, nullptr, *progress,
+                             *globals.cancellation));
+  }
+  OpenCase open(globals);
+  const ScanReport report = scan_subject(
+      options.subject, &open.file(), open.progress(), *globals.cancellation);
+  record_scan(open.session(), options.subject, to_json(report));
+  return show(globals, options, report);
+}
+
+}  // namespace
+
+void add_scan(CLI::App& app, Globals& globals, Run& run) {
+  CLI::App* command =
+      add_command(app, "scan", "What would run if these files were loaded.");
+  auto options = std::make_shared<Options>();
+  command->add_option("subject", options->subject,
+                      "File, folder, snapshot, bundle, or exhibit (E001).");
+  command->add_flag("--rules", options->rules,
+                    "Print the rules and lists, with their version.");
+  command->add_flag("--sarif", options->sarif, "Print SARIF 2.1.0.");
+  command->callback([&globals, &run, options] {
+    run = [&globals, options] { return scan(globals, *options); };
+  });
+}
+
+}  // namespace impound

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/cli/command.hpp"
+
+#include <fmt/format.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+
+#include "core/base/error.hpp"
+#include "core/base/fs.hpp"
+#include "core/base/limits.hpp"
+#include "core/base/text.hpp"
+#include "core/engine/examiner.hpp"
+#include "core/engine/places.hpp"
+
+namespace impound {
+namespace {
+
+void write(std::FILE* stream, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stream);
+  std::fflush(stream);
+}
+
+/// Reads a line without showing it.
+std::string ask_passphrase() {
+  if (::isatty(STDIN_FILENO) == 0) {
+    throw Error(Errc::bad_input,
+                "the key is encrypted and there is no terminal to ask for its "
+                "passphrase: use --passphrase-file");
+  }
+  write(stderr, "Passphrase of the examiner's key: ");
+  termios before{};
+  ::tcgetattr(STDIN_FILENO, &before);
+  termios silent = before;
+  silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+  ::tcsetattr(STDIN_FILENO, TCSANOW, &silent);
+  std::string line;
+  std::getline(std::cin, line);
+  ::tcsetattr(STDIN_FILENO, TCSANOW, &before);
+  write(stderr, "\n");
+  return line;
+}
+
+}  // namespace
+
+void print_text(const Globals& globals, std::string_view text) {
+  write(globals.json ? stderr : stdout, text);
+}
+
+void print_json(const Json& document) { write(stdout, dump_pretty(document)); }
+
+void print_note(const Globals& globals, std::string_view sentence) {
+  if (!globals.quiet) write(stderr, fmt::format("{}\n", sentence));
+}
+
+CLI::App* add_command(CLI::App& parent, const std::string& name,
+                      const std::string& sentence) {
+  CLI::App* command = parent.add_subcommand(name, sentence);
+  command->fallthrough();
+  return command;
+}
+
+Examiner examiner_for(const Globals& globals) {
+  return load_examiner(globals.key_file, [&globals] {
+    if (globals.passphrase_file.empty()) return ask_passphrase();
+    const std::string text =
+        read_text_file(globals.passphrase_file, limits::kMaxSmallFile);
+    return text.substr(0, text.find('\n'));
+  });
+}
+
+OpenCase::OpenCase(const Globals& globals, Events events)
+    : examiner_(examiner_for(globals)),
+      case_file_(find_case(globals.case_name), CaseMode::write, globals.clock),
+      progress_(make_progress(globals, events)) {
+  session_.emplace(Session{.case_file = case_file_,
+                           .examiner = examiner_,
+                           .clock = globals.clock,
+                           .cancellation = *globals.cancellation,
+                           .progress = *progress_});
+}
+
+CaseFile open_case_to_read(const Globals& globals) {
+  return {find_case(globals.case_name), CaseMode::read_only, globals.clock};
+}
+
+}  // namespace impound

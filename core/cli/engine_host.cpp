@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/cli/engine_host.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+
+#include "collectors/registry.hpp"
+#include "containment/probe.hpp"
+#include "containment/registry.hpp"
+#include "core/base/error.hpp"
+#include "core/base/fs.hpp"
+#include "core/base/text.hpp"
+#include "core/cli/arguments.hpp"
+#include "core/engine/case_check.hpp"
+#include "core/engine/exhibits.hpp"
+#include "core/engine/findings.hpp"
+#include "core/engine/model_sides.hpp"
+#include "core/engine/scans.hpp"
+#include "core/engine/snapshot.hpp"
+#include "lua/host/playbook_commands.hpp"
+
+namespace impound {
+namespace {
+
+constexpr std::string_view kSource = "playbook call";
+
+Json logs_view(const Deployment& deployment) {
+  Json list = Json::array();
+  for (const LogSource& log : deployment.logs) {
+    list.push_back({{"path", lossless_utf8(log.path)}, {"format", log.format}});
+  }
+  return list;
+}
+
+Json probes_view(const Deployment& deployment) {
+  Json list = Json::array();
+  for (const Probe& probe : deployment.probes) {
+    list.push_back({{"name", probe.name},
+                    {"kind", probe.kind == ProbeKind::http ? "http" : "tcp"},
+                    {"url", lossless_utf8(probe.url)}});
+  }
+  return list;
+}
+
+/// A playbook may name exhibits and the paths that its deployment and its path
+/// parameters name, nothing else on the machine [I12].
+void refuse_undeclared_path(const RunSubject& subject,
+                            const std::string& path) {
+  if (parse_exhibit_reference(path)) return;
+  const Deployment& deployment = subject.deployment;
+  if (path == deployment.baseline_path.native() ||
+      path == deployment.model_path.native()) {
+    return;
+  }
+  for (const lua::ParameterInfo& parameter : subject.playbook.parameters) {
+    if (parameter.type == "path" &&
+        text_or(subject.parameters, parameter.name, "") == path) {
+      return;
+    }
+  }
+  throw Error(Errc::bad_input,
+              fmt::format("\"{}\" is neither an exhibit nor a path of the "
+                          "deployment or of a parameter of type path",
+                          printable(path)));
+}
+
+std::vector<std::pair<std::string, std::string>> playbook_members(
+    const RunSubject& subject) {
+  std::vector<std::pair<std::string, std::string>> members;
+  for (const auto& [name, text] : subject.playbook.sources) {
+    members.emplace_back("playbook/" + name, text);
+  }
+  Json run;
+  run["playbook"] = subject.playbook.id;
+  run["version"] = subject.playbook.version;
+  run["sha256"] = subject.playbook.sha256;
+  run["parameters"] = subject.parameters;
+  const ToolFacts tool = read_tool_facts();
+  run["tool"] = {{"name", tool.name},
+                 {"version", tool.version},
+                 {"sha256", tool.executable_sha256}};
+  members.emplace_back("playbook.json", dump_pretty(run));
+  return members;
+}
+
+/// Asks at the terminal until the answer is one of the choices.
+std::string ask_person(const Json& arguments) {
+  const auto& choices = require_key(arguments, "choices", kSource);
+  while (true) {
+    std::string prompt =
+        printable(require_text(arguments, "question", kSource));
+    std::string separator = " [";
+    for (const Json& choice : choices) {
+      prompt += separator + printable(choice.get<std::string>());
+      separator = "/";
+    }
+    std::cerr << prompt << "] " << std::flush;
+    std::string line;
+    if (!std::getline(std::cin, line)) return {};
+    if (std::ranges::find(choices, Json(line)) != choices.end()) return line;
+  }
+}
+
+}  // namespace
+
+Json deployment_view(const Deployment& deployment) {
+  Json json;
+  json["name"] = deployment.name;
+  json["description"] = deployment.description;
+  json["model_path"] = lossless_utf8(deployment.model_path.native());
+  json["baseline_path"] = lossless_utf8(deployment.baseline_path.native());
+  json["containment_method"] = deployment.containment_method;
+  json["logs"] = logs_view(deployment);
+  json["probes"] = probes_view(deployment);
+  return json;
+}
+
+EngineHost::EngineHost(Session& session, const RunSubject& subject)
+    : session_(session), subject_(subject) {
+  for (JournalRow& row : session.case_file.journal(session.run)) {
+    const std::int64_t n = row.n;
+    recorded_.insert_or_assign(n, std::move(row));
+  }
+}
+
+EngineHost::~EngineHost() = default;
+
+Json EngineHost::perform(const lua::HostCall& call, std::int64_t n) {
+  session_.step = call.step;
+  session_.slot.reset();
+  is_journaled_ = false;
+  if (n > 0) {
+    Json record;
+    record["function"] = call.function;
+    record["step"] = call.step;
+    record["arguments"] = call.arguments;
+    session_.slot = JournalSlot{.n = n,
+                                .call_sha256 = lua::call_sha256(call),
+                                .call = dump_line(record)};
+  }
+  const Json& arguments = call.arguments;
+  if (call.function == "collect") return collect(arguments);
+  if (call.function == "items") return items(arguments);
+  if (call.function == "read") return read(arguments);
+  if (call.function == "contain") return contain_deployment(call);
+  if (call.function == "release") return release_deployment(arguments);
+  if (call.function == "probe") return probe();
+  if (call.function == "diff") return diff(arguments);
+  if (call.function == "load_baseline") return load_baseline(arguments);
+  if (call.function == "verify") return verify(arguments);
+  if (call.function == "scan") return scan(arguments);
+  if (call.function == "finding") return finding(arguments);
+  if (call.function == "note") return note(arguments);
+  if (call.function == "gap") return gap(arguments);
+  if (call.function == "ask") return ask(call);
+  throw Error(Errc::unsupported,
+              "this build has no function ctx:" + printable(call.function));
+}
+
+void EngineHost::journal(const Json& answer) {
+  if (!session_.slot) return;
+  session_.case_file.append({}, session_.examiner, session_.journal(answer));
+}
+
+void EngineHost::failed(const lua::HostCall&, std::int64_t,
+                        const Error& error) {
+  Json answer;
+  answer["error"] = {{"code", to_string(error.code())},
+                     {"message", lossless_utf8(error.what())}};
+  journal(answer);
+}
+
+std::optional<lua::RecordedCall> EngineHost::recorded(std::int64_t n) {
+  const auto found = recorded_.find(n);
+  if (found == recorded_.end()) return std::nullopt;
+  lua::RecordedCall call{.call_sha256 = found->second.call_sha256,
+                         .answer = std::nullopt,
+                         .call = found->second.call};
+  if (!found->second.answer.empty()) {
+    call.answer =
+        parse_json(found->second.answer, "journal of " + session_.run);
+  }
+  return call;
+}
+
+lua::PlannedCall EngineHost::plan(const lua::HostCall& call) {
+  return lua::plan_from_arguments(call);
+}
+
+/// Whoever starts a playbook that declares to contain has decided so; a case
+/// may ask for approvals of further people.
+bool EngineHost::pre_approved(const lua::HostCall&) {
+  return approvals_missing(session_.case_file, session_.run) == 0;
+}
+
+void EngineHost::step_started(const lua::StepInfo& step) {
+  session_.step = step.id;
+  EntryDraft draft = session_.draft("playbook.step");
+  draft.detail["phase"] = "start";
+  draft.detail["title"] = step.title;
+  draft.detail["effect"] = to_string(step.effect);
+  session_.case_file.append({draft}, session_.examiner);
+  Json event;
+  event["event"] = "step";
+  event["run"] = session_.run;
+  event["step"] = step.id;
+  event["title"] = step.title;
+  session_.progress.event(event);
+}
+
+void EngineHost::step_ended(const lua::StepInfo& step, lua::StepResult result,
+                            const std::string& message) {
+  session_.step = step.id;
+  EntryDraft draft = session_.draft("playbook.step");
+  draft.detail["phase"] = "end";
+  draft.detail["title"] = step.title;
+  draft.detail["result"] = to_string(result);
+  draft.detail["reason"] = lossless_utf8(message);
+  draft.outcome = result == lua::StepResult::done      ? Outcome::ok
+                  : result == lua::StepResult::skipped ? Outcome::missing
+                                                       : Outcome::failed;
+  session_.case_file.append({draft}, session_.examiner);
+  Json event;
+  event["event"] = "step_end";
+  event["run"] = session_.run;
+  event["step"] = step.id;
+  event["result"] = to_string(result);
+  event["message"] = lossless_utf8(message);
+  session_.progress.event(event);
+}
+
+Json EngineHost::collect(const Json& arguments) {
+  const std::string name = require_text(arguments, "collector", kSource);
+  if (const auto adopted = recover_snapshot(session_)) {
+    return adopted->to_json();
+  }
+  SnapshotRequest request{.deployment = subject_.deployment};
+  request.collectors.push_back(
+      {.collector = &find_collector(name),
+       .arguments = require_key(arguments, "arguments", kSource)});
+  request.title = name + " of " + subject_.deployment.name;
+  request.purpose = fmt::format("playbook {} {}, step {}", subject_.playbook.id,
+                                subject_.playbook.version, session_.step);
+  request.meta = playbook_members(subject_);
+  const Snapshot snapshot = take_snapshot(session_, request);
+  Json event;
+  event["event"] = "exhibit";
+  event.update(snapshot.to_json());
+  session_.progress.event(event);
+  return snapshot.to_json();
+}
+
+const BundleReader& EngineHost::reader(const std::string& exhibit) {
+  auto& slot = readers_[exhibit];
+  if (!slot) {
+    slot =
+        std::make_unique<BundleReader>(bundle_of(session_.case_file, exhibit));
+  }
+  return *slot;
+}
+
+Json EngineHost::items(const Json& arguments) {
+  const BundleReader& bundle =
+      reader(require_text(arguments, "exhibit", kSource));
+  const std::string pattern = text_or(arguments, "pattern", "");
+  const std::uint64_t after = require_u64(arguments, "after", kSource);
+  const std::uint64_t limit = require_u64(arguments, "limit", kSource);
+  Json page = Json::array();
+  Json answer;
+  answer["items"] = Json::array();
+  answer["next"] = nullptr;
+  for (const Item& item : bundle.items()) {
+    if (item.number <= after) continue;
+    if (!pattern.empty() && !glob_match(pattern, item.name)) continue;
+    if (page.size() == limit) {
+      answer["next"] = page.back().at("number");
+      break;
+    }
+    Json one;
+    one["number"] = item.number;
+    one["name"] = lossless_utf8(item.name);
+    one["kind"] = to_string(item.kind);
+    one["size"] = item.size_stored;
+    one["sha256"] = item.sha256.hex();
+    one["outcome"] = to_string(item.outcome);
+    one["source"] = lossless_utf8(item.source);
+    one["collector"] = item.collector;
+    page.push_back(std::move(one));
+  }
+  answer["items"] = std::move(page);
+  return answer;
+}
+
+Json EngineHost::read(const Json& arguments) {
+  const std::string exhibit = require_text(arguments, "exhibit", kSource);
+  const BundleReader& bundle = reader(exhibit);
+  const std::uint64_t number = require_u64(arguments, "item", kSource);
+  const Item* item = bundle.find(number);
+  if (item == nullptr) {
+    throw Error(Errc::bad_input,
+                fmt::format("{} has no item {}", exhibit, number));
+  }
+  const Bytes content =
+      bundle.open(*item)->head(require_u64(arguments, "offset", kSource),
+                               require_u64(arguments, "length", kSource));
+  return {{"base64", to_base64(content)}};
+}
+
+Json EngineHost::contain_deployment(const lua::HostCall& call) {
+  const Json& arguments = call.arguments;
+  const std::string name =
+      text_or(arguments, "method", subject_.deployment.containment_method);
+  if (const int missing = approvals_missing(session_.case_file, session_.run);
+      missing > 0) {
+    request_approval(session_, subject_.playbook.sha256, "contain");
+    return {{"waiting",
+             fmt::format("{} approval(s) of other examiners: 'impound approve "
+                         "{}'",
+                         missing, session_.run)}};
+  }
+  Json authority;
+  authority["basis"] =
+      fmt::format("run {} of playbook {} {} (effect: contain), started by {}",
+                  session_.run, subject_.playbook.id, subject_.playbook.version,
+                  session_.examiner.actor.name);
+  authority["approvals"] = approval_ids(session_.case_file, session_.run);
+  const Json method_arguments = arguments.contains("arguments")
+                                    ? arguments.at("arguments")
+                                    : Json::object();
+  const ContainResult result =
+      contain(session_, {.deployment = subject_.deployment,
+                         .method = find_containment(all_containments(), name),
+                         .arguments = method_arguments,
+                         .purpose = text_or(arguments, "reason",
+                                            "playbook " + subject_.playbook.id),
+                         .authority = std::move(authority),
+                         .probe = run_probe});
+  const Json answer = result.to_json();
+  if (!result.is_contained) journal(answer);
+  Json event;
+  event["event"] = "containment";
+  event.update(answer);
+  session_.progress.event(event);
+  return answer;
+}
+
+Json EngineHost::release_deployment(const Json& arguments) {
+  const auto results =
+      release(session_, subject_.deployment.name, all_containments(), run_probe,
+              text_or(arguments, "reason", "playbook " + subject_.playbook.id));
+  Json list = Json::array();
+  bool all_back = true;
+  for (const ReleaseResult& result : results) {
+    all_back = all_back && result.is_released;
+    list.push_back(result.to_json());
+  }
+  Json answer;
+  answer["released"] = all_back;
+  answer["results"] = std::move(list);
+  journal(answer);
+  return answer;
+}
+
+Json EngineHost::probe() {
+  Json list = Json::array();
+  bool any_forbidden_answers = false;
+  for (const Probe& one : subject_.deployment.probes) {
+    const ProbeResult result = run_probe(one);
+    any_forbidden_answers =
+        any_forbidden_answers ||
+        (result.answered &&
+         one.after_containment == ProbeExpectation::forbidden);
+    list.push_back({{"name", result.name},
+                    {"what", lossless_utf8(result.what)},
+                    {"answered", result.answered},
+                    {"detail", lossless_utf8(result.detail)},
+                    {"elapsed_ms", result.elapsed_ms}});
+  }
+  Json answer;
+  answer["contained"] = !any_forbidden_answers;
+  answer["probes"] = std::move(list);
+  journal(answer);
+  return answer;
+}
+
+Json EngineHost::diff(const Json& arguments) {
+  const std::string a = require_text(arguments, "a", kSource);
+  const std::string b = require_text(arguments, "b", kSource);
+  refuse_undeclared_path(subject_, a);
+  refuse_undeclared_path(subject_, b);
+  const ModelSide before = open_model_side(a, &session_.case_file);
+  const ModelSide after = open_model_side(b, &session_.case_file);
+  return compare_sides(before, after, 0, session_.progress,
+                       session_.cancellation, &session_)
+      .diff.to_json();
+}
+
+Json EngineHost::load_baseline(const Json& arguments) {
+  const std::string path =
+      text_or(arguments, "path", subject_.deployment.baseline_path.native());
+  if (path.empty()) {
+    throw Error(Errc::bad_input,
+                "the deployment names no baseline ([model] baseline)");
+  }
+  refuse_undeclared_path(subject_, path);
+  const ModelSide side = open_model_side(path, nullptr);
+  if (!side.baseline) {
+    throw Error(Errc::malformed, printable(path) + " is no baseline document");
+  }
+  const Baseline& baseline = *side.baseline;
+  Json answer;
+  answer["path"] = lossless_utf8(path);
+  answer["name"] = baseline.name;
+  answer["made_at"] = baseline.made_at;
+  answer["sha256"] = baseline.sha256.hex();
+  answer["signature"] = to_string(baseline.signature);
+  answer["key"] = baseline.key_fingerprint;
+  Json files = Json::array();
+  for (const ViewFile& file : baseline.view.files) {
+    Json one;
+    one["path"] = lossless_utf8(file.path);
+    one["size"] = file.size;
+    one["sha256"] = file.sha256 ? Json(file.sha256->hex()) : Json(nullptr);
+    files.push_back(std::move(one));
+  }
+  answer["files"] = std::move(files);
+  answer["tensors"] = baseline.view.tensors.size();
+  journal(answer);
+  return answer;
+}
+
+Json EngineHost::verify(const Json& arguments) {
+  return verify_exhibit(session_, require_text(arguments, "exhibit", kSource),
+                        0)
+      .to_json();
+}
+
+Json EngineHost::scan(const Json& arguments) {
+  const std::string subject = require_text(arguments, "subject", kSource);
+  refuse_undeclared_path(subject_, subject);
+  const Json answer = to_json(scan_subject(
+      subject, &session_.case_file, session_.progress, session_.cancellation));
+  record_scan(session_, subject, answer);
+  return answer;
+}
+
+Json EngineHost::finding(const Json& arguments) {
+  Finding finding;
+  finding.verdict = require_text(arguments, "verdict", kSource);
+  finding.severity = text_or(arguments, "severity", "info");
+  finding.title = require_text(arguments, "title", kSource);
+  finding.detail = text_or(arguments, "detail", "");
+  for (const Json& one : require_key(arguments, "evidence", kSource)) {
+    finding.items.push_back(one.get<std::string>());
+  }
+  finding.playbook = subject_.playbook.id + " " + subject_.playbook.version;
+  const std::string id = add_finding(session_, finding);
+  Json event;
+  event["event"] = "finding";
+  event["finding"] = id;
+  event["verdict"] = finding.verdict;
+  event["severity"] = finding.severity;
+  event["title"] = finding.title;
+  event["detail"] = finding.detail;
+  event["items"] = finding.items;
+  session_.progress.event(event);
+  return {{"finding", id}};
+}
+
+Json EngineHost::note(const Json& arguments) {
+  EntryDraft draft = session_.draft("note");
+  draft.detail["text"] =
+      lossless_utf8(require_text(arguments, "text", kSource));
+  session_.case_file.append({draft}, session_.examiner,
+                            session_.journal(Json::object()));
+  return Json::object();
+}
+
+Json EngineHost::gap(const Json& arguments) {
+  add_gap(session_, require_text(arguments, "subject", kSource),
+          require_text(arguments, "reason", kSource),
+          text_or(arguments, "outcome", "missing"));
+  return Json::object();
+}
+
+Json EngineHost::ask(const lua::HostCall& call) {
+  const Json& arguments = call.arguments;
+  const std::string id = require_text(arguments, "id", kSource);
+  const std::string approves = text_or(arguments, "approves", "");
+  std::string answer;
+  std::string basis;
+  if (const auto given = subject_.answers.find(id);
+      given != subject_.answers.end()) {
+    answer = given->second;
+    basis = "given on the command line";
+  } else if (const auto recorded =
+                 recorded_answer(session_.case_file, session_.run, id)) {
+    answer = *recorded;
+    basis = "given by 'impound answer'";
+  } else if (!approves.empty() && pre_approved(call)) {
+    answer = "yes";
+    basis = "the examiner started a playbook that declares to " + approves +
+            ", and the case asks for no further approval";
+  } else if (subject_.may_ask) {
+    answer = ask_person(arguments);
+    basis = "given at the terminal";
+  }
+  if (answer.empty()) {
+    request_answer(session_, arguments);
+    return {{"waiting",
+             fmt::format("an answer to \"{}\": 'impound answer {} {} …', then "
+                         "'impound resume {}'",
+                         id, session_.run, id, session_.run)}};
+  }
+  const Json& choices = require_key(arguments, "choices", kSource);
+  if (std::ranges::find(choices, Json(answer)) == choices.end()) {
+    throw Error(Errc::bad_input,
+                fmt::format("\"{}\" is no answer to {}; the choices are {}",
+                            printable(answer), id, dump_line(choices)));
+  }
+  return record_answer(session_, arguments, answer, basis);
+}
+
+PlanHost::PlanHost(const Globals& globals, const Deployment* deployment)
+    : globals_(globals), deployment_(deployment) {}
+
+Json PlanHost::perform(const lua::HostCall& call, std::int64_t) {
+  throw Error(Errc::unsupported, "a plan performs nothing, and ctx:" +
+                                     call.function + " was asked for");
+}
+
+lua::PlannedCall PlanHost::plan(const lua::HostCall& call) {
+  lua::PlannedCall planned = lua::plan_from_arguments(call);
+  if (deployment_ == nullptr) return planned;
+  const Cancellation never;
+  if (call.function == "collect") {
+    const Collector& collector =
+        find_collector(require_text(call.arguments, "collector", kSource));
+    const Target target{
+        .deployment = *deployment_,
+        .arguments = require_key(call.arguments, "arguments", kSource),
+        .clock = globals_.clock,
+        .cancellation = never};
+    planned.sentence = collector.describe(target);
+    if (const std::uint64_t bytes = collector.estimate(target); bytes > 0) {
+      planned.sentence += fmt::format(" About {}.", human_bytes(bytes));
+    }
+  } else if (call.function == "contain") {
+    const Containment& method = find_containment(
+        all_containments(),
+        text_or(call.arguments, "method", deployment_->containment_method));
+    const Target target{.deployment = *deployment_,
+                        .clock = globals_.clock,
+                        .cancellation = never};
+    planned.sentence =
+        fmt::format("{} Proved by {} probes.", method.describe(target),
+                    deployment_->probes.size());
+  }
+  return planned;
+}
+
+}  // namespace impound

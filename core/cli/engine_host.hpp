@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The engine as a playbook sees it: every call of the Lua API becomes one act
+/// of the engine, journaled so that a run can be resumed to the call.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/cli/command.hpp"
+#include "core/engine/contain.hpp"
+#include "core/engine/session.hpp"
+#include "core/evidence/bundle_reader.hpp"
+#include "lua/host/playbook_host.hpp"
+
+namespace impound {
+
+/// What one run of a playbook is about.
+struct RunSubject {
+  const lua::LoadedPlaybook& playbook;
+  const Deployment& deployment;
+  Json parameters;
+  std::map<std::string, std::string> answers;  ///< given beforehand
+  bool may_ask = false;                        ///< a person sits at a terminal
+};
+
+class EngineHost final : public lua::PlaybookHost {
+ public:
+  /// All referenced things outlive the host.
+  EngineHost(Session& session, const RunSubject& subject);
+  ~EngineHost() override;
+
+  Json perform(const lua::HostCall& call, std::int64_t n) override;
+  void failed(const lua::HostCall& call, std::int64_t n,
+              const Error& error) override;
+  std::optional<lua::RecordedCall> recorded(std::int64_t n) override;
+  lua::PlannedCall plan(const lua::HostCall& call) override;
+  bool pre_approved(const lua::HostCall& call) override;
+  void step_started(const lua::StepInfo& step) override;
+  void step_ended(const lua::StepInfo& step, lua::StepResult result,
+                  const std::string& message) override;
+
+ private:
+  Json collect(const Json& arguments);
+  Json items(const Json& arguments);
+  Json read(const Json& arguments);
+  Json contain_deployment(const lua::HostCall& call);
+  Json release_deployment(const Json& arguments);
+  Json probe();
+  Json diff(const Json& arguments);
+  Json load_baseline(const Json& arguments);
+  Json verify(const Json& arguments);
+  Json scan(const Json& arguments);
+  Json finding(const Json& arguments);
+  Json note(const Json& arguments);
+  Json gap(const Json& arguments);
+  Json ask(const lua::HostCall& call);
+
+  /// Writes the journal row of a call whose act did not write it.
+  void journal(const Json& answer);
+  const BundleReader& reader(const std::string& exhibit);
+
+  Session& session_;
+  const RunSubject& subject_;
+  std::map<std::string, std::unique_ptr<BundleReader>> readers_;
+  std::map<std::int64_t, JournalRow> recorded_;
+  bool is_journaled_ = false;  ///< the present act wrote its row itself
+};
+
+/// The same host for plan mode: describes, performs nothing, has no case.
+class PlanHost final : public lua::PlaybookHost {
+ public:
+  PlanHost(const Globals& globals, const Deployment* deployment);
+
+  Json perform(const lua::HostCall& call, std::int64_t n) override;
+  void failed(const lua::HostCall&, std::int64_t, const Error&) override {}
+  std::optional<lua::RecordedCall> recorded(std::int64_t) override {
+    return std::nullopt;
+  }
+  lua::PlannedCall plan(const lua::HostCall& call) override;
+  bool pre_approved(const lua::HostCall&) override { return true; }
+  void step_started(const lua::StepInfo&) override {}
+  void step_ended(const lua::StepInfo&, lua::StepResult,
+                  const std::string&) override {}
+
+ private:
+  const Globals& globals_;
+  const Deployment* deployment_;  ///< null if none was named
+};
+
+/// What ctx.deployment shows.
+[[nodiscard]] Json deployment_view(const Deployment& deployment);
+
+}  // namespace impound

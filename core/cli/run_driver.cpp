@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/cli/run_driver.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "core/base/error.hpp"
+#include "core/base/text.hpp"
+#include "core/cli/arguments.hpp"
+#include "core/cli/engine_host.hpp"
+#include "core/engine/deployment.hpp"
+#include "core/engine/deployment_record.hpp"
+#include "core/engine/evidence_lock.hpp"
+#include "lua/host/playbook_commands.hpp"
+#include "lua/host/playbook_run.hpp"
+
+namespace impound {
+namespace {
+
+lua::ChildOptions child_options(const Globals& globals) {
+  lua::ChildOptions options;
+  options.cancellation = globals.cancellation;
+  return options;
+}
+
+Json given_parameters(const lua::LoadedPlaybook& playbook,
+                      const PlaybookOptions& options) {
+  Json given = Json::object();
+  for (const std::string& assignment : options.parameters) {
+    const auto [name, value] = split_assignment(assignment);
+    given[name] = value;
+  }
+  if (options.active_harm) given["active_harm"] = true;
+  return lua::check_parameters(playbook, given);
+}
+
+Json plan_json(const lua::RunOutcome& outcome) {
+  Json acts = Json::array();
+  for (const lua::PlannedAct& act : outcome.plan) {
+    acts.push_back({{"step", act.step},
+                    {"function", act.function},
+                    {"what", lossless_utf8(act.sentence)},
+                    {"at", act.at}});
+  }
+  return acts;
+}
+
+lua::RunOutcome make_plan(const Globals& globals,
+                          const lua::LoadedPlaybook& playbook,
+                          const Json& parameters,
+                          const Deployment* deployment) {
+  PlanHost host(globals, deployment);
+  lua::RunOptions options;
+  options.parameters = parameters;
+  options.deployment =
+      deployment == nullptr ? Json::object() : deployment_view(*deployment);
+  options.mode = lua::RunMode::plan;
+  options.tool_version = IMPOUND_VERSION;
+  options.child = child_options(globals);
+  return lua::run_playbook(playbook, options, host);
+}
+
+std::map<std::string, std::string> answer_map(
+    const std::vector<std::string>& answers) {
+  std::map<std::string, std::string> map;
+  for (const std::string& answer : answers)
+    map.insert(split_assignment(answer));
+  return map;
+}
+
+std::string steps_text(const lua::RunOutcome& outcome) {
+  std::vector<std::vector<std::string>> rows;
+  for (const lua::StepOutcome& one : outcome.steps) {
+    rows.push_back({"  " + std::string(to_string(one.result)), one.step.id,
+                    printable(one.step.title),
+                    one.message.empty() ? "" : printable(one.message)});
+  }
+  return format_table(rows);
+}
+
+std::string findings_text(const CaseFile& case_file, const std::string& run) {
+  std::vector<std::vector<std::string>> rows;
+  std::string text;
+  for (const FindingRow& finding : case_file.findings()) {
+    if (finding.run != run) continue;
+    text += fmt::format("{} {} {}: {}\n", finding.id, finding.verdict,
+                        finding.severity, printable(finding.title));
+    if (!finding.detail.empty()) {
+      text += "     " + printable(finding.detail) + "\n";
+    }
+  }
+  return text;
+}
+
+/// Something to look at: a finding that is not "cleared".
+bool has_suspicion(const CaseFile& case_file, const std::string& run) {
+  for (const FindingRow& finding : case_file.findings()) {
+    if (finding.run == run && finding.verdict != "cleared") return true;
+  }
+  return false;
+}
+
+ExitCode exit_of(const lua::RunOutcome& outcome, bool is_suspicious) {
+  switch (outcome.state) {
+    case lua::RunState::done:
+      return is_suspicious ? ExitCode::findings : ExitCode::clean;
+    case lua::RunState::waiting:
+      return ExitCode::waiting;
+    case lua::RunState::failed:
+    case lua::RunState::interrupted:
+      return ExitCode::failed;
+  }
+  return ExitCode::failed;
+}
+
+Outcome custody_outcome(lua::RunState state) {
+  switch (state) {
+    case lua::RunState::done:
+      return Outcome::ok;
+    case lua::RunState::failed:
+      return Outcome::failed;
+    case lua::RunState::waiting:
+    case lua::RunState::interrupted:
+      return Outcome::partial;
+  }
+  return Outcome::failed;
+}
+
+/// Runs the playbook in the open case, records its end, tells the person.
+ExitCode drive(const Globals& globals, OpenCase& open,
+               const RunSubject& subject, const std::string& resumed_sha256) {
+  Session& session = open.session();
+  const EvidenceLock lock(session.case_file.folder() / "evidence", session.run);
+  EngineHost host(session, subject);
+  lua::RunOptions options;
+  options.parameters = subject.parameters;
+  options.deployment = deployment_view(subject.deployment);
+  options.resumed_sha256 = resumed_sha256;
+  options.tool_version = IMPOUND_VERSION;
+  options.child = child_options(globals);
+  const lua::RunOutcome outcome =
+      lua::run_playbook(subject.playbook, options, host);
+
+  session.step.clear();
+  session.slot.reset();
+  EntryDraft end = session.draft("playbook.end");
+  end.outcome = custody_outcome(outcome.state);
+  end.detail["state"] = to_string(outcome.state);
+  end.detail["reason"] = lossless_utf8(outcome.message);
+  end.detail["calls"] = outcome.calls;
+  end.detail["replayed"] = outcome.replayed;
+  session.case_file.append({end}, session.examiner);
+  const bool is_suspicious = has_suspicion(session.case_file, session.run);
+  const ExitCode exit = exit_of(outcome, is_suspicious);
+  if (globals.json) {
+    Json event;
+    event["event"] = "run_end";
+    event["run"] = session.run;
+    event["state"] = to_string(outcome.state);
+    event["message"] = lossless_utf8(outcome.message);
+    event["worst_verdict"] = outcome.worst_verdict;
+    event["calls"] = outcome.calls;
+    event["replayed"] = outcome.replayed;
+    event["head"] = session.case_file.head();
+    event["exit_code"] = static_cast<int>(exit);
+    open.progress().event(event);
+    return exit;
+  }
+  std::string text =
+      fmt::format("\nRun {} of {} {}: {}\n", session.run, subject.playbook.id,
+                  subject.playbook.version, to_string(outcome.state));
+  if (!outcome.message.empty()) text += printable(outcome.message) + "\n";
+  text += steps_text(outcome);
+  text += "\n" + findings_text(session.case_file, session.run);
+  text += fmt::format("head {}\n", session.case_file.head());
+  if (outcome.state != lua::RunState::done) {
+    text += fmt::format("'impound resume {}' goes on where it stopped.\n",
+                        session.run);
+  }
+  print_text(globals, text);
+  return exit;
+}
+
+Json permissions(const lua::LoadedPlaybook& playbook) {
+  Json json;
+  json["effect"] = to_string(playbook.effect);
+  json["collectors"] = playbook.collectors;
+  json["containments"] = playbook.containments;
+  return json;
+}
+
+bool may_ask(const Globals& globals) {
+  return !globals.json && ::isatty(STDIN_FILENO) != 0 &&
+         ::isatty(STDERR_FILENO) != 0;
+}
+
+}  // namespace
+
+void add_playbook_options(CLI::App& command, PlaybookOptions& options) {
+  command
+      .add_option("playbook", options.playbook, "Id, folder, or playbook.lua.")
+      ->required();
+  command.add_option("--deployment", options.deployment,
+                     "Descriptor of the deployment (TOML).");
+  command.add_option("-p,--param", options.parameters,
+                     "Parameter of the playbook, name=value.");
+  command.add_flag("--active-harm", options.active_harm,
+                   "Harm is going on: contain before evidence is taken "
+                   "(parameter active_harm).");
+}
+
+ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
+  const auto playbook = lua::load_playbook(lua::find_playbook(options.playbook),
+                                           child_options(globals));
+  const Json parameters = given_parameters(playbook, options);
+  std::optional<Deployment> deployment;
+  if (!options.deployment.empty()) {
+    deployment = load_deployment(options.deployment);
+  }
+  const lua::RunOutcome outcome = make_plan(
+      globals, playbook, parameters, deployment ? &*deployment : nullptr);
+  if (globals.json) {
+    Json document;
+    document["playbook"] = playbook.id;
+    document["version"] = playbook.version;
+    document["sha256"] = playbook.sha256;
+    document["permissions"] = permissions(playbook);
+    document["parameters"] = parameters;
+    document["state"] = to_string(outcome.state);
+    document["message"] = lossless_utf8(outcome.message);
+    document["acts"] = plan_json(outcome);
+    print_json(document);
+  } else {
+    std::string text =
+        fmt::format("{} {}: {}\neffect: {}\n\n", playbook.id, playbook.version,
+                    printable(playbook.title), to_string(playbook.effect));
+    std::vector<std::vector<std::string>> rows;
+    std::string step;
+    for (const lua::PlannedAct& act : outcome.plan) {
+      rows.push_back(
+          {act.step == step ? "" : act.step, printable(act.sentence)});
+      step = act.step;
+    }
+    text += format_table(rows);
+    if (!outcome.message.empty()) text += printable(outcome.message) + "\n";
+    text +=
+        "\nNothing was changed. What depends on evidence is not known yet.\n";
+    print_text(globals, text);
+  }
+  return outcome.state == lua::RunState::failed ? ExitCode::failed
+                                                : ExitCode::clean;
+}
+
+ExitCode start_run(const Globals& globals, const PlaybookOptions& options) {
+  const auto playbook = lua::load_playbook(lua::find_playbook(options.playbook),
+                                           child_options(globals));
+  const Json parameters = given_parameters(playbook, options);
+  if (options.deployment.empty()) {
+    throw Error(Errc::bad_input, "run needs --deployment");
+  }
+  const Deployment deployment = load_deployment(options.deployment);
+  const Json plan =
+      plan_json(make_plan(globals, playbook, parameters, &deployment));
+
+  OpenCase open(globals, Events::stream);
+  Session& session = open.session();
+  EntryDraft start = session.draft("playbook.start");
+  start.purpose = playbook.title;
+  start.detail["playbook"] = playbook.id;
+  start.detail["version"] = playbook.version;
+  start.detail["playbook_sha256"] = playbook.sha256;
+  start.detail["folder"] =
+      lossless_utf8(std::filesystem::absolute(playbook.folder).native());
+  start.detail["parameters"] = parameters;
+  start.detail["permissions"] = permissions(playbook);
+  start.detail["plan_sha256"] = sha256(dump_line(plan)).hex();
+  start.detail["plan"] = plan;
+  start.detail["deployment"] = deployment.name;
+  start.detail["target"] = deployment_to_json(deployment);
+  start.detail["active_harm"] = options.active_harm;
+  session.run = open.file().reserve_run(start, session.examiner).run;
+  Json event;
+  event["event"] = "run";
+  event["run"] = session.run;
+  event["case"] = open.file().id();
+  event["playbook"] = playbook.id;
+  event["version"] = playbook.version;
+  event["deployment"] = deployment.name;
+  open.progress().event(event);
+  print_note(globals,
+             fmt::format("Run {} of {} {} in case {}", session.run, playbook.id,
+                         playbook.version, open.file().id()));
+  return drive(globals, open,
+               {.playbook = playbook,
+                .deployment = deployment,
+                .parameters = parameters,
+                .answers = answer_map(options.answers),
+                .may_ask = may_ask(globals)},
+               "");
+}
+
+ExitCode resume_run(const Globals& globals, const std::string& run,
+                    const std::vector<std::string>& answers) {
+  OpenCase open(globals, Events::stream);
+  Session& session = open.session();
+  std::optional<Json> start;
+  for (const Entry& entry : open.file().entries()) {
+    if (text_or(entry.json, "action", "") == "playbook.start" &&
+        text_or(entry.json, "run", "") == run) {
+      start = entry.json.at("detail");
+      break;
+    }
+  }
+  if (!start) {
+    throw Error(Errc::bad_input, fmt::format("case {} has no run \"{}\"",
+                                             open.file().id(), printable(run)));
+  }
+  for (const RunRow& row : open.file().runs()) {
+    if (row.id == run && (row.state == "done" || row.state == "aborted")) {
+      throw Error(Errc::bad_input,
+                  fmt::format("run {} is {}: there is nothing to resume", run,
+                              row.state));
+    }
+  }
+  const std::string source = "playbook.start of " + run;
+  const auto playbook = lua::load_playbook(
+      from_lossless_utf8(require_text(*start, "folder", source)),
+      child_options(globals));
+  const Deployment deployment =
+      deployment_from_json(require_key(*start, "target", source), source);
+  session.run = run;
+  EntryDraft again = session.draft("playbook.start");
+  again.purpose = "resume";
+  again.detail = *start;
+  again.detail["resumed"] = true;
+  open.file().append({again}, session.examiner);
+  return drive(globals, open,
+               {.playbook = playbook,
+                .deployment = deployment,
+                .parameters = require_key(*start, "parameters", source),
+                .answers = answer_map(answers),
+                .may_ask = may_ask(globals)},
+               require_text(*start, "playbook_sha256", source));
+}
+
+}  // namespace impound

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Running playbooks: options of a command line, plan, run and resume.
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/cli/command.hpp"
+
+namespace impound {
+
+struct PlaybookOptions {
+  std::string playbook;
+  std::filesystem::path deployment;
+  std::vector<std::string> parameters;  ///< name=value
+  std::vector<std::string> answers;     ///< question=answer, given beforehand
+  bool active_harm = false;
+};
+
+/// Adds the options that plan and run share.
+void add_playbook_options(CLI::App& command, PlaybookOptions& options);
+
+/// What a run would do, act by act; changes nothing, needs no case.
+[[nodiscard]] ExitCode plan_playbook(const Globals& globals,
+                                     const PlaybookOptions& options);
+
+/// A new run of a playbook in the case.
+[[nodiscard]] ExitCode start_run(const Globals& globals,
+                                 const PlaybookOptions& options);
+
+/// Goes on with a run that was interrupted, that waits, or that crashed.
+[[nodiscard]] ExitCode resume_run(const Globals& globals,
+                                  const std::string& run,
+                                  const std::vector<std::string>& answers);
+
+}  // namespace impound

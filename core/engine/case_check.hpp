@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// What a crash left in a case, and its repair. Deletes nothing.
+
+#include <string>
+#include <vector>
+
+#include "core/casefile/case_file.hpp"
+#include "core/engine/session.hpp"
+#include "core/engine/snapshot.hpp"
+
+namespace impound {
+
+/// One thing found, and what became of it.
+struct CaseCheckItem {
+  /// "orphan" (sealed, no entry), "partial" (no seal), "lost" (an entry, no
+  /// bundle), "stray" (a file nobody mentions), "containment" (in force),
+  /// "run" (not ended), "busy" (being written now).
+  std::string kind;
+  std::string subject;  ///< "E003", a file name, a run
+  std::string what;     ///< one sentence
+  bool is_repaired = false;
+};
+
+struct CaseCheck {
+  CustodyReport custody;
+  std::vector<CaseCheckItem> items;
+
+  /// Found and not repaired, other than things that are merely busy.
+  [[nodiscard]] std::size_t open_problems() const;
+  [[nodiscard]] Json to_json() const;
+  [[nodiscard]] std::string to_text() const;
+};
+
+/// Verifies the chain, then looks at evidence/. With `repair`, orphans that
+/// verify are adopted (acquire.end, bundle.seal, marked late) and partial
+/// bundles are moved to evidence/aside/ and recorded.
+[[nodiscard]] CaseCheck check_case(Session& session, bool repair);
+
+/// Finishes or sets aside what an interrupted call of this run left: the
+/// snapshot if it could be adopted, empty if the call must be made again.
+[[nodiscard]] std::optional<Snapshot> recover_snapshot(Session& session);
+
+}  // namespace impound

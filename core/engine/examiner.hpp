@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Who acts: an Ed25519 key on disk and the name, organisation and role that go
+/// with it into every custody entry.
+
+#include <filesystem>
+#include <string>
+
+#include "core/casefile/custody.hpp"
+#include "core/crypto/signature.hpp"
+
+namespace impound {
+
+struct ExaminerProfile {
+  std::string name;
+  std::string org;
+  std::string role;
+  std::filesystem::path key_file;
+  std::string fingerprint;  ///< SHA-256 of the public key, 64 hex digits
+};
+
+/// Makes a key (PEM PKCS#8, mode 0600) and the profile in config_folder().
+/// An empty `key_file` means config_folder()/examiner.key; an empty passphrase
+/// leaves the key unencrypted.
+/// @throws Error{bad_input} if there is a profile or a key file already.
+[[nodiscard]] ExaminerProfile create_examiner(const ExaminerProfile& wanted,
+                                              const std::string& passphrase);
+
+/// @throws Error{bad_input} if nobody ran 'impound examiner init' yet.
+[[nodiscard]] ExaminerProfile load_profile();
+
+/// Loads the key and states how its owner was identified. `key_file` replaces
+/// the profile's if it is not empty.
+/// @throws Error{bad_input} if others may read the key file or the passphrase
+/// is
+///         wrong, Error{io}, Error{malformed}.
+[[nodiscard]] Examiner load_examiner(const std::filesystem::path& key_file,
+                                     const PassphrasePrompt& passphrase);
+
+}  // namespace impound

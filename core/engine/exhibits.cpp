@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/exhibits.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/base/error.hpp"
+#include "core/base/text.hpp"
+
+namespace impound {
+namespace {
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, failure] =
+      std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc{} || end != text.data() + text.size()) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+ExhibitRow sealed_row(const CaseFile& case_file, std::string_view exhibit) {
+  const auto row = case_file.exhibit(exhibit);
+  if (!row) {
+    throw Error(Errc::bad_input,
+                fmt::format("case {} has no exhibit \"{}\"", case_file.id(),
+                            printable(exhibit)));
+  }
+  if (row->state != "sealed") {
+    throw Error(Errc::bad_input,
+                fmt::format("exhibit {} is {}, not sealed: 'impound case "
+                            "check' says more",
+                            row->id, row->state));
+  }
+  return *row;
+}
+
+}  // namespace
+
+std::optional<ExhibitReference> parse_exhibit_reference(std::string_view text) {
+  if (text.size() < 2 || text.front() != 'E') return std::nullopt;
+  const std::size_t slash = text.find('/');
+  const std::string_view exhibit = text.substr(0, slash);
+  if (!parse_number(exhibit.substr(1))) return std::nullopt;
+  ExhibitReference reference{.exhibit = std::string(exhibit), .item = 0};
+  if (slash == text.npos) return reference;
+  const auto item = parse_number(text.substr(slash + 1));
+  if (!item || *item == 0) return std::nullopt;
+  reference.item = *item;
+  return reference;
+}
+
+fs::path bundle_of(const CaseFile& case_file, std::string_view exhibit) {
+  return case_file.folder() / "evidence" /
+         fs::path(sealed_row(case_file, exhibit).bundle).filename();
+}
+
+VerifyReport verify_exhibit(Session& session, std::string_view exhibit,
+                            unsigned threads) {
+  const ExhibitRow row = sealed_row(session.case_file, exhibit);
+  session.progress.begin(fmt::format("verify {}", row.id), row.payload_bytes);
+  VerifyReport report =
+      verify_bundle(bundle_of(session.case_file, exhibit),
+                    {.threads = threads,
+                     .expected_sha256 = row.sha256,
+                     .expected_manifest_sha256 = row.manifest_sha256},
+                    session.cancellation, session.progress);
+  report.exhibit = row.id;
+  EntryDraft draft = session.draft("verify");
+  draft.item = row.id;
+  draft.purpose = "integrity check";
+  draft.outcome = report.ok() ? Outcome::ok : Outcome::failed;
+  draft.detail["what"] = "exhibit " + row.id;
+  draft.detail["expected"] = row.sha256;
+  draft.detail["found"] =
+      report.ok() ? Json(row.sha256) : report.to_json().at("problems");
+  draft.detail["result"] = report.ok() ? "ok" : "damaged";
+  session.case_file.append({draft}, session.examiner,
+                           session.journal(report.to_json()));
+  session.progress.end(report.ok() ? "whole" : "DAMAGED");
+  return report;
+}
+
+std::vector<const Item*> choose_items(const BundleReader& reader,
+                                      const std::vector<std::string>& names) {
+  std::vector<const Item*> chosen;
+  for (const std::string& name : names) {
+    const std::size_t before = chosen.size();
+    const auto number = parse_number(name);
+    for (const Item& item : reader.items()) {
+      const bool matches =
+          number ? item.number == *number
+                 : item.name == name || glob_match(name, item.name);
+      if (matches) chosen.push_back(&item);
+    }
+    if (chosen.size() == before) {
+      throw Error(Errc::bad_input,
+                  fmt::format("no item is called \"{}\"", printable(name)));
+    }
+  }
+  if (names.empty()) {
+    for (const Item& item : reader.items()) chosen.push_back(&item);
+  }
+  std::ranges::sort(chosen, {}, [](const Item* item) { return item->number; });
+  const auto repeated = std::ranges::unique(chosen);
+  chosen.erase(repeated.begin(), repeated.end());
+  return chosen;
+}
+
+std::vector<std::string> extract_exhibit(Session& session,
+                                         std::string_view exhibit,
+                                         const std::vector<std::string>& names,
+                                         const fs::path& folder,
+                                         const std::string& purpose) {
+  const ExhibitRow row = sealed_row(session.case_file, exhibit);
+  const BundleReader reader(bundle_of(session.case_file, exhibit));
+  const auto chosen = choose_items(reader, names);
+  session.progress.begin(fmt::format("extract {}", row.id), {});
+  auto problems = extract_items(reader, chosen, folder);
+  EntryDraft draft = session.draft("copy.make");
+  draft.item = row.id;
+  draft.purpose = purpose;
+  draft.outcome = problems.empty() ? Outcome::ok : Outcome::partial;
+  Json object;
+  object["kind"] = "working copy";
+  object["path"] = lossless_utf8(fs::absolute(folder).native());
+  draft.object = std::move(object);
+  draft.detail["kind"] = "verified working copy";
+  draft.detail["parent"] = row.id;
+  draft.detail["sha256_before"] = row.manifest_sha256;
+  // Every file is hashed while it is written and compared with its line.
+  draft.detail["sha256_after"] =
+      problems.empty() ? Json(row.manifest_sha256) : Json(nullptr);
+  draft.detail["items"] = chosen.size();
+  Json list = Json::array();
+  for (const std::string& problem : problems) {
+    list.push_back(lossless_utf8(problem));
+  }
+  draft.detail["problems"] = std::move(list);
+  session.case_file.append({draft}, session.examiner);
+  session.progress.end(
+      problems.empty() ? fmt::format("{} items, all verified", chosen.size())
+                       : "with problems");
+  return problems;
+}
+
+void record_access(Session& session, const std::string& item,
+                   const std::string& purpose) {
+  EntryDraft draft = session.draft("access");
+  draft.item = item;
+  draft.purpose = purpose;
+  draft.detail["who"] = session.examiner.actor.name;
+  draft.detail["copy"] = "original";
+  draft.detail["read_only_proof"] =
+      "opened O_RDONLY; the bundle is verified against its seal";
+  session.case_file.append({draft}, session.examiner);
+}
+
+}  // namespace impound

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Looking at exhibits of a case: finding, verifying, handing out copies.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/engine/session.hpp"
+#include "core/evidence/bundle_reader.hpp"
+#include "core/evidence/tree.hpp"
+#include "core/evidence/verify.hpp"
+
+namespace impound {
+
+/// "E001" or "E001/17" as a person writes it.
+struct ExhibitReference {
+  std::string exhibit;
+  std::uint64_t item = 0;  ///< 0 = the whole exhibit
+};
+
+/// Empty if `text` has not that form.
+[[nodiscard]] std::optional<ExhibitReference> parse_exhibit_reference(
+    std::string_view text);
+
+/// The sealed bundle of an exhibit.
+/// @throws Error{bad_input} if the case has no such exhibit or it is not
+/// sealed.
+[[nodiscard]] std::filesystem::path bundle_of(const CaseFile& case_file,
+                                              std::string_view exhibit);
+
+/// Checks a bundle against the custody chain and everything in it, and records
+/// the check as a `verify` entry.
+[[nodiscard]] VerifyReport verify_exhibit(Session& session,
+                                          std::string_view exhibit,
+                                          unsigned threads);
+
+/// Unpacks a verified working copy into `folder`; recorded as copy.make.
+/// `names` are item numbers or glob patterns over item names; none = all.
+/// @return what did not verify while it was written; empty if all is well.
+[[nodiscard]] std::vector<std::string> extract_exhibit(
+    Session& session, std::string_view exhibit,
+    const std::vector<std::string>& names, const std::filesystem::path& folder,
+    const std::string& purpose);
+
+/// Notes in the chain that an item was opened for reading (`access`).
+void record_access(Session& session, const std::string& item,
+                   const std::string& purpose);
+
+/// Items that `names` choose, in order; all for an empty list.
+/// @throws Error{bad_input} naming a pattern that chooses nothing.
+[[nodiscard]] std::vector<const Item*> choose_items(
+    const BundleReader& reader, const std::vector<std::string>& names);
+
+}  // namespace impound

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Scanning a path or an exhibit for what would run if it were loaded.
+
+#include <string>
+
+#include "core/engine/session.hpp"
+#include "core/scan/scan.hpp"
+
+namespace impound {
+
+/// Scans "E001" (of `case_file`, which may be null), a bundle, folder, file or
+/// Hugging Face snapshot; packed files are opened through the storage room.
+[[nodiscard]] ScanReport scan_subject(const std::string& subject,
+                                      const CaseFile* case_file,
+                                      Progress& progress,
+                                      const Cancellation& cancellation);
+
+/// Records a scan of evidence in the chain (and journals the answer).
+void record_scan(Session& session, const std::string& subject,
+                 const Json& answer);
+
+}  // namespace impound

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/snapshot.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/base/error.hpp"
+#include "core/base/text.hpp"
+#include "core/engine/acquisition.hpp"
+#include "core/engine/evidence_lock.hpp"
+
+namespace impound {
+namespace {
+
+/// Entries of one transaction: enough to be fast, few enough to lose little.
+constexpr std::size_t kEntriesPerCommit = 256;
+
+std::vector<CollectRequest> most_volatile_first(
+    std::vector<CollectRequest> requests) {
+  std::ranges::stable_sort(requests, {}, [](const CollectRequest& request) {
+    return request.collector->volatility;
+  });
+  return requests;
+}
+
+/// Appends drafts in groups and returns the lines they became.
+std::vector<std::string> append_grouped(Session& session,
+                                        std::vector<EntryDraft> drafts) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < drafts.size(); at += kEntriesPerCommit) {
+    const auto end =
+        drafts.begin() + static_cast<std::ptrdiff_t>(
+                             std::min(at + kEntriesPerCommit, drafts.size()));
+    const std::vector<EntryDraft> group(
+        std::make_move_iterator(drafts.begin() +
+                                static_cast<std::ptrdiff_t>(at)),
+        std::make_move_iterator(end));
+    for (const Entry& entry :
+         session.case_file.append(group, session.examiner)) {
+      lines.push_back(entry.line);
+    }
+  }
+  return lines;
+}
+
+/// Runs one collector; its failure is a gap, the others still run.
+CollectorSummary run_collector(Session& session, BundleWriter& writer,
+                               const Deployment& deployment,
+                               const CollectRequest& request) {
+  const auto start = std::chrono::steady_clock::now();
+  CollectorSummary summary;
+  summary.name = request.collector->name;
+  writer.begin_collector(request.collector->name);
+  const Target target{.deployment = deployment,
+                      .arguments = request.arguments,
+                      .clock = session.clock,
+                      .cancellation = session.cancellation};
+  try {
+    request.collector->collect(target, writer);
+  } catch (const Error& error) {
+    writer.gap(request.collector->name, Outcome::failed, error.what());
+  }
+  summary.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+          .count();
+  return summary;
+}
+
+BundleOptions bundle_options(Session& session, const SnapshotRequest& request,
+                             const std::string& exhibit,
+                             std::uint64_t expected_bytes) {
+  BundleOptions options;
+  options.case_id = session.case_file.id();
+  options.exhibit_id = exhibit;
+  options.threads = request.threads;
+  options.expected_bytes = expected_bytes;
+  const Actor& actor = session.examiner.actor;
+  options.bag_info = {
+      {"Source-Organization", actor.org},
+      {"Contact-Name", actor.name},
+      {"External-Description", request.title},
+      {"Internal-Sender-Identifier", request.deployment.name},
+  };
+  return options;
+}
+
+}  // namespace
+
+void CollectorSummary::add(const Item& item) {
+  bytes += item.size_stored;
+  if (item.outcome == Outcome::ok) {
+    ++taken;
+  } else {
+    count(item.outcome);
+  }
+}
+
+void CollectorSummary::add(const Gap& gap) { count(gap.outcome); }
+
+void CollectorSummary::count(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::empty:
+      ++empty;
+      break;
+    case Outcome::missing:
+      ++missing;
+      break;
+    case Outcome::partial:
+    case Outcome::short_read:
+      ++partial;
+      break;
+    case Outcome::ok:
+    case Outcome::denied:
+    case Outcome::failed:
+    case Outcome::rolled_back:
+      ++failed;
+      break;
+  }
+}
+
+Json CollectorSummary::to_json() const {
+  Json json;
+  json["collector"] = name;
+  json["taken"] = taken;
+  json["partial"] = partial;
+  json["missing"] = missing;
+  json["empty"] = empty;
+  json["failed"] = failed;
+  json["bytes"] = bytes;
+  json["seconds"] = seconds;
+  return json;
+}
+
+Outcome Snapshot::outcome() const {
+  const bool whole =
+      !is_interrupted &&
+      std::ranges::all_of(collectors, [](const CollectorSummary& summary) {
+        return summary.partial == 0 && summary.missing == 0 &&
+               summary.failed == 0;
+      });
+  return whole ? Outcome::ok : Outcome::partial;
+}
+
+Json Snapshot::to_json() const {
+  Json json;
+  json["exhibit"] = exhibit;
+  json["outcome"] = to_string(outcome());
+  json["interrupted"] = is_interrupted;
+  json["adopted"] = is_adopted;
+  json["bundle"] = lossless_utf8(bundle.path.native());
+  json["size"] = bundle.size;
+  json["sha256"] = bundle.sha256.hex();
+  json["manifest_sha256"] = bundle.manifest_sha256.hex();
+  json["payload_bytes"] = bundle.payload_bytes;
+  json["items"] = bundle.items;
+  json["gaps"] = bundle.gaps;
+  Json list = Json::array();
+  for (const CollectorSummary& summary : collectors) {
+    list.push_back(summary.to_json());
+  }
+  json["collectors"] = std::move(list);
+  return json;
+}
+
+std::string Snapshot::to_text() const {
+  std::vector<std::vector<std::string>> rows{{"collector", "taken", "partial",
+                                              "missing", "empty", "failed",
+                                              "size", "time"}};
+  for (const CollectorSummary& one : collectors) {
+    rows.push_back({one.name, std::to_string(one.taken),
+                    std::to_string(one.partial), std::to_string(one.missing),
+                    std::to_string(one.empty), std::to_string(one.failed),
+                    human_bytes(one.bytes), human_seconds(one.seconds)});
+  }
+  std::string text = format_table(rows);
+  text += fmt::format("{}: {} items, {} gaps, {} sealed in {}\n  sha256 {}\n",
+                      exhibit, bundle.items, bundle.gaps,
+                      human_bytes(bundle.payload_bytes),
+                      printable(bundle.path.native()), bundle.sha256.hex());
+  if (is_interrupted) {
+    text += exhibit +
+            " is PARTIAL: it was interrupted, and holds what was taken until "
+            "then.\n";
+  }
+  return text;
+}
+
+void check_arguments(std::string_view owner,
+                     std::span<const Parameter> parameters,
+                     const Json& arguments) {
+  if (!arguments.is_object()) {
+    throw Error(Errc::bad_input,
+                fmt::format("{}: arguments must be an object", owner));
+  }
+  for (const auto& [key, value] : arguments.items()) {
+    const auto known = std::ranges::find(parameters, key, &Parameter::name);
+    if (known != parameters.end()) continue;
+    std::string names;
+    for (const Parameter& parameter : parameters) {
+      names += names.empty() ? "" : ", ";
+      names += parameter.name;
+    }
+    throw Error(Errc::bad_input,
+                fmt::format("{} has no parameter \"{}\"; it has: {}", owner,
+                            printable(key), names.empty() ? "none" : names));
+  }
+}
+
+Snapshot take_snapshot(Session& session, const SnapshotRequest& request) {
+  const auto requests = most_volatile_first(request.collectors);
+  std::uint64_t expected_bytes = 0;
+  for (const CollectRequest& one : requests) {
+    check_arguments(one.collector->name, one.collector->parameters,
+                    one.arguments);
+    const Target target{.deployment = request.deployment,
+                        .arguments = one.arguments,
+                        .clock = session.clock,
+                        .cancellation = session.cancellation};
+    expected_bytes += one.collector->estimate(target);
+  }
+
+  const auto reserved = session.case_file.reserve_exhibit(
+      acquisition_begin(session, request, requests), session.examiner);
+  Snapshot snapshot;
+  snapshot.exhibit = reserved.exhibit;
+  std::vector<std::string> lines{reserved.entry.line};
+  const fs::path folder = session.case_file.folder() / "evidence";
+  const EvidenceLock lock(folder, snapshot.exhibit);
+  session.progress.begin("collect " + snapshot.exhibit, expected_bytes);
+  try {
+    BundleWriter writer(
+        folder,
+        bundle_options(session, request, snapshot.exhibit, expected_bytes),
+        session.clock, session.cancellation, session.progress);
+    for (const CollectRequest& one : requests) {
+      CollectorSummary summary;
+      if (writer.must_stop()) {
+        summary.name = one.collector->name;
+        writer.begin_collector(one.collector->name);
+        writer.gap(one.collector->name, Outcome::failed,
+                   "not run: the acquisition was interrupted before");
+      } else {
+        summary = run_collector(session, writer, request.deployment, one);
+      }
+      const auto taken = writer.drain();
+      std::vector<EntryDraft> drafts;
+      for (const Item& item : taken.items) {
+        summary.add(item);
+        drafts.push_back(acquisition_item(session, snapshot.exhibit, item));
+      }
+      for (const Gap& gap : taken.gaps) {
+        summary.add(gap);
+        drafts.push_back(acquisition_gap(session, snapshot.exhibit, gap));
+      }
+      auto added = append_grouped(session, std::move(drafts));
+      lines.insert(lines.end(), added.begin(), added.end());
+      snapshot.collectors.push_back(std::move(summary));
+    }
+    snapshot.is_interrupted = writer.must_stop();
+    for (const auto& [name, content] : request.meta) {
+      writer.meta(name, as_bytes(content));
+    }
+    std::string acquisition;
+    for (const std::string& line : lines) acquisition += line + "\n";
+    writer.meta("acquisition.jsonl", as_bytes(acquisition));
+    snapshot.bundle = writer.finish(session.case_file.head());
+  } catch (const Error& error) {
+    session.progress.end("failed");
+    session.case_file.append(
+        {acquisition_failed(session, snapshot.exhibit, error.what())},
+        session.examiner);
+    throw;
+  }
+  // An interrupted acquisition is no answer: resuming a run takes it again.
+  session.case_file.append(acquisition_end(session, snapshot), session.examiner,
+                           snapshot.is_interrupted
+                               ? std::vector<JournalRow>{}
+                               : session.journal(snapshot.to_json()));
+  session.progress.end(snapshot.is_interrupted ? "interrupted, sealed"
+                                               : "sealed");
+  return snapshot;
+}
+
+}  // namespace impound

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Taking evidence: collectors in order of volatility into one sealed exhibit,
+/// every file of it a custody entry.
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/engine/session.hpp"
+#include "core/evidence/bundle_writer.hpp"
+#include "core/evidence/collector.hpp"
+#include "core/evidence/target.hpp"
+
+namespace impound {
+
+struct CollectRequest {
+  const Collector* collector = nullptr;
+  Json arguments = Json::object();  ///< checked by check_arguments()
+};
+
+struct SnapshotRequest {
+  const Deployment& deployment;
+  std::vector<CollectRequest> collectors = {};
+  std::string title = {};  ///< what was asked for: "model-files of support-llm"
+  std::string purpose = {};  ///< why, for the custody record
+  /// Members below meta/: the playbook that asked, its parameters.
+  std::vector<std::pair<std::string, std::string>> meta = {};
+  unsigned threads = 0;  ///< 0 = all cores
+};
+
+/// What one collector brought, for the summary table.
+struct CollectorSummary {
+  std::string name;
+  std::uint64_t taken = 0;    ///< items that are whole
+  std::uint64_t partial = 0;  ///< cut, padded or windowed
+  std::uint64_t missing = 0;
+  std::uint64_t empty = 0;
+  std::uint64_t failed = 0;  ///< denied or failed
+  std::uint64_t bytes = 0;   ///< stored
+  double seconds = 0;
+
+  void add(const Item& item);
+  void add(const Gap& gap);
+  [[nodiscard]] Json to_json() const;
+
+ private:
+  void count(Outcome outcome);
+};
+
+struct Snapshot {
+  std::string exhibit;  ///< "E001"
+  SealedBundle bundle;
+  std::vector<CollectorSummary> collectors;
+  bool is_interrupted = false;  ///< a person or a full disk ended it early
+  bool is_adopted = false;      ///< finished by an earlier, interrupted process
+
+  [[nodiscard]] Outcome outcome() const;
+  [[nodiscard]] Json to_json() const;
+  [[nodiscard]] std::string to_text() const;  ///< table and one sentence
+};
+
+/// Checks names of arguments against the collector's parameters.
+/// @throws Error{bad_input} naming the parameter and those there are.
+void check_arguments(std::string_view owner,
+                     std::span<const Parameter> parameters,
+                     const Json& arguments);
+
+/// Runs the collectors, most volatile first, and seals what they brought.
+/// Interrupted (Ctrl-C, full disk), it seals what it has and says so.
+/// @throws Error if nothing could be sealed; the custody chain says why.
+[[nodiscard]] Snapshot take_snapshot(Session& session,
+                                     const SnapshotRequest& request);
+
+}  // namespace impound

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the scripts of this folder share: a home of their own, and words for
+# what must hold. Source it first.
+set -uo pipefail
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/impound-cli-XXXXXX")
+export XDG_CONFIG_HOME=$work/config IMPOUND_HOME=$work/cases HOME=$work/home
+export IMPOUND_PLAYBOOKS=$IMPOUND_SOURCE/playbooks LC_ALL=C.UTF-8
+unset IMPOUND_CASE
+mkdir -p "$HOME"
+cd "$work" || exit 1
+children=()
+finish() {
+  local code=$?
+  local child
+  for child in "${children[@]:-}"; do
+    [ -z "$child" ] || { kill -CONT "$child" 2>/dev/null; kill -9 "$child" 2>/dev/null; }
+  done
+  [ "$(type -t clean_up)" != function ] || clean_up
+  chmod -R u+rwx "$work" 2>/dev/null
+  rm -rf "$work"
+  exit "$code"
+}
+trap finish EXIT
+
+impound() { "$IMPOUND" "$@"; }
+fail() { echo "FAILED: $*" >&2; exit 1; }
+skip() { echo "skipped: $*"; exit 77; }
+
+# code N COMMAND…: must end with that exit code; output in $work/{out,err}.
+code() {
+  local want=$1 got=0
+  shift
+  "$@" >"$work/out" 2>"$work/err" || got=$?
+  [ "$got" = "$want" ] || {
+    echo "--- stdout"; head -n 40 "$work/out"; echo "--- stderr"; head -n 40 "$work/err"
+    fail "exit $got, expected $want: $*"
+  }
+}
+# says TEXT: the last command's stderr or stdout holds it.
+says() { grep -qF -- "$1" "$work/out" "$work/err" || { cat "$work/out" "$work/err"; fail "does not say: $1"; }; }
+# json EXPRESSION: a Python expression over the document d (stdout) is true.
+json() { python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); assert eval(sys.argv[2]), (sys.argv[2], d)' "$work/out" "$1" || fail "json: $1"; }
+equal() { [ "$1" = "$2" ] || fail "\"$1\" is not \"$2\""; }
+
+examiner() { code 0 impound examiner init --name "Ada Example" --org "Example Corp" --role responder; }
+new_case() { code 0 impound case new "${1:-IR-1}" --title "a test case"; }
+
+# A small model folder and its descriptor: deployment FOLDER
+deployment() {
+  mkdir -p "$1/model" "$1/logs"
+  python3 - "$1" <<'PY'
+import json, struct, sys, random
+folder = sys.argv[1]
+random.seed(7)
+data = bytes(random.getrandbits(8) for _ in range(64 * 1024))
+header = json.dumps({"a.weight": {"dtype": "BF16", "shape": [128, 128], "data_offsets": [0, 32768]},
+                     "b.weight": {"dtype": "BF16", "shape": [128, 128], "data_offsets": [32768, 65536]}}).encode()
+header += b" " * (-len(header) % 8)
+open(folder + "/model/model.safetensors", "wb").write(struct.pack("<Q", len(header)) + header + data)
+open(folder + "/model/config.json", "w").write('{"model_type": "gptj"}\n')
+with open(folder + "/logs/a.jsonl", "w") as log:
+    for i in range(1000):
+        log.write(json.dumps({"ts": "2026-11-%02dT10:00:00Z" % (1 + i % 20), "prompt": "hello %d" % i}) + "\n")
+PY
+  cat >"$1/d.toml" <<'TOML'
+schema = 1
+name = "small"
+[model]
+path = "model"
+[[logs]]
+path = "logs/*.jsonl"
+timestamp = "ts"
+[process]
+pid = 1
+[containment]
+method = "process"
+TOML
+}
