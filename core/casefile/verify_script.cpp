@@ -67,7 +67,9 @@ SEALED=@SEALED@
 # To the real output even where that of a step goes to a file.
 exec 3>&1
 fail() {
-  printf 'FAIL: %s\n' "$*" >&3
+  # One line of plain characters, whatever names are in it.
+  printf 'FAIL: %s' "$*" | tr -c '\040-\176' '?' >&3
+  echo >&3
   exit 1
 }
 say() { printf '%s\n' "$*"; }

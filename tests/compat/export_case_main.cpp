@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Makes a case with one exhibit of awkward names and exports it twice, for
-/// stranger_test.sh: export_case_main <folder> [<notes>].
+/// stranger_test.sh:
+///
+///   export_case_main <folder> [<notes> [<bundle> <sha256 of its manifest>
+///                    <sha256 of its tag manifest>]]
+///
+/// A bundle that is given is sealed as E003 as it is, whatever it holds.
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -97,7 +102,27 @@ EntryDraft note(const std::string& text) {
   return draft;
 }
 
-void make(const fs::path& folder, int notes) {
+/// What a dishonest examiner would seal.
+struct Foreign {
+  fs::path bundle;
+  std::string manifest_sha256;
+  std::string tagmanifest_sha256;
+};
+
+SealedBundle take(const Foreign& foreign, const fs::path& evidence) {
+  SealedBundle bundle;
+  bundle.path = evidence / "E003.tar.zst";
+  fs::copy_file(foreign.bundle, bundle.path);
+  bundle.sha256 = sha256_of(*open_source(bundle.path));
+  bundle.manifest_sha256 =
+      Digest::from_hex(foreign.manifest_sha256).value_or(Digest{});
+  bundle.tagmanifest_sha256 =
+      Digest::from_hex(foreign.tagmanifest_sha256).value_or(Digest{});
+  bundle.counts = Json::object();
+  return bundle;
+}
+
+void make(const fs::path& folder, int notes, const Foreign& foreign) {
   const SystemClock clock;
   const Examiner eve = person("Eve \"|\" Example");
   const Examiner bob = person("Bob Second");
@@ -121,6 +146,10 @@ void make(const fs::path& folder, int notes) {
              reserved.exhibit, file.head(), clock);
     (void)file.append({seal_draft(reserved.exhibit, bundle)}, eve);
   }
+  if (!foreign.bundle.empty()) {
+    const SealedBundle bundle = take(foreign, folder / "case" / "evidence");
+    (void)file.append({seal_draft("E003", bundle)}, eve);
+  }
   std::vector<EntryDraft> drafts;
   for (int i = 0; i < notes; ++i) {
     drafts.push_back(
@@ -137,7 +166,9 @@ void make(const fs::path& folder, int notes) {
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
   try {
-    impound::make(argv[1], argc > 2 ? std::stoi(argv[2]) : 12);
+    impound::Foreign foreign;
+    if (argc > 5) foreign = {argv[3], argv[4], argv[5]};
+    impound::make(argv[1], argc > 2 ? std::stoi(argv[2]) : 12, foreign);
   } catch (const impound::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -167,6 +167,55 @@ passes "a witness" "$copy"
 sed -i '2s/.*/7/' "$copy/checkpoint.note"
 refused "a witness of another head" "signature"
 
+# Bundles that were sealed dishonestly: the digest fits, the content does not.
+# seal_foreign: seals what lies in $bag, as a bundle; the export is $copy.
+digest() { sha256sum <"$1" | cut -c1-64; }
+new_bag() {
+  bag=$top/bag
+  rm -rf "$bag"
+  mkdir -p "$bag/data"
+  echo a >"$bag/data/a"
+  printf 'BagIt-Version: 1.0\n' >"$bag/bagit.txt"
+  printf '%s  data/a\n' "$(digest "$bag/data/a")" >"$bag/manifest-sha256.txt"
+}
+seal_foreign() {
+  (cd "$bag" && for file in bagit.txt manifest-sha256.txt; do
+    printf '%s  %s\n' "$(digest "$file")" "$file"
+  done) >"$top/tags"
+  mv "$top/tags" "$bag/tagmanifest-sha256.txt"
+  (cd "$bag" && tar --format=pax -cf - .) | zstd -q >"$top/foreign.tar.zst"
+  rm -rf "$top/foreign"
+  "$maker" "$top/foreign" 1 "$top/foreign.tar.zst" \
+    "$(digest "$bag/manifest-sha256.txt")" \
+    "$(digest "$bag/tagmanifest-sha256.txt")" || broken "cannot seal a bundle"
+  rm -f "$top/foreign.tar.zst"
+  copy=$top/foreign/export
+}
+new_bag
+seal_foreign
+passes "a bundle made by hand" "$copy"
+new_bag
+echo b >"$bag/data/b"
+seal_foreign
+refused "a member that no manifest lists" "E003.*differ: found .*data/b"
+new_bag
+printf '%s  data/b\n' "$(digest "$bag/data/a")" >>"$bag/manifest-sha256.txt"
+seal_foreign
+refused "a listed member that is absent" "E003.*differ: listed .*data/b"
+new_bag
+echo x >"$bag/data/a"
+seal_foreign
+refused "a member with other content" "E003.*differ: "
+# One member whose name, printed, reads like two lines of the manifest.
+new_bag
+forged="data/a
+$(echo c | sha256sum | cut -c1-64)  data"
+mkdir -p "$bag/$forged"
+mv "$bag/data/a" "$bag/$forged/c"
+printf '%s  data/c\n' "$(echo c | sha256sum | cut -c1-64)" >>"$bag/manifest-sha256.txt"
+seal_foreign
+refused "a name that forges a second line" "E003.*differ: "
+
 # A tool that is not there.
 mkdir "$top/bin"
 for tool in sh dirname openssl split sha256sum base64 sed awk sort cmp paste tail \
