@@ -49,6 +49,22 @@ std::string judgements_text(const std::vector<ProbeJudgement>& judgements) {
   return format_table(rows);
 }
 
+/// A thawed server first works off what queued up while it was frozen: silence
+/// counts only after this long.
+constexpr int kReleaseTries = 10;
+
+ProbeResult probe_until_it_answers(const Probe& probe, ProbeFunction ask,
+                                   const Cancellation& cancellation) {
+  ProbeResult result = ask(probe);
+  for (int tries = 1; tries < kReleaseTries && !result.answered &&
+                      !result.connected_only && !cancellation.requested();
+       ++tries) {
+    pause_ms(300);
+    result = ask(probe);
+  }
+  return result;
+}
+
 std::vector<ProbeResult> run_probes(const Deployment& deployment,
                                     ProbeFunction probe) {
   std::vector<ProbeResult> results;
@@ -330,7 +346,8 @@ ReleaseResult release_one(Session& session, const ContainmentRow& row,
     ProbeJudgement judgement;
     judgement.expectation = ProbeExpectation::allowed;
     judgement.before = std::move(probes_before[i]);
-    judgement.after = probe(deployment.probes[i]);
+    judgement.after = probe_until_it_answers(deployment.probes[i], probe,
+                                             session.cancellation);
     judgement.is_met =
         judgement.after.answered || judgement.after.connected_only;
     judgement.why = judgement.is_met ? "answers again"

@@ -130,7 +130,6 @@ SideDiff compare_sides(const ModelSide& a, const ModelSide& b, unsigned threads,
   const ModelSide& before = is_swapped ? b : a;
   const ModelSide& after = is_swapped ? a : b;
   SideDiff result;
-  progress.begin("compare", std::nullopt);
   const ModelView old_view = view_side(before, threads, progress, cancellation);
   const ModelView new_view = view_side(after, threads, progress, cancellation);
   result.diff = diff_models(old_view, new_view);
@@ -141,7 +140,6 @@ SideDiff compare_sides(const ModelSide& a, const ModelSide& b, unsigned threads,
         side->baseline->signature == BaselineSignature::valid;
   }
   if (session != nullptr) record_diff(*session, before, after, result);
-  progress.end(result.diff.identical() ? "identical" : "different");
   return result;
 }
 
@@ -165,10 +163,8 @@ std::string build_baseline(const ModelSide& side, const std::string& name,
   if (side.tree->kind() == "exhibit") {
     options.view.folder = model_folder(*side.tree);
   }
-  progress.begin("baseline " + name, std::nullopt);
   const Json baseline =
       make_baseline(*side.tree, options, progress, cancellation);
-  progress.end("made");
   return sign_baseline(baseline, examiner.key);
 }
 
