@@ -140,6 +140,7 @@ PickleValue* PickleMachine::State::pop_mark() {
   if (marks.empty()) broken("no MARK where one is needed");
   PickleValue* const first = stack.get() + marks.back();
   marks.pop_back();
+  if (first > top) broken("the stack is shorter than its MARK");
   return first;
 }
 
