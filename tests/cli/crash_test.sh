@@ -19,8 +19,9 @@ syscalls=fsync,fdatasync,rename
 code 0 impound case new whole --title t
 export IMPOUND_CASE=whole
 strace -f -qq -o trace -e trace=$syscalls "$IMPOUND" run weights-tampering --deployment d/d.toml >out 2>err || fail "the undisturbed run failed: $(cat err)"
-total=$(grep -c -E 'sync|rename' trace)
-[ "$total" -gt 40 ] || fail "only $total durable writes were seen"
+# strace counts a system call in each thread by itself.
+total=$(awk '{split($2, name, "("); print $1, name[1]}' trace | sort | uniq -c | sort -rn | awk 'NR == 1 {print $1}')
+[ "$total" -gt 20 ] || fail "only $total durable writes were seen"
 code 0 impound release
 expected=$(manifest whole)
 
@@ -32,8 +33,6 @@ for i in $(seq 0 $((points - 1))); do
   name=crash-$at
   export IMPOUND_CASE=$name
   code 0 impound case new "$name" --title t
-  # Counted in each thread of the program together: the kill lands somewhere
-  # near the at-th durable write, which is all that is needed.
   strace -f -qq -o /dev/null -e trace=$syscalls -e inject=$syscalls:signal=KILL:when=$at "$IMPOUND" run weights-tampering --deployment d/d.toml >out 2>err
   killed=$?
   code 0 impound case show
@@ -54,4 +53,4 @@ for i in $(seq 0 $((points - 1))); do
   rm -rf "${IMPOUND_HOME:?}/$name"
 done
 echo "$tried of $points points killed a run; $total durable writes in a run"
-[ "$tried" -gt $((points / 3)) ] || fail "too few runs were really killed"
+[ "$tried" -ge $((points - 2)) ] || fail "too few runs were really killed"
