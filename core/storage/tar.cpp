@@ -138,6 +138,11 @@ std::string decode_key(std::string_view key) {
   return out;
 }
 
+bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(
+      text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
 [[noreturn]] void fail(std::string_view source, std::uint64_t offset,
                        std::string_view expected) {
   throw Error(Errc::malformed, fmt::format("{}: tar offset {}: expected {}",
@@ -315,9 +320,10 @@ Bytes encode_tar_headers(const TarMember& member, std::uint64_t sequence) {
   };
   const auto split = split_name(name);
   const bool long_link = member.link.size() > kLink.size;
-  // Readers take a path record for UTF-8 unless they are told otherwise. A
-  // name that fits the ustar fields is raw bytes anyway.
-  if ((!split && !is_utf8(name)) || (long_link && !is_utf8(member.link))) {
+  // Readers take a path record for UTF-8 unless they are told otherwise, and
+  // bsdtar refuses to convert it in the C locale. A name that fits the ustar
+  // fields is raw bytes anyway.
+  if ((!split && !is_ascii(name)) || (long_link && !is_ascii(member.link))) {
     add("hdrcharset", "BINARY");
   }
   if (!split) add("path", name);
