@@ -250,10 +250,10 @@ void take_record(PaxRecords& records, std::string_view key,
     if (slot) fail(source, at, "each pax keyword once");
     slot = std::move(parsed);
   };
-  if (key == "path") {
-    set_once(records.path, std::string(value));
-  } else if (key == "linkpath") {
-    set_once(records.linkpath, std::string(value));
+  if (key == "path" || key == "linkpath") {
+    if (value.find('\0') != value.npos) fail(source, at, "a path without NUL");
+    set_once(key == "path" ? records.path : records.linkpath,
+             std::string(value));
   } else if (key == "size") {
     set_once(records.size, parse_decimal(value, source, at));
   } else if (key == "uid") {
@@ -441,6 +441,7 @@ TarHeaders parse_tar_headers(ByteView bytes, std::string_view source,
   }
   member.link = records.linkpath.value_or(block.text(kLink));
   member.mode = static_cast<std::uint32_t>(block.octal(kMode));
+  if (member.mode > 07777U) block.fail("permission bits up to 07777");
   member.uid = records.uid.value_or(block.octal(kUid));
   member.gid = records.gid.value_or(block.octal(kGid));
   member.size = records.size.value_or(block.octal(kSize));
