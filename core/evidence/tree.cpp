@@ -136,6 +136,7 @@ class PathTree final : public Tree {
                     .kind = stat->kind,
                     .size = stat->kind == FileKind::regular ? stat->size : 0,
                     .mode = stat->mode};
+      if (stat->kind == FileKind::regular) file.links = stat->links;
       if (stat->kind == FileKind::regular) paths_[file.name] = path;
       if (stat->kind == FileKind::symlink) look_behind(path, file);
       files_.push_back(file);

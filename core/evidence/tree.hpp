@@ -25,7 +25,8 @@ struct TreeFile {
   std::optional<Digest> sha256 = {};
   /// The link that was followed to it ("../../blobs/…"), as recorded.
   std::string found_as = {};
-  std::uint64_t item = 0;  ///< number in the exhibit; 0 elsewhere
+  std::uint64_t item = 0;   ///< number in the exhibit; 0 elsewhere
+  std::uint64_t links = 1;  ///< names on its disk; 1 where nobody recorded it
 };
 
 class Tree {

@@ -4,24 +4,31 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/base/text.hpp"
 #include "core/scan/pickle_lists.hpp"
 
 namespace impound {
+namespace {
+
+std::array<std::span<const Rule>, 6> rule_groups() {
+  return {pickle_rules(), container_rules(), content_rules(),
+          model_rules(),  template_rules(),  graph_rules()};
+}
+
+}  // namespace
 
 std::vector<Rule> all_rules() {
   std::vector<Rule> rules;
-  for (const std::span<const Rule> group :
-       {pickle_rules(), container_rules(), content_rules(), model_rules()}) {
+  for (const std::span<const Rule> group : rule_groups()) {
     rules.insert(rules.end(), group.begin(), group.end());
   }
   return rules;
 }
 
 const Rule* find_rule(std::string_view id) {
-  for (const std::span<const Rule> group :
-       {pickle_rules(), container_rules(), content_rules(), model_rules()}) {
+  for (const std::span<const Rule> group : rule_groups()) {
     const auto found =
         std::find_if(group.begin(), group.end(),
                      [&](const Rule& rule) { return rule.id == id; });

@@ -29,6 +29,8 @@ struct Rule {
 [[nodiscard]] std::span<const Rule> container_rules();  // rules_container.cpp
 [[nodiscard]] std::span<const Rule> content_rules();    // rules_content.cpp
 [[nodiscard]] std::span<const Rule> model_rules();      // rules_model.cpp
+[[nodiscard]] std::span<const Rule> template_rules();   // rules_template.cpp
+[[nodiscard]] std::span<const Rule> graph_rules();      // rules_graph.cpp
 
 /// All rules, in the order of the groups.
 [[nodiscard]] std::vector<Rule> all_rules();

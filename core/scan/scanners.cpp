@@ -23,6 +23,11 @@ constexpr std::array kScanners{
     FileScanner{"packed", recognise_packed, scan_packed},
     FileScanner{"safetensors", recognise_safetensors, scan_safetensors},
     FileScanner{"hf-config", recognise_hf_config, scan_hf_config},
+    FileScanner{"gguf", recognise_gguf, scan_gguf},
+    FileScanner{"template-json", recognise_template_json, scan_template_json,
+                "hf-config"},
+    FileScanner{"jinja", recognise_jinja, scan_jinja},
+    FileScanner{"onnx", recognise_onnx, scan_onnx},
 };
 
 }  // namespace

@@ -42,4 +42,16 @@ void scan_safetensors(ScanContext& context, const Subject& subject);
 [[nodiscard]] bool recognise_hf_config(const Subject& subject);
 void scan_hf_config(ScanContext& context, const Subject& subject);
 
+[[nodiscard]] bool recognise_gguf(const Subject& subject);
+void scan_gguf(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_template_json(const Subject& subject);
+void scan_template_json(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_jinja(const Subject& subject);
+void scan_jinja(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_onnx(const Subject& subject);
+void scan_onnx(ScanContext& context, const Subject& subject);
+
 }  // namespace impound

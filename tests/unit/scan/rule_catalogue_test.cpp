@@ -32,7 +32,8 @@ TEST_CASE("every rule that our sources report is in the catalogue") {
   const std::filesystem::path root(IMPOUND_SOURCE_DIR);
   const std::regex id(
       "\"((pickle|zip|tar|archive|torch|torchscript|numpy|content|file|hf|"
-      "safetensors|metadata)-"
+      "safetensors|metadata|gguf|template|jinja|onnx|keras|hdf|savedmodel|"
+      "ollama|protobuf)-"
       "[a-z-]+)\"");
   std::size_t found = 0;
   for (const char* folder : {"core/scan", "core/formats"}) {

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/formats/protobuf.hpp"
+
+#include <algorithm>
+
+namespace impound::wire {
+namespace {
+
+constexpr std::uint64_t kWindow = 64 * 1024;
+
+}  // namespace
+
+std::uint8_t Window::at(std::uint64_t offset) {
+  if (offset < begin_ || offset - begin_ >= bytes_.size()) {
+    bytes_ = source_.head(offset, kWindow);
+    begin_ = offset;
+  }
+  return std::to_integer<std::uint8_t>(
+      bytes_[static_cast<std::size_t>(offset - begin_)]);
+}
+
+std::string Window::text(const Field& field, std::uint64_t keep) {
+  const std::uint64_t count = std::min(field.size, keep);
+  if (field.offset >= begin_ && field.offset - begin_ <= bytes_.size() &&
+      bytes_.size() - (field.offset - begin_) >= count) {
+    return std::string(as_text(ByteView(bytes_).subspan(
+        static_cast<std::size_t>(field.offset - begin_),
+        static_cast<std::size_t>(count))));
+  }
+  return std::string(as_text(source_.head(field.offset, count)));
+}
+
+std::optional<std::uint64_t> Message::varint() {
+  std::uint64_t value = 0;
+  for (unsigned shift = 0; shift < 70; shift += 7) {
+    if (at_ >= end_) return std::nullopt;
+    const std::uint64_t byte = window_.at(at_++);
+    if (shift < 64) value |= (byte & 0x7fU) << shift;
+    if ((byte & 0x80U) == 0) return value;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> Message::fixed(std::size_t width) {
+  if (end_ - at_ < width) return std::nullopt;
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < width; ++i) {
+    value |= static_cast<std::uint64_t>(window_.at(at_ + i)) << (8 * i);
+  }
+  at_ += width;
+  return value;
+}
+
+std::optional<Field> Message::next() {
+  if (!ok_ || at_ >= end_) return std::nullopt;
+  const std::uint64_t begin = at_;
+  const auto broken = [&]() -> std::optional<Field> {
+    ok_ = false;
+    at_ = begin;
+    return std::nullopt;
+  };
+  const std::optional<std::uint64_t> tag = varint();
+  if (!tag || *tag >> 3U == 0 || *tag >> 32U != 0) return broken();
+  Field field;
+  field.number = static_cast<std::uint32_t>(*tag >> 3U);
+  field.type = static_cast<Type>(*tag & 7U);
+  std::optional<std::uint64_t> value;
+  switch (field.type) {
+    case Type::varint:
+      value = varint();
+      break;
+    case Type::fixed64:
+      value = fixed(8);
+      break;
+    case Type::fixed32:
+      value = fixed(4);
+      break;
+    case Type::bytes:
+      value = varint();
+      if (!value || *value > end_ - at_) return broken();
+      field.offset = at_;
+      field.size = *value;
+      at_ += *value;
+      break;
+    case Type::group_start:
+    case Type::group_end:  // none of our formats uses groups
+      return broken();
+  }
+  if (!value) return broken();
+  field.value = *value;
+  return field;
+}
+
+}  // namespace impound::wire

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The protobuf wire format, read field by field through a small window:
+/// messages may be gigabytes and are never built in memory.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/base/bytes.hpp"
+#include "core/base/source.hpp"
+
+namespace impound::wire {
+
+enum class Type : std::uint8_t {
+  varint = 0,
+  fixed64 = 1,
+  bytes = 2,
+  group_start = 3,
+  group_end = 4,
+  fixed32 = 5,
+};
+
+struct Field {
+  std::uint32_t number = 0;
+  Type type = Type::varint;
+  std::uint64_t value = 0;   ///< varint, fixed32, fixed64
+  std::uint64_t offset = 0;  ///< bytes: where the content begins
+  std::uint64_t size = 0;    ///< bytes: of the content
+};
+
+/// Random access with one window that follows the reading. All messages of a
+/// file share one; not for several threads.
+class Window {
+ public:
+  explicit Window(const ByteSource& source) : source_(source) {}
+  [[nodiscard]] std::uint64_t size() const { return source_.size(); }
+  /// Precondition: at < size().
+  [[nodiscard]] std::uint8_t at(std::uint64_t offset);
+  /// At most `keep` bytes of a field's content.
+  [[nodiscard]] std::string text(const Field& field, std::uint64_t keep);
+
+ private:
+  const ByteSource& source_;
+  std::uint64_t begin_ = 0;
+  Bytes bytes_;
+};
+
+/// The fields of one message, in the order of the file.
+class Message {
+ public:
+  Message(Window& window, std::uint64_t begin, std::uint64_t end)
+      : window_(window), at_(begin), end_(end) {}
+  Message(Window& window, const Field& field)
+      : Message(window, field.offset, field.offset + field.size) {}
+
+  /// The next field, or empty at the end or where the bytes break the format:
+  /// then ok() is false and offset() is the place.
+  [[nodiscard]] std::optional<Field> next();
+  [[nodiscard]] bool ok() const noexcept { return ok_; }
+  [[nodiscard]] std::uint64_t offset() const noexcept { return at_; }
+
+ private:
+  std::optional<std::uint64_t> varint();
+  std::optional<std::uint64_t> fixed(std::size_t width);
+
+  Window& window_;
+  std::uint64_t at_;
+  std::uint64_t end_;
+  bool ok_ = true;
+};
+
+}  // namespace impound::wire
