@@ -31,6 +31,7 @@ constexpr std::array kScanners{
     FileScanner{"keras-config", recognise_keras_config, scan_keras_config,
                 "hf-config"},
     FileScanner{"hdf5", recognise_hdf5, scan_hdf5},
+    FileScanner{"tensorflow", recognise_tensorflow, scan_tensorflow},
 };
 
 }  // namespace
