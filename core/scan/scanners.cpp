@@ -32,6 +32,7 @@ constexpr std::array kScanners{
                 "hf-config"},
     FileScanner{"hdf5", recognise_hdf5, scan_hdf5},
     FileScanner{"tensorflow", recognise_tensorflow, scan_tensorflow},
+    FileScanner{"ollama-manifest", recognise_ollama, scan_ollama},
 };
 
 }  // namespace

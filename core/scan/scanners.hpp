@@ -63,4 +63,7 @@ void scan_hdf5(ScanContext& context, const Subject& subject);
 [[nodiscard]] bool recognise_tensorflow(const Subject& subject);
 void scan_tensorflow(ScanContext& context, const Subject& subject);
 
+[[nodiscard]] bool recognise_ollama(const Subject& subject);
+void scan_ollama(ScanContext& context, const Subject& subject);
+
 }  // namespace impound
