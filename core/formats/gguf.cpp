@@ -106,7 +106,11 @@ class HeaderReader {
     }
     if (!read_entries(entries)) return std::move(file_);
     read_alignment();
-    if (!read_tensors(tensors)) return std::move(file_);
+    if (!read_tensors(tensors)) {
+      // Where the data begins is unknown: no tensor has a place.
+      for (GgufTensor& tensor : file_.tensors) tensor.fits = false;
+      return std::move(file_);
+    }
     file_.complete = true;
     check_gguf_layout(source_, cursor_.offset(), file_);
     check_gguf_vocabulary(file_);

@@ -48,9 +48,12 @@ class Layout {
     }
     check_padding(header_end, *begin);
     std::uint64_t end = *begin;  // of the last tensor, without padding
+    bool is_placeable = true;
     for (GgufTensor& tensor : file_.tensors) {
-      if (!place(tensor, end)) return;
+      is_placeable = is_placeable && place(tensor, end);
+      if (!is_placeable) tensor.fits = false;
     }
+    if (!is_placeable) return;
     check_end(end);
   }
 

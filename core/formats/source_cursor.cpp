@@ -10,10 +10,12 @@ constexpr std::size_t kWindow = 256 * 1024;
 
 }  // namespace
 
-SourceCursor::SourceCursor(const ByteSource& source, std::uint64_t offset)
+SourceCursor::SourceCursor(const ByteSource& source, std::uint64_t offset,
+                           std::size_t window)
     : source_(source),
       size_(source.size()),
-      at_(std::min(offset, source.size())) {}
+      at_(std::min(offset, source.size())),
+      window_size_(window) {}
 
 bool SourceCursor::fill(std::size_t count) {
   if (!ok_) return false;
@@ -25,7 +27,7 @@ bool SourceCursor::fill(std::size_t count) {
       window_.size() - (at_ - window_at_) >= count) {
     return true;
   }
-  window_ = source_.head(at_, kWindow);
+  window_ = source_.head(at_, std::max(window_size_, count));
   window_at_ = at_;
   return window_.size() >= count;
 }

@@ -18,8 +18,10 @@ enum class Endian : std::uint8_t { little, big };
 /// file is evidence, not an error, so nothing is thrown for it.
 class SourceCursor {
  public:
-  /// `source` outlives the cursor.
-  SourceCursor(const ByteSource& source, std::uint64_t offset);
+  /// `source` outlives the cursor. `window` bytes are read at a time: few for
+  /// formats that jump about.
+  SourceCursor(const ByteSource& source, std::uint64_t offset,
+               std::size_t window = 256 * 1024);
 
   [[nodiscard]] bool ok() const noexcept { return ok_; }
   [[nodiscard]] std::uint64_t offset() const noexcept { return at_; }
@@ -51,6 +53,7 @@ class SourceCursor {
   const ByteSource& source_;
   std::uint64_t size_;
   std::uint64_t at_;
+  std::size_t window_size_;
   std::uint64_t window_at_ = 0;
   Bytes window_;
   Endian endian_ = Endian::little;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Rules about GGUF files and chat templates.
+/// Rules about GGUF files, chat templates, and the stores they lie in.
 
 #include <array>
 
@@ -144,6 +144,17 @@ constexpr std::array kRules{
     Rule{"jinja-too-large", Severity::high,
          "a template too large to be analysed",
          "What it does could not be decided.", "AML.T0051"},
+    Rule{"file-blob-name", Severity::high,
+         "a file that is not what its store calls it",
+         "It was changed, or damaged, after it was stored.", "AML.T0018"},
+    Rule{"ollama-digest", Severity::critical, "a manifest names no digest",
+         "The store makes a path of it (CVE-2024-37032).", "AML.T0011.000"},
+    Rule{"ollama-blob-missing", Severity::medium,
+         "a blob that a manifest names is missing",
+         "The model cannot be examined whole.", ""},
+    Rule{"ollama-blob-size", Severity::high,
+         "a blob of another size than its manifest states",
+         "It was changed, or damaged, after it was stored.", "AML.T0018"},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/scan/blob_check.hpp"
 #include "core/scan/file_scan.hpp"
 
 namespace impound {
@@ -73,6 +74,9 @@ FileReport scan_file(const Tree& tree, const TreeFile& file,
     FileScan scan(tree, file, options, cancellation);
     FileReport report = scan.run(*source);
     report_code_name(file, report);
+    if (options.depth == ScanOptions::Depth::every_byte && report.read_to_end) {
+      check_blob_name(file, *source, report);
+    }
     return report;
   } catch (const Error& error) {
     return unreadable(file, error);

@@ -28,6 +28,11 @@ constexpr std::array kScanners{
                 "hf-config"},
     FileScanner{"jinja", recognise_jinja, scan_jinja},
     FileScanner{"onnx", recognise_onnx, scan_onnx},
+    FileScanner{"keras-config", recognise_keras_config, scan_keras_config,
+                "hf-config"},
+    FileScanner{"hdf5", recognise_hdf5, scan_hdf5},
+    FileScanner{"tensorflow", recognise_tensorflow, scan_tensorflow},
+    FileScanner{"ollama-manifest", recognise_ollama, scan_ollama},
 };
 
 }  // namespace

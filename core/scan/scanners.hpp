@@ -54,4 +54,16 @@ void scan_jinja(ScanContext& context, const Subject& subject);
 [[nodiscard]] bool recognise_onnx(const Subject& subject);
 void scan_onnx(ScanContext& context, const Subject& subject);
 
+[[nodiscard]] bool recognise_keras_config(const Subject& subject);
+void scan_keras_config(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_hdf5(const Subject& subject);
+void scan_hdf5(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_tensorflow(const Subject& subject);
+void scan_tensorflow(ScanContext& context, const Subject& subject);
+
+[[nodiscard]] bool recognise_ollama(const Subject& subject);
+void scan_ollama(ScanContext& context, const Subject& subject);
+
 }  // namespace impound

@@ -219,5 +219,15 @@ TEST_CASE("a file cut anywhere is a finding, never a crash") {
   }
 }
 
+TEST_CASE("a tensor fits only where the data has a place") {
+  // The second tensor's entry is cut off: nobody knows where the data begins.
+  GgufBuilder builder = honest_gguf();
+  const std::string whole = builder.build();
+  const GgufFile cut = read(whole.substr(0, whole.find("output_norm") + 4));
+  REQUIRE(cut.tensors.size() == 1);
+  CHECK_FALSE(cut.complete);
+  CHECK_FALSE(cut.tensors[0].fits);
+}
+
 }  // namespace
 }  // namespace impound

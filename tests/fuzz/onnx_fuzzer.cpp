@@ -1,0 +1,25 @@
+// rooms: formats
+// SPDX-License-Identifier: Apache-2.0
+/// The ONNX reader and the protobuf fields under it on arbitrary bytes.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "core/base/source.hpp"
+#include "core/formats/onnx.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
+                                      std::size_t size) {
+  using namespace impound;
+  const SpanSource source(std::as_bytes(std::span(data, size)));
+  static_cast<void>(is_onnx(source));
+  const OnnxModel model = read_onnx(source);
+  for (const OnnxTensor& tensor : model.tensors) {
+    if (tensor.info.size > size ||
+        tensor.info.offset > size - tensor.info.size) {
+      std::abort();
+    }
+  }
+  return 0;
+}
