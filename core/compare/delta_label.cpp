@@ -128,6 +128,9 @@ bool decide_payload(TensorFindings& found, const TensorBytes& after) {
       after.dtype == Dtype::f32 ? 24 : std::min(mantissa, 24U);
   const std::uint64_t all = (std::uint64_t{1} << bits) - 1;
   if (bits > most || sums.xor_mask != all || sums.max_ulp > all) return false;
+  // Rounding carries into higher bits, but never moves a number that far: a
+  // payload's largest step is more than half of what its bits can hold.
+  if (sums.max_ulp <= all / 2) return false;
   const auto length = static_cast<double>(found.range->length());
   const double share = static_cast<double>(sums.changed) / length;
   const double expected = 1 - std::ldexp(1.0, -static_cast<int>(bits));
