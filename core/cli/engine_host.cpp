@@ -394,7 +394,7 @@ Json EngineHost::diff(const Json& arguments) {
   refuse_undeclared_path(subject_, b);
   const ModelSide before = open_model_side(a, &session_.case_file);
   const ModelSide after = open_model_side(b, &session_.case_file);
-  return compare_sides(before, after, 0, session_.progress,
+  return compare_sides(before, after, ExplainOptions{}, session_.progress,
                        session_.cancellation, &session_)
       .diff.to_json();
 }
