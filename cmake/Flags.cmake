@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # The one place where flags are set.
 
+# -O3 buys nothing here that -O2 has not, and costs a tenth of every build.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+
 add_library(impound_flags INTERFACE)
 target_include_directories(impound_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(impound_flags INTERFACE

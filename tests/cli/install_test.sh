@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# The installed program finds its playbooks; the Debian package holds them and
+# says what it needs.
+. "$(dirname "$0")/harness.sh"
+unset IMPOUND_PLAYBOOKS
+
+cmake --install "$IMPOUND_BUILD" --prefix "$work/prefix" >log 2>&1 || fail "$(tail -n 5 log)"
+cd / || exit 1
+code 0 "$work/prefix/bin/impound" playbook list --json
+json 'any(p["id"] == "weights-tampering" and p["folder"].startswith("'"$work"'/prefix/share") for p in d)'
+code 0 "$work/prefix/bin/impound" playbook check weights-tampering
+[ -s "$work/prefix/share/impound/lua/api/context.lua" ] || fail "the API stubs are not installed"
+
+cd "$work" || exit 1
+cpack --config "$IMPOUND_BUILD/CPackConfig.cmake" -G DEB -B "$work/deb" >log 2>&1 || fail "$(tail -n 5 log)"
+package=$(find deb -maxdepth 1 -name '*.deb')
+dpkg-deb -f "$package" Depends | grep -q libsqlite3 || fail "the package does not say what it needs"
+dpkg-deb -x "$package" root
+[ -x root/usr/bin/impound ] || fail "no program in the package"
+code 0 root/usr/bin/impound --version
+code 0 root/usr/bin/impound playbook list --json
+json 'any(p["folder"].startswith("'"$work"'/root/usr/share") for p in d)'
