@@ -140,7 +140,11 @@ PayloadWalk::Result walk_frames(Check& check, unsigned threads,
   stations.load = [&](std::size_t at) {
     Slot& slot = slots[at];
     const FrameEntry& entry = frames[slot.frame].entry;
-    slot.stored = check.file->head(entry.offset, entry.stored);
+    // Into the same memory again: a fresh block costs a page fault per page.
+    const std::uint64_t size = check.file->size();
+    slot.stored.resize(static_cast<std::size_t>(std::min<std::uint64_t>(
+        entry.stored, size - std::min(size, entry.offset))));
+    if (!slot.stored.empty()) check.file->read(entry.offset, slot.stored);
   };
   stations.first = [&](std::size_t at) {
     Slot& slot = slots[at];

@@ -6,7 +6,8 @@
 
 Every command is printed. Runs are interleaved; a number is the median of
 three. impound syncs to the disk, names and records every file; the others do
-not. Everything that is made is removed.
+not. Where the program itself is not built, snapshot_bench stands in for it:
+the same bundles without a case. Everything that is made is removed.
 """
 import argparse
 import os
@@ -31,7 +32,7 @@ method = "process"
 
 
 def run(command, cores, environment):
-    """Seconds and peak resident MiB of the largest process of a command."""
+    """Seconds, CPU seconds of all processes, peak resident MiB of the largest."""
     cpus = ",".join(map(str, sorted(os.sched_getaffinity(0))[:cores]))
     begin = time.monotonic()
     child = subprocess.Popen(["taskset", "-c", cpus, "bash", "-c", "set -e -o pipefail\n" + command],
@@ -41,26 +42,31 @@ def run(command, cores, environment):
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
         sys.exit(f"exit {child.returncode}: {command}\n{errors.decode()}")
-    return time.monotonic() - begin, usage.ru_maxrss / 1024
+    return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def measure(title, commands, cores, size, environment, after):
-    """commands: name → command. The first is ours; ratios are to it."""
+    """commands: name → command. The first is ours; ratios are to it.
+
+    On a machine that others use as well, CPU seconds say more than seconds.
+    """
     seconds = {name: [] for name in commands}
+    busy = {name: [] for name in commands}
     peak = dict.fromkeys(commands, 0.0)
     for _ in range(ROUNDS):
         for name, command in commands.items():
-            spent, resident = run(command, cores, environment)
+            spent, worked, resident = run(command, cores, environment)
             seconds[name].append(spent)
+            busy[name].append(worked)
             peak[name] = max(peak[name], resident)
             after(name)
     ours = statistics.median(next(iter(seconds.values())))
     print(f"\n{title}, {cores} core{'s' if cores > 1 else ''}")
-    print(f"{'':34} {'s':>7} {'MB/s':>7} {'ours is':>8} {'MiB':>5}   each run")
+    print(f"{'':34} {'s':>7} {'MB/s':>7} {'to ours':>8} {'CPU s':>6} {'MiB':>5}   each run")
     for name in commands:
         middle = statistics.median(seconds[name])
         each = " ".join(f"{one:.2f}" for one in seconds[name])
-        print(f"{name:34} {middle:7.2f} {size / middle / 1e6:7.0f} {middle / ours:7.2f}x {peak[name]:5.0f}   {each}")
+        print(f"{name:34} {middle:7.2f} {size / middle / 1e6:7.0f} {middle / ours:7.2f}x {statistics.median(busy[name]):6.2f} {peak[name]:5.0f}   {each}")
 
 
 def main():
@@ -79,58 +85,87 @@ def main():
         shutil.rmtree(work, ignore_errors=True)
 
 
+class Case:
+    """The program, with a case of its own."""
+
+    def __init__(self, build, work, environment):
+        self.program = build + "/impound"
+        self.work = work
+        self.evidence = work + "/cases/BENCH/evidence"
+        for words in (["examiner", "init", "--name", "Bench", "--org", "Bench", "--role", "bench"],
+                      ["case", "new", "BENCH", "--title", "bench"]):
+            subprocess.run([self.program, *words], env=environment, check=True, capture_output=True)
+
+    def take(self, name, folder):
+        descriptor = f"{self.work}/{name}.toml"
+        with open(descriptor, "w", encoding="utf-8") as out:
+            out.write(DESCRIPTOR.format(name=name, path=folder))
+        return "impound collect", f"{self.program} collect model-files --deployment {descriptor}"
+
+    def verify(self, bundle):
+        exhibit = os.path.basename(bundle).split(".")[0]
+        return "impound exhibit verify", f"{self.program} exhibit verify {exhibit}"
+
+
+class Room:
+    """The room evidence alone."""
+
+    def __init__(self, build, work):
+        self.program = build + "/snapshot_bench"
+        self.evidence = work + "/evidence"
+        os.mkdir(self.evidence)
+
+    def take(self, _, folder):
+        return "snapshot_bench take", (f"rm -f {self.evidence}/*; "
+                                       f"{self.program} take {folder} {self.evidence}")
+
+    def verify(self, bundle):
+        return "snapshot_bench verify", f"{self.program} verify {bundle}"
+
+
 def bench(build, work, options):
     environment = dict(os.environ, HOME=work + "/home", XDG_CONFIG_HOME=work + "/config",
                        IMPOUND_HOME=work + "/cases", LC_ALL="C.UTF-8")
     os.mkdir(work + "/home")
-    impound = build + "/impound"
-
-    def call(*command):
-        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
-
-    call(build + "/make_model", work + "/data", str(options.weights), str(options.log))
-    call(impound, "examiner", "init", "--name", "Bench", "--org", "Bench", "--role", "bench")
-    call(impound, "case", "new", "BENCH", "--title", "bench")
-    evidence = work + "/cases/BENCH/evidence"
+    subprocess.run([build + "/make_model", work + "/data", str(options.weights), str(options.log)], check=True)
+    has_program = os.path.exists(build + "/impound")
+    ours = Case(build, work, environment) if has_program else Room(build, work)
 
     def bundles():
-        return sorted(name for name in os.listdir(evidence) if name.endswith(".tar.zst"))
+        return sorted(name for name in os.listdir(ours.evidence) if name.endswith(".tar.zst"))
 
     for name, level, file in (("weights", 1, "model.safetensors"), ("log", 3, "prompts.jsonl")):
         folder = f"{work}/data/{name}"
         source = f"{folder}/{file}"
         size = os.path.getsize(source)
-        descriptor = f"{work}/{name}.toml"
-        with open(descriptor, "w", encoding="utf-8") as out:
-            out.write(DESCRIPTOR.format(name=name, path=folder))
         stock = f"{work}/stock.tar.zst"
         for cores in (2, 1):
             tar = f"tar -C {folder} -cf - {file}"
+            title, command = ours.take(name, folder)
             takes = {
-                "impound collect": f"{impound} collect model-files --deployment {descriptor}",
+                title: command,
                 f"tar | tee >(sha256sum) | zstd -T{cores}":
                     f"{tar} | tee >(sha256sum >{work}/digest) | zstd -q -f -T{cores} -{level} -o {stock}",
                 f"openssl dgst & pzstd -p{cores}":
                     f"openssl dgst -sha256 {source} >{work}/digest & pzstd -q -f -p{cores} -{level} {source} -o {work}/stock.zst; wait $!",
                 "openssl dgst": f"openssl dgst -sha256 {source}",
             }
-            kept = []
 
-            def after_take(which):
-                if which == "impound collect":  # one bundle is enough to keep
-                    for old in bundles()[:-1]:
-                        os.remove(f"{evidence}/{old}")
-                    kept[:] = bundles()
+            def keep_one(_):
+                for old in bundles()[:-1]:
+                    os.remove(f"{ours.evidence}/{old}")
 
             for command in takes.values():
                 print("$", command)
-            measure(f"take {size / 1e6:.0f} MB of {name}", takes, cores, size, environment, after_take)
-            bundle = f"{evidence}/{kept[-1]}"
-            for title, made in (("impound", bundle), ("zstd", stock), ("pzstd", work + "/stock.zst")):
-                print(f"{title:10} {os.path.getsize(made) / size:.4f} of the size")
+            measure(f"take {size / 1e6:.0f} MB of {name}", takes, cores, size, environment, keep_one)
+            bundle = f"{ours.evidence}/{bundles()[-1]}"
+            for maker, made in (("ours", bundle), ("zstd", stock), ("pzstd", work + "/stock.zst")):
+                print(f"{maker:10} {os.path.getsize(made) / size:.4f} of the size")
+            title, command = ours.verify(bundle)
             checks = {
-                "impound exhibit verify": f"{impound} exhibit verify {kept[-1].split('.')[0]}",
+                title: command,
                 "zstd -dc | tar -xO | openssl dgst": f"zstd -dc {stock} | tar -xOf - | openssl dgst -sha256",
+                "the same, bundle digest first": f"openssl dgst -sha256 {stock}; zstd -dc {stock} | tar -xOf - | openssl dgst -sha256",
                 "pzstd -dc | openssl dgst": f"pzstd -q -p{cores} -dc {work}/stock.zst | openssl dgst -sha256",
                 "openssl dgst of the source": f"openssl dgst -sha256 {source}",
             }
