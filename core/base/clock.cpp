@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
+#include <thread>
 
 #include "core/base/fs.hpp"
 
@@ -114,6 +115,10 @@ ClockState SystemClock::state() const {
   const double unit = (kernel.status & STA_NANO) != 0 ? 1e6 : 1e3;
   state.offset_ms = static_cast<double>(kernel.offset) / unit;
   return state;
+}
+
+void pause_ms(int milliseconds) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
 }
 
 std::string format_time(TimeNs time) {

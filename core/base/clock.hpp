@@ -39,6 +39,9 @@ class SystemClock final : public Clock {
   [[nodiscard]] ClockState state() const override;
 };
 
+/// Lets other processes work for a moment.
+void pause_ms(int milliseconds);
+
 /// "2026-11-23T03:04:05.123456Z": RFC 3339, UTC, microseconds.
 [[nodiscard]] std::string format_time(TimeNs time);
 

@@ -165,8 +165,9 @@ ExitCode verify(const Globals& globals, const fs::path& file,
     const ModelSide after =
         open_model_side(against, case_file ? &*case_file : nullptr);
     const auto progress = make_progress(globals, Events::no);
-    const SideDiff result = compare_sides(before, after, 0, *progress,
-                                          *globals.cancellation, nullptr);
+    const SideDiff result =
+        compare_sides(before, after, ExplainOptions{}, *progress,
+                      *globals.cancellation, nullptr);
     is_same = result.diff.identical();
     document["ok"] = is_valid && is_same;
     document["diff"] = result.diff.to_json();

@@ -58,10 +58,13 @@ ExitCode open_new(const Globals& globals, const CaseOpening& opening,
                             printable(opening.case_id)));
   }
   const Examiner examiner = examiner_for(globals);
+  CaseOpening complete = opening;
+  if (complete.lead.empty()) complete.lead = examiner.actor.name;
+  if (complete.org.empty()) complete.org = examiner.actor.org;
   const fs::path folder =
       place.empty() ? cases_folder() / opening.case_id : place;
   const CaseFile made =
-      CaseFile::create(folder, opening, examiner, globals.clock);
+      CaseFile::create(folder, complete, examiner, globals.clock);
   if (globals.json) {
     print_json(summary_json(made.summary(), folder));
   } else {
@@ -155,14 +158,14 @@ ExitCode check(const Globals& globals, bool repair) {
   return result.open_problems() == 0 ? ExitCode::clean : ExitCode::findings;
 }
 
-struct ExportOptions {
+struct ExportArguments {
   fs::path folder;
   bool without_exhibits = false;
   std::string recipient;
   std::string purpose = "export for review";
 };
 
-ExitCode export_out(const Globals& globals, const ExportOptions& options) {
+ExitCode export_out(const Globals& globals, const ExportArguments& options) {
   OpenCase open(globals);
   const CaseExport result = export_case_folder(
       open.session(), {.folder = options.folder,
@@ -194,6 +197,9 @@ void add_case(CLI::App& app, Globals& globals, Run& run) {
                    "Person in charge; the examiner if not given.");
   make->add_option("--hold", opening->hold_reference,
                    "Legal hold, ticket or order this rests on.");
+  make->add_option("--approvals", opening->approvals,
+                   "Other examiners who must approve before a playbook may "
+                   "contain.");
   make->add_option("--folder", *place, "Place instead of $IMPOUND_HOME/<id>.");
   make->callback([&globals, &run, opening, place] {
     run = [&globals, opening, place] {
@@ -235,7 +241,7 @@ void add_case(CLI::App& app, Globals& globals, Run& run) {
       *group, "export",
       "Write the case into an empty folder with a check that needs only stock "
       "tools.");
-  auto options = std::make_shared<ExportOptions>();
+  auto options = std::make_shared<ExportArguments>();
   out->add_option("--out", options->folder, "Folder to make.")->required();
   out->add_flag("--without-exhibits", options->without_exhibits,
                 "Leave the bundles out; VERIFY.sh says so.");

@@ -81,7 +81,9 @@ ExitCode collect(const Globals& globals, const Options& options) {
   } else {
     print_text(globals, snapshot.to_text());
   }
-  if (snapshot.is_interrupted) return ExitCode::failed;
+  if (snapshot.is_interrupted || snapshot.is_empty_handed()) {
+    return ExitCode::failed;
+  }
   return ExitCode::clean;
 }
 

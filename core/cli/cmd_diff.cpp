@@ -15,7 +15,22 @@ struct Options {
   std::string before;
   std::string after;
   unsigned threads = 0;
+  std::string save;
 };
+
+/// Evidence about the changes goes into a folder where one is named.
+ExplainOptions explain_options(const Options& options) {
+  ExplainOptions explain;
+  explain.threads = options.threads;
+  if (!options.save.empty()) {
+    const fs::path folder(options.save);
+    create_folders(folder);
+    explain.save = [folder](const std::string& name, ByteView bytes) {
+      write_file_durably(folder / name, bytes);
+    };
+  }
+  return explain;
+}
 
 ExitCode show(const Globals& globals, const SideDiff& result) {
   if (globals.json) {
@@ -39,15 +54,15 @@ ExitCode diff(const Globals& globals, const Options& options) {
     const ModelSide before = open_model_side(options.before, nullptr);
     const ModelSide after = open_model_side(options.after, nullptr);
     return show(globals,
-                compare_sides(before, after, options.threads, *progress,
-                              *globals.cancellation, nullptr));
+                compare_sides(before, after, explain_options(options),
+                              *progress, *globals.cancellation, nullptr));
   }
   OpenCase open(globals);
   const ModelSide before = open_model_side(options.before, &open.file());
   const ModelSide after = open_model_side(options.after, &open.file());
-  return show(globals,
-              compare_sides(before, after, options.threads, open.progress(),
-                            *globals.cancellation, &open.session()));
+  return show(globals, compare_sides(before, after, explain_options(options),
+                                     open.progress(), *globals.cancellation,
+                                     &open.session()));
 }
 
 }  // namespace
@@ -63,6 +78,9 @@ void add_diff(CLI::App& app, Globals& globals, Run& run) {
   command->add_option("b", options->after, "The other side, any of these.")
       ->required();
   command->add_option("--threads", options->threads, "Cores to use; 0 = all.");
+  command->add_option("--save", options->save,
+                      "Folder for the evidence: singular vectors (.npy) of "
+                      "edits, payloads (.bin) of low bits.");
   command->callback([&globals, &run, options] {
     run = [&globals, options] { return diff(globals, *options); };
   });

@@ -189,8 +189,6 @@ lua::PlannedCall EngineHost::plan(const lua::HostCall& call) {
   return lua::plan_from_arguments(call);
 }
 
-/// Whoever starts a playbook that declares to contain has decided so; a case
-/// may ask for approvals of further people.
 bool EngineHost::pre_approved(const lua::HostCall&) {
   return approvals_missing(session_.case_file, session_.run) == 0;
 }
@@ -308,18 +306,22 @@ Json EngineHost::read(const Json& arguments) {
   return {{"base64", to_base64(content)}};
 }
 
+std::optional<Json> EngineHost::wait_for_approvals() {
+  const int missing = approvals_missing(session_.case_file, session_.run);
+  if (missing == 0) return std::nullopt;
+  request_approval(session_, subject_.playbook.sha256, "contain");
+  return Json{{"waiting",
+               fmt::format("{} approval{} of another examiner: 'impound "
+                           "approve {} --reason …', then 'impound resume {}'",
+                           missing, missing == 1 ? "" : "s", session_.run,
+                           session_.run)}};
+}
+
 Json EngineHost::contain_deployment(const lua::HostCall& call) {
   const Json& arguments = call.arguments;
   const std::string name =
       text_or(arguments, "method", subject_.deployment.containment_method);
-  if (const int missing = approvals_missing(session_.case_file, session_.run);
-      missing > 0) {
-    request_approval(session_, subject_.playbook.sha256, "contain");
-    return {{"waiting",
-             fmt::format("{} approval(s) of other examiners: 'impound approve "
-                         "{}'",
-                         missing, session_.run)}};
-  }
+  if (auto waiting = wait_for_approvals()) return *waiting;
   Json authority;
   authority["basis"] =
       fmt::format("run {} of playbook {} {} (effect: contain), started by {}",
@@ -392,7 +394,7 @@ Json EngineHost::diff(const Json& arguments) {
   refuse_undeclared_path(subject_, b);
   const ModelSide before = open_model_side(a, &session_.case_file);
   const ModelSide after = open_model_side(b, &session_.case_file);
-  return compare_sides(before, after, 0, session_.progress,
+  return compare_sides(before, after, ExplainOptions{}, session_.progress,
                        session_.cancellation, &session_)
       .diff.to_json();
 }
@@ -499,10 +501,13 @@ Json EngineHost::ask(const lua::HostCall& call) {
                  recorded_answer(session_.case_file, session_.run, id)) {
     answer = *recorded;
     basis = "given by 'impound answer'";
-  } else if (!approves.empty() && pre_approved(call)) {
+  } else if (!approves.empty()) {
+    // Whoever starts a playbook that declares to contain has decided so; the
+    // case may ask for further people.
+    if (auto waiting = wait_for_approvals()) return *waiting;
     answer = "yes";
     basis = "the examiner started a playbook that declares to " + approves +
-            ", and the case asks for no further approval";
+            ", and the approvals that the case asks for are there";
   } else if (subject_.may_ask) {
     answer = ask_person(arguments);
     basis = "given at the terminal";

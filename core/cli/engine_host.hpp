@@ -56,6 +56,8 @@ class EngineHost final : public lua::PlaybookHost {
   Json note(const Json& arguments);
   Json gap(const Json& arguments);
   Json ask(const lua::HostCall& call);
+  /// The answer that ends the run as waiting; empty if nobody is missing.
+  std::optional<Json> wait_for_approvals();
 
   /// Writes the journal row of a call whose act did not write it.
   void journal(const Json& answer);

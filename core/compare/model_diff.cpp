@@ -82,6 +82,15 @@ std::string tensor_detail(const TensorChange& change) {
   return text;
 }
 
+/// The numbers that led to the label.
+std::string because_text(const TensorChange& change) {
+  if (!change.stats.is_object()) return {};
+  const auto found = change.stats.find("because");
+  return found != change.stats.end() && found->is_string()
+             ? printable(found->get_ref<const std::string&>())
+             : std::string();
+}
+
 /// A metadata text on one line, cut.
 std::string shown_text(const std::optional<std::string>& text) {
   if (!text) return "(none)";
@@ -147,7 +156,9 @@ std::string ModelDiff::to_text() const {
   text += fmt::format("files    {}\ntensors  {}\n", count_text(files),
                       count_text(tensors));
   if (identical()) text += "The two sides are identical.\n";
-  if (!sentence.empty()) text += sentence + "\n";
+  if (!sentence.empty()) {
+    text += fmt::format("verdict  {}: {}\n", label, sentence);
+  }
 
   std::vector<std::vector<std::string>> rows;
   for (const FileChange& change : files) {
@@ -163,10 +174,15 @@ std::string ModelDiff::to_text() const {
   for (const TensorChange& change : tensors) {
     if (change.status == TensorStatus::identical) continue;
     rows.push_back({"  " + std::string(to_string(change.status)),
-                    printable(change.name), tensor_detail(change),
-                    change.label});
+                    printable(change.name), tensor_detail(change), change.label,
+                    because_text(change)});
   }
   if (!rows.empty()) text += "\nTensors\n" + format_table(rows);
+  const bool has_baseline =
+      before.kind == "baseline" || after.kind == "baseline";
+  if (!rows.empty() && has_baseline) {
+    text += "Numbers need the bytes of both sides; a baseline has digests.\n";
+  }
 
   if (!metadata.empty()) text += "\nMetadata\n";
   for (const MetadataChange& change : metadata) {

@@ -58,8 +58,8 @@ CaseExport export_case_folder(Session& session,
   const ExportResult written = export_case(
       session.case_file, session.examiner,
       {.folder = request.folder, .with_exhibits = request.with_exhibits});
-  result.entries = session.case_file.entry_count();
-  result.head = session.case_file.head();
+  result.entries = written.entries;
+  result.head = written.head;
   return result;
 }
 

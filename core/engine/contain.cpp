@@ -49,6 +49,22 @@ std::string judgements_text(const std::vector<ProbeJudgement>& judgements) {
   return format_table(rows);
 }
 
+/// A thawed server first works off what queued up while it was frozen: silence
+/// counts only after this long.
+constexpr int kReleaseTries = 10;
+
+ProbeResult probe_until_it_answers(const Probe& probe, ProbeFunction ask,
+                                   const Cancellation& cancellation) {
+  ProbeResult result = ask(probe);
+  for (int tries = 1; tries < kReleaseTries && !result.answered &&
+                      !result.connected_only && !cancellation.requested();
+       ++tries) {
+    pause_ms(300);
+    result = ask(probe);
+  }
+  return result;
+}
+
 std::vector<ProbeResult> run_probes(const Deployment& deployment,
                                     ProbeFunction probe) {
   std::vector<ProbeResult> results;
@@ -205,6 +221,74 @@ const Containment& find_containment(std::span<const Containment* const> methods,
                           printable(name), names));
 }
 
+namespace {
+
+/// A containment that an interrupted process left half done is undone first, so
+/// that what is recorded as the state before is the state before it.
+void undo_half_done(Session& session, const ContainRequest& request,
+                    const Target& target) {
+  for (const ContainmentRow& row : session.case_file.containments()) {
+    const bool is_half_done = row.state == "intended" || row.state == "applied";
+    if (!is_half_done || row.deployment != request.deployment.name ||
+        row.method != request.method.name) {
+      continue;
+    }
+    roll_back(session, request, target, row.before, row.id,
+              "left half done by a process that ended");
+  }
+}
+
+/// The containment of this deployment that is in force and was proved.
+std::optional<ContainmentRow> in_force(const CaseFile& case_file,
+                                       const ContainRequest& request) {
+  for (ContainmentRow& row : case_file.containments()) {
+    if (row.state == "contained" && row.deployment == request.deployment.name &&
+        row.method == request.method.name) {
+      return std::move(row);
+    }
+  }
+  return std::nullopt;
+}
+
+EntryDraft verify_draft(const Session& session, const ContainRequest& request,
+                        const ContainResult& result,
+                        const std::string& apply_id) {
+  EntryDraft verify = isolation_draft(session, "isolate.verify", request);
+  verify.refs = {apply_id};
+  verify.detail["intent"] = apply_id;
+  verify.detail["expect"] = "contained";
+  verify.detail["probes"] = judgements_json(result.probes);
+  verify.detail["state"] = result.state;
+  verify.detail["contained"] = result.is_contained;
+  verify.outcome = result.is_contained ? Outcome::ok : Outcome::failed;
+  return verify;
+}
+
+/// Contained already: measured again, not done again. Empty if it is no longer
+/// in force.
+std::optional<ContainResult> prove_again(
+    Session& session, const ContainRequest& request, const Target& target,
+    std::vector<ProbeResult> probes_before) {
+  const auto row = in_force(session.case_file, request);
+  if (!row) return std::nullopt;
+  ContainResult result;
+  result.method = request.method.name;
+  result.before = row->before;
+  result.state = request.method.state(target, row->before);
+  result.probes =
+      judge_all(request.deployment, std::move(probes_before), request.probe);
+  result.is_contained = result.state.value("contained", false) &&
+                        std::ranges::all_of(result.probes, [](const auto& one) {
+                          return one.is_met;
+                        });
+  if (!result.is_contained) return std::nullopt;
+  session.case_file.append({verify_draft(session, request, result, row->id)},
+                           session.examiner, session.journal(result.to_json()));
+  return result;
+}
+
+}  // namespace
+
 ContainResult contain(Session& session, const ContainRequest& request) {
   check_arguments(request.method.name, request.method.parameters,
                   request.arguments);
@@ -215,7 +299,12 @@ ContainResult contain(Session& session, const ContainRequest& request) {
   session.progress.begin("contain " + request.deployment.name, {});
   ContainResult result;
   result.method = request.method.name;
+  undo_half_done(session, request, target);
   auto probes_before = run_probes(request.deployment, request.probe);
+  if (auto proved = prove_again(session, request, target, probes_before)) {
+    session.progress.end("contained already, proved again");
+    return *proved;
+  }
   result.before = request.method.before(target);
 
   // Durable before anything changes: undo() works from this entry alone.
@@ -267,18 +356,10 @@ ContainResult contain(Session& session, const ContainRequest& request) {
                               dump_line(result.state);
     result.is_rolled_back = true;
   }
-  EntryDraft verify = isolation_draft(session, "isolate.verify", request);
-  verify.refs = {apply_id};
-  verify.detail["intent"] = apply_id;
-  verify.detail["expect"] = "contained";
-  verify.detail["probes"] = judgements_json(result.probes);
-  verify.detail["state"] = result.state;
-  verify.detail["contained"] = result.is_contained;
-  verify.outcome = result.is_contained ? Outcome::ok : Outcome::failed;
-  session.case_file.append({verify}, session.examiner,
-                           result.is_contained
-                               ? session.journal(result.to_json())
-                               : std::vector<JournalRow>{});
+  session.case_file.append(
+      {verify_draft(session, request, result, apply_id)}, session.examiner,
+      result.is_contained ? session.journal(result.to_json())
+                          : std::vector<JournalRow>{});
   if (!result.is_contained) {
     roll_back(session, request, target, result.before, apply_id, result.reason);
   }
@@ -330,7 +411,8 @@ ReleaseResult release_one(Session& session, const ContainmentRow& row,
     ProbeJudgement judgement;
     judgement.expectation = ProbeExpectation::allowed;
     judgement.before = std::move(probes_before[i]);
-    judgement.after = probe(deployment.probes[i]);
+    judgement.after = probe_until_it_answers(deployment.probes[i], probe,
+                                             session.cancellation);
     judgement.is_met =
         judgement.after.answered || judgement.after.connected_only;
     judgement.why = judgement.is_met ? "answers again"

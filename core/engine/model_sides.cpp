@@ -82,6 +82,10 @@ void record_diff(Session& session, const ModelSide& before,
   draft.detail["before"] = side_json(before);
   draft.detail["after"] = side_json(after);
   draft.detail["identical"] = result.diff.identical();
+  if (!result.diff.label.empty()) {
+    draft.detail["model"] = {{"label", result.diff.label},
+                             {"sentence", result.diff.sentence}};
+  }
   draft.detail["result_sha256"] = sha256(dump_line(document)).hex();
   Json changed = Json::array();
   for (const TensorChange& tensor : result.diff.tensors) {
@@ -123,17 +127,20 @@ ModelView view_side(const ModelSide& side, unsigned threads, Progress& progress,
   return view_tree(*side.tree, options, progress, cancellation);
 }
 
-SideDiff compare_sides(const ModelSide& a, const ModelSide& b, unsigned threads,
-                       Progress& progress, const Cancellation& cancellation,
-                       Session* session) {
+SideDiff compare_sides(const ModelSide& a, const ModelSide& b,
+                       const ExplainOptions& options, Progress& progress,
+                       const Cancellation& cancellation, Session* session) {
   const bool is_swapped = b.baseline && !a.baseline;
   const ModelSide& before = is_swapped ? b : a;
   const ModelSide& after = is_swapped ? a : b;
   SideDiff result;
-  progress.begin("compare", std::nullopt);
-  const ModelView old_view = view_side(before, threads, progress, cancellation);
-  const ModelView new_view = view_side(after, threads, progress, cancellation);
+  const ModelView old_view =
+      view_side(before, options.threads, progress, cancellation);
+  const ModelView new_view =
+      view_side(after, options.threads, progress, cancellation);
   result.diff = diff_models(old_view, new_view);
+  explain_changes(result.diff, old_view, new_view, options, progress,
+                  cancellation);
   for (const ModelSide* side : {&before, &after}) {
     if (!side->baseline) continue;
     result.provenance = provenance_of(*side->baseline);
@@ -141,7 +148,6 @@ SideDiff compare_sides(const ModelSide& a, const ModelSide& b, unsigned threads,
         side->baseline->signature == BaselineSignature::valid;
   }
   if (session != nullptr) record_diff(*session, before, after, result);
-  progress.end(result.diff.identical() ? "identical" : "different");
   return result;
 }
 
@@ -165,10 +171,8 @@ std::string build_baseline(const ModelSide& side, const std::string& name,
   if (side.tree->kind() == "exhibit") {
     options.view.folder = model_folder(*side.tree);
   }
-  progress.begin("baseline " + name, std::nullopt);
   const Json baseline =
       make_baseline(*side.tree, options, progress, cancellation);
-  progress.end("made");
   return sign_baseline(baseline, examiner.key);
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/compare/baseline.hpp"
+#include "core/compare/delta_signature.hpp"
 #include "core/compare/model_diff.hpp"
 #include "core/engine/session.hpp"
 #include "core/evidence/tree.hpp"
@@ -44,9 +45,11 @@ struct SideDiff {
 /// What changed from `a` to `b`; where exactly one of them is a baseline, from
 /// the baseline to the other: "added" then always means "not known good". With
 /// a session, the result becomes a baseline.diff entry (and the answer of the
-/// current playbook call).
+/// current playbook call). Where the bytes of both are at hand, every change is
+/// explained (delta_signature.hpp) on options.threads cores.
 [[nodiscard]] SideDiff compare_sides(const ModelSide& a, const ModelSide& b,
-                                     unsigned threads, Progress& progress,
+                                     const ExplainOptions& options,
+                                     Progress& progress,
                                      const Cancellation& cancellation,
                                      Session* session);
 

@@ -6,6 +6,7 @@
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/engine/model_sides.hpp"
+#include "core/engine/scan_unpacker.hpp"
 
 namespace impound {
 
@@ -18,7 +19,10 @@ ScanReport scan_subject(const std::string& subject, const CaseFile* case_file,
                                      "expected a path or an exhibit");
   }
   progress.begin("scan " + printable(subject), std::nullopt);
-  ScanReport report = scan_tree(*side.tree, {}, progress, cancellation);
+  const ArchiveUnpacker unpacker;
+  ScanOptions options;
+  options.unpacker = &unpacker;
+  ScanReport report = scan_tree(*side.tree, options, progress, cancellation);
   progress.end(to_string(report.verdict()));
   return report;
 }

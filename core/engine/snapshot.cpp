@@ -68,6 +68,15 @@ CollectorSummary run_collector(Session& session, BundleWriter& writer,
   return summary;
 }
 
+/// What cannot be estimated is found out, and recorded, when it is taken.
+std::uint64_t estimate_of(const Collector& collector, const Target& target) {
+  try {
+    return collector.estimate(target);
+  } catch (const Error&) {
+    return 0;
+  }
+}
+
 BundleOptions bundle_options(Session& session, const SnapshotRequest& request,
                              const std::string& exhibit,
                              std::uint64_t expected_bytes) {
@@ -141,6 +150,13 @@ Outcome Snapshot::outcome() const {
                summary.failed == 0;
       });
   return whole ? Outcome::ok : Outcome::partial;
+}
+
+bool Snapshot::is_empty_handed() const {
+  return std::ranges::any_of(collectors, [](const CollectorSummary& one) {
+    return one.taken + one.partial + one.empty == 0 &&
+           one.missing + one.failed > 0;
+  });
 }
 
 Json Snapshot::to_json() const {
@@ -218,7 +234,7 @@ Snapshot take_snapshot(Session& session, const SnapshotRequest& request) {
                         .arguments = one.arguments,
                         .clock = session.clock,
                         .cancellation = session.cancellation};
-    expected_bytes += one.collector->estimate(target);
+    expected_bytes += estimate_of(*one.collector, target);
   }
 
   const auto reserved = session.case_file.reserve_exhibit(

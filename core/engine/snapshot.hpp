@@ -57,6 +57,8 @@ struct Snapshot {
   bool is_adopted = false;      ///< finished by an earlier, interrupted process
 
   [[nodiscard]] Outcome outcome() const;
+  /// Some collector brought nothing of what it was asked for.
+  [[nodiscard]] bool is_empty_handed() const;
   [[nodiscard]] Json to_json() const;
   [[nodiscard]] std::string to_text() const;  ///< table and one sentence
 };

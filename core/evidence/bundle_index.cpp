@@ -238,6 +238,10 @@ std::vector<Item> parse_items(std::string_view text, std::string_view source) {
   std::unordered_set<std::string> names;
   each_line(text, source, [&](const Json& json, std::string_view where) {
     Item item = Item::from_json(json, where);
+    if (items.size() == limits::kMaxBundleMembers) {
+      throw Error(Errc::limit, fmt::format("{}: more than {} items", where,
+                                           limits::kMaxBundleMembers));
+    }
     if (item.number != items.size() + 1) {
       throw Error(Errc::malformed,
                   fmt::format("{}: expected item {}, found {}", where,

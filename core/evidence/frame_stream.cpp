@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/base/limits.hpp"
+#include "core/crypto/piece_digest.hpp"
 #include "core/evidence/pipeline.hpp"
 #include "core/storage/tar.hpp"
 
@@ -101,15 +102,15 @@ struct FrameStream::Impl {
                    .content = static_cast<std::uint32_t>(slot.content_size),
                    .checksum = frame_checksum(stored)};
     frame.first_item = slot.first_item;
-    frame.sha256 = sha256(stored);
-    put(stored);
+    frame.sha256 = put(stored);
     frames.push_back(std::move(frame));
   }
 
-  void put(ByteView bytes) {
-    bundle_hash.update(bytes);
+  /// Writes bytes and returns their digest.
+  Digest put(ByteView bytes) {
     write_all(fd, bytes, path);
     file_size += bytes.size();
+    return bundle_hash.piece(bytes);
   }
 
   // ---- the caller's side
@@ -163,7 +164,7 @@ struct FrameStream::Impl {
   std::uint64_t tar_before = 0;  // in submitted frames
   std::function<void(std::uint64_t)> listener;
 
-  Sha256 bundle_hash;  // from here on touched only in the write turn
+  PieceDigest bundle_hash;  // from here on touched only in the write turn
   std::uint64_t file_size = 0;
   std::vector<SealedFrame> frames;
 
@@ -259,12 +260,13 @@ void FrameStream::write_skippable(ByteView frame) {
                   .stored = narrow<std::uint32_t>(frame.size()),
                   .content = 0,
                   .checksum = 0};
-  sealed.sha256 = sha256(frame);
-  impl_->put(frame);
+  sealed.sha256 = impl_->put(frame);
   impl_->frames.push_back(sealed);
 }
 
-void FrameStream::write_tail(ByteView bytes) { impl_->put(bytes); }
+void FrameStream::write_tail(ByteView bytes) {
+  static_cast<void>(impl_->put(bytes));
+}
 
 Digest FrameStream::finish() {
   sync_fd(impl_->fd, impl_->path);

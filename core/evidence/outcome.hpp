@@ -11,7 +11,7 @@ namespace impound {
 /// custody.md section 2, field "outcome".
 enum class Outcome : std::uint8_t {
   ok,
-  partial,      ///< some of it: cut, interrupted, a time window, a growing file
+  partial,      ///< some of it: cut, interrupted, a growing file
   short_read,   ///< fewer bytes than the source declared; the rest is zeros
   missing,      ///< looked for, not there
   empty,        ///< there, and holds nothing

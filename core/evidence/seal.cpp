@@ -34,7 +34,7 @@ With BSD tar, unpack into an empty folder and compare there (a '%' in a file
 name is written as %25 in the manifest):
 
   mkdir out && zstd -dc @NAME@ | bsdtar -xf - -C out
-  cd out && sed 's|%25|%|g' manifest-sha256.txt | sha256sum -c && sha256sum -c tagmanifest-sha256.txt
+  cd out && cat manifest-sha256.txt tagmanifest-sha256.txt | sed 's|%25|%|g' | sha256sum -c
 
 What it means
 -------------

@@ -171,7 +171,6 @@ void SourceFile::judge(Item& item) const {
     item.notes["changed_while_read"] = true;
   }
   if (clipped_) say(Outcome::partial, "a part lies behind the end of the file");
-  if (!whole_) say(Outcome::partial, "only the parts that were asked for");
   if (size_ == 0 && item.outcome == Outcome::ok) item.outcome = Outcome::empty;
 }
 

@@ -10,6 +10,7 @@
 #include "core/base/fs.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
+#include "core/crypto/piece_digest.hpp"
 #include "core/evidence/bundle_index.hpp"
 #include "core/evidence/frame_recovery.hpp"
 #include "core/evidence/layout.hpp"
@@ -121,7 +122,7 @@ PayloadWalk::Result walk_frames(Check& check, unsigned threads,
   const unsigned cores = threads == 0 ? usable_cores() : threads;
   std::vector<Slot> slots(2 * std::size_t{cores} + 2);
   std::vector<FrameDecoder> decoders(cores);
-  Sha256 bundle;
+  PieceDigest bundle;
   std::uint64_t hashed = 0;
   const auto hash_until = [&](std::uint64_t end) {
     while (hashed < std::min(end, check.file->size())) {
@@ -146,19 +147,20 @@ PayloadWalk::Result walk_frames(Check& check, unsigned threads,
     const std::uint64_t offset = frames[slot.frame].entry.offset;
     hash_until(offset);
     if (hashed == offset) {
-      bundle.update(slot.stored);
+      check.frames[slot.frame].sha256 = bundle.piece(slot.stored);
       hashed += slot.stored.size();
+    } else {  // the file ends before the frame begins
+      check.frames[slot.frame].sha256 = sha256(slot.stored);
     }
   };
   stations.work = [&](std::size_t at, std::size_t worker) {
     Slot& slot = slots[at];
-    SealedFrame& frame = check.frames[slot.frame];
-    frame.entry = frames[slot.frame].entry;
-    frame.sha256 = sha256(slot.stored);
-    slot.content.resize(frame.entry.content);
-    slot.problem = slot.stored.size() < frame.entry.stored
+    const FrameEntry& entry = frames[slot.frame].entry;
+    check.frames[slot.frame].entry = entry;
+    slot.content.resize(entry.content);
+    slot.problem = slot.stored.size() < entry.stored
                        ? fmt::format("the file ends after {} of {} bytes",
-                                     slot.stored.size(), frame.entry.stored)
+                                     slot.stored.size(), entry.stored)
                        : decoders[worker].decode(slot.stored, slot.content);
   };
   stations.second = [&](std::size_t at) {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string_view>
+#include <unordered_map>
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
@@ -210,14 +212,17 @@ PayloadWalk::Result PayloadWalk::finish() {
     spoil(order_[next_], "item", "a member in the tar", "none");
   }
   // A hard link is as whole as the item that holds its bytes.
+  std::unordered_map<std::string_view, std::size_t> files;
   for (std::size_t i = 0; i < items_.size(); ++i) {
-    if (!items_[i].is_hard_link) continue;
-    const auto target =
-        std::ranges::find(items_, items_[i].link_target, &Item::name);
-    const bool is_held =
-        target != items_.end() &&
-        result_.is_whole[static_cast<std::size_t>(target - items_.begin())];
-    if (!is_held) result_.is_whole[i] = false;
+    const Item& item = items_[i];
+    if (item.is_hard_link) {
+      const auto target = files.find(item.link_target);
+      if (target == files.end() || !result_.is_whole[target->second]) {
+        result_.is_whole[i] = false;
+      }
+    } else if (item.kind == FileKind::regular) {
+      files.emplace(item.name, i);
+    }
   }
   return std::move(result_);
 }

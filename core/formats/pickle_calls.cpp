@@ -268,7 +268,8 @@ void PickleMachine::State::add_children(std::uint8_t opcode) {
     first = pop_mark();
   } else {
     const std::size_t count = opcode == kAppend ? 1 : 2;
-    if (static_cast<std::size_t>(top - stack.get()) < count) {
+    const std::size_t floor = marks.empty() ? 0 : marks.back();
+    if (static_cast<std::size_t>(top - stack.get()) < floor + count) {
       broken("the stack is empty where a value is needed");
     }
     first = top - count;

@@ -138,6 +138,11 @@ std::string decode_key(std::string_view key) {
   return out;
 }
 
+bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(
+      text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
 [[noreturn]] void fail(std::string_view source, std::uint64_t offset,
                        std::string_view expected) {
   throw Error(Errc::malformed, fmt::format("{}: tar offset {}: expected {}",
@@ -245,10 +250,10 @@ void take_record(PaxRecords& records, std::string_view key,
     if (slot) fail(source, at, "each pax keyword once");
     slot = std::move(parsed);
   };
-  if (key == "path") {
-    set_once(records.path, std::string(value));
-  } else if (key == "linkpath") {
-    set_once(records.linkpath, std::string(value));
+  if (key == "path" || key == "linkpath") {
+    if (value.find('\0') != value.npos) fail(source, at, "a path without NUL");
+    set_once(key == "path" ? records.path : records.linkpath,
+             std::string(value));
   } else if (key == "size") {
     set_once(records.size, parse_decimal(value, source, at));
   } else if (key == "uid") {
@@ -315,9 +320,10 @@ Bytes encode_tar_headers(const TarMember& member, std::uint64_t sequence) {
   };
   const auto split = split_name(name);
   const bool long_link = member.link.size() > kLink.size;
-  // Readers take a path record for UTF-8 unless they are told otherwise. A
-  // name that fits the ustar fields is raw bytes anyway.
-  if ((!split && !is_utf8(name)) || (long_link && !is_utf8(member.link))) {
+  // Readers take a path record for UTF-8 unless they are told otherwise, and
+  // bsdtar refuses to convert it in the C locale. A name that fits the ustar
+  // fields is raw bytes anyway.
+  if ((!split && !is_ascii(name)) || (long_link && !is_ascii(member.link))) {
     add("hdrcharset", "BINARY");
   }
   if (!split) add("path", name);
@@ -435,6 +441,7 @@ TarHeaders parse_tar_headers(ByteView bytes, std::string_view source,
   }
   member.link = records.linkpath.value_or(block.text(kLink));
   member.mode = static_cast<std::uint32_t>(block.octal(kMode));
+  if (member.mode > 07777U) block.fail("permission bits up to 07777");
   member.uid = records.uid.value_or(block.octal(kUid));
   member.gid = records.gid.value_or(block.octal(kGid));
   member.size = records.size.value_or(block.octal(kSize));

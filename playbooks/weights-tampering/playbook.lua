@@ -7,7 +7,7 @@
 local impound = require("impound")
 
 --- Volatile first (RFC 3227, 2.1): what the next restart would destroy.
-local VOLATILE = { "host", "process" }
+local VOLATILE = { "process", "host" }
 
 --- Findings one by one up to here; a replaced model differs in every tensor,
 --- and a report of a thousand equal lines helps nobody.

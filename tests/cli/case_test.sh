@@ -45,7 +45,7 @@ says "case.db"
 cp -r "$IMPOUND_HOME/IR-2" "$IMPOUND_HOME/newer"
 sqlite3 "$IMPOUND_HOME/newer/case.db" "PRAGMA user_version=99"
 code 3 impound case show --case newer
-says "version"
+says "case format 99"
 code 3 impound case show --case no-such-case
 
 # Closing says what is open, and then refuses new evidence.

@@ -24,7 +24,7 @@ code 1 impound custody gaps
 says "pipe"
 
 # One item, by seeking; a working copy, with times.
-item=$(python3 -c 'import json,sys; print(next(i["number"] for i in json.load(open(sys.argv[1]))["item_list"] if i["name"].endswith("model.safetensors")))' <(impound exhibit show E001 --json))
+item=$(python3 -c 'import json,sys; print(next(i["item"] for i in json.load(open(sys.argv[1]))["item_list"] if i["name"].endswith("model.safetensors")))' <(impound exhibit show E001 --json))
 code 0 impound exhibit cat "E001/$item"
 cmp "$work/out" d/model/model.safetensors || fail "cat gives other bytes"
 code 0 impound exhibit extract E001 --out copy
@@ -38,17 +38,18 @@ says "model-files"
 code 2 impound collect model-files --deployment d/d.toml -p nonsense=1
 code 3 impound collect model-files --deployment missing.toml
 
-# A model that is not there is a gap in an exhibit, not a silent success.
+# A model that is not there is a gap in an exhibit, and a failure.
 sed 's/path = "model"/path = "gone"/' d/d.toml >d/gone.toml
-code 0 impound collect model-files --deployment d/gone.toml
-says "missing"
+code 3 impound collect model-files --deployment d/gone.toml
+code 1 impound custody gaps
+says "gone"
 
 # Logs within a window: only those records, with offsets into the source.
 code 0 impound collect prompt-log --deployment d/d.toml -p since=2026-11-05T00:00:00Z -p until=2026-11-06T00:00:00Z
 last=$(impound exhibit list --json | python3 -c 'import json,sys; print(json.load(sys.stdin)[-1]["exhibit"])')
 code 0 impound exhibit show "$last" --json
 json 'any(i.get("ranges") for i in d["item_list"])'
-number=$(python3 -c 'import json,sys; print(next(i["number"] for i in json.load(open(sys.argv[1]))["item_list"] if i.get("ranges")))' "$work/out")
+number=$(python3 -c 'import json,sys; print(next(i["item"] for i in json.load(open(sys.argv[1]))["item_list"] if i.get("ranges")))' "$work/out")
 code 0 impound exhibit cat "$last/$number"
 equal "$(sort -u "$work/out" | grep -vc 2026-11-05)" 0
 equal "$(wc -l <"$work/out")" 50

@@ -23,7 +23,10 @@ fresh() { rm -rf copy; cp -r out1 copy; chmod -R u+w copy; }
 fresh; sed -i 's/for the record/for the recorD/' copy/custody.jsonl; try "an edited word"
 fresh; sed -i 3d copy/custody.jsonl; try "a deleted entry"
 fresh; sed -i '$d' copy/custody.jsonl; try "a dropped last entry"
-fresh; sqlite3 copy/case.db "DROP TRIGGER IF EXISTS custody_no_update; $(sqlite3 copy/case.db "SELECT 'DROP TRIGGER ' || name || ';' FROM sqlite_master WHERE type='trigger'") UPDATE custody SET line=replace(line,'for the record','for the recorD')"; try "an edited row"
+fresh
+sqlite3 copy/case.db "SELECT 'DROP TRIGGER ' || name || ';' FROM sqlite_master WHERE type='trigger'" >drop.sql
+sqlite3 copy/case.db <drop.sql
+sqlite3 copy/case.db "UPDATE custody SET line=replace(line,'for the record','for the recorD')"; try "an edited row"
 fresh; sed -i '2s/.*/1/' copy/checkpoint.note; try "a changed note"
 fresh; python3 - <<'PY'
 import glob

@@ -77,3 +77,31 @@ pid = 1
 method = "process"
 TOML
 }
+
+# A deployment that is really served: served FOLDER; sets $port and $server.
+served() {
+  deployment "$1"
+  python3 - "$1/port" <<'PY' >/dev/null 2>&1 &
+import http.server, os, sys
+class Quiet(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"{}")
+    def log_message(self, *a): pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Quiet)
+open(sys.argv[1] + ".new", "w").write(str(server.server_port))
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+server.serve_forever()
+PY
+  server=$!
+  children+=("$server")
+  for _ in $(seq 100); do [ -s "$1/port" ] && break; sleep 0.1; done
+  port=$(cat "$1/port")
+  sed -i "s/^pid = 1/port = $port/; s|path = \"model\"|path = \"model\"\nbaseline = \"base.json\"|" "$1/d.toml"
+  cat >>"$1/d.toml" <<TOML
+[[probe]]
+name = "root"
+url = "http://127.0.0.1:$port/"
+timeout_ms = 400
+TOML
+}
+answers() { curl -s --max-time 2 "http://127.0.0.1:$port/" >/dev/null; }

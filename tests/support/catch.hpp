@@ -7,3 +7,15 @@
 #else
 #include <catch2/catch.hpp>
 #endif
+
+#include <string>
+
+namespace impound::test {
+
+/// The source tree that these tests belong to. A function and no macro on the
+/// command line, so that a compiler cache serves every checkout.
+[[nodiscard]] std::string source_folder();
+
+}  // namespace impound::test
+
+#define IMPOUND_SOURCE_DIR impound::test::source_folder()

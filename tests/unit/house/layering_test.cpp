@@ -22,9 +22,9 @@ struct Room {
 };
 
 const std::vector<std::string> kBelowEngine{
-    "core/base/",     "core/crypto/",  "core/storage/", "core/formats/",
-    "core/evidence/", "core/casefile/", "core/compare/", "core/scan/",
-    "core/hunt/"};
+    "core/base/",    "core/crypto/",   "core/storage/",
+    "core/formats/", "core/evidence/", "core/casefile/",
+    "core/compare/", "core/scan/",     "core/hunt/"};
 
 const std::vector<Room>& rooms() {
   static const std::vector<Room> kRooms{

@@ -298,6 +298,15 @@ TEST_CASE("frames that lie are reported") {
   }
 }
 
+TEST_CASE("nothing is taken from below a mark") {
+  // Found by fuzz_torch: APPEND below a MARK, then TUPLE.
+  const std::string import =
+      "\x80\x02"
+      "ccollections\nOrderedDict\n0";
+  CHECK(has(scan_bytes(import + "]K\x01(at."), "pickle-broken"));
+  CHECK(has(scan_bytes(import + "}K\x01K\x02(st."), "pickle-broken"));
+}
+
 TEST_CASE("bombs are bounded and reported") {
   SECTION("lists of lists of lists") {
     std::string bomb = "\x80\x02(lp0\n";

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/compare/delta_label.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace impound {
+namespace {
+
+// Thresholds of models.md 4.2 and 4.3.
+constexpr double kMostFlips = 64;
+constexpr double kMostFlipShare = 1e-4;
+constexpr double kSingleBitShare = 0.99;
+constexpr double kRankOneRatio = 5;
+constexpr double kRankOneEnergy = 0.6;
+constexpr double kRankOneEnergyF32 = 0.99;
+constexpr double kLowRankEnergy = 0.95;
+constexpr double kLowRankEnergyBf16 = 0.90;
+constexpr double kNoiseShare = 0.5;
+/// A low-rank part in a dense change ends with a step of this size.
+constexpr double kStep = 1.2;
+/// A step above all that fine-tunes and noise showed (2.0).
+constexpr double kLargeStep = 3;
+/// A step that shows where a low-rank change ends and rounding begins.
+constexpr double kClearStep = 2;
+constexpr double kSparseShare = 0.1;
+/// Rows or columns that an edit of single rows may touch.
+constexpr double kFewLines = 0.05;
+
+/// Bits of the mantissa that is stored; 0 for types without one.
+unsigned mantissa_bits(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f64:
+      return 52;
+    case Dtype::f32:
+      return 23;
+    case Dtype::f16:
+      return 10;
+    case Dtype::bf16:
+      return 7;
+    default:
+      return 0;
+  }
+}
+
+/// Bits of the coarser of two types, as far as rounding noise goes.
+bool is_full_precision(const TensorBytes& before, const TensorBytes& after) {
+  const auto is_wide = [](Dtype dtype) {
+    return dtype == Dtype::f32 || dtype == Dtype::f64;
+  };
+  return is_wide(before.dtype) && is_wide(after.dtype);
+}
+
+bool is_coarse(const TensorBytes& tensor) {
+  return mantissa_bits(tensor.dtype) < mantissa_bits(Dtype::f16);
+}
+
+/// Relative error of ggml's quantisers without a single answer, with room:
+/// half a step of a uniform quantiser over ±3σ, measured on normal weights.
+double quantiser_error(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::q2_k:
+      return 0.40;
+    case Dtype::q3_k:
+      return 0.22;
+    case Dtype::q4_0:
+    case Dtype::q4_1:
+    case Dtype::q4_k:
+      return 0.13;
+    case Dtype::q5_0:
+    case Dtype::q5_1:
+    case Dtype::q5_k:
+      return 0.07;
+    case Dtype::q6_k:
+      return 0.035;
+    case Dtype::q8_0:
+    case Dtype::q8_k:
+      return 0.012;
+    default:
+      return 0;
+  }
+}
+
+std::string percent(double share) {
+  if (share > 0 && share < 1e-4) return fmt::format("{:.2e}", share);
+  return fmt::format("{:.4g} %", 100 * share);
+}
+
+bool decide_bit_flips(TensorFindings& found, const TensorBytes& after) {
+  const DeltaSums& sums = found.statistics.sums;
+  const auto changed = static_cast<double>(sums.changed);
+  const double most =
+      std::max(kMostFlips,
+               kMostFlipShare * static_cast<double>(found.statistics.elements));
+  if (!found.statistics.bits_are_comparable || changed > most ||
+      found.statistics.single_bit_share() < kSingleBitShare) {
+    return false;
+  }
+  const unsigned mantissa = mantissa_bits(after.dtype);
+  const std::uint64_t exponent_msb = std::uint64_t{1}
+                                     << (found.statistics.bits - 2);
+  found.is_exponent_flip = mantissa != 0 && sums.xor_mask == exponent_msb;
+  const bool is_small = mantissa != 0 && (sums.xor_mask >> mantissa) == 0;
+  found.label = "bit-flips";
+  found.because = fmt::format(
+      "{} of {} elements, {} of them by one bit, mask 0x{:x}{}", sums.changed,
+      found.statistics.elements, percent(found.statistics.single_bit_share()),
+      sums.xor_mask,
+      found.is_exponent_flip ? " (the exponent's top bit: like a memory fault "
+                               "or rowhammer)"
+      : is_small             ? " (mantissa only: small)"
+                             : "");
+  return true;
+}
+
+bool decide_payload(TensorFindings& found, const TensorBytes& after) {
+  const DeltaSums& sums = found.statistics.sums;
+  const unsigned mantissa = mantissa_bits(after.dtype);
+  if (!found.statistics.bits_are_comparable || mantissa == 0 || !found.range) {
+    return false;
+  }
+  const auto bits = static_cast<unsigned>(std::bit_width(sums.xor_mask));
+  // Three whole bytes of an F32 reach one bit into the exponent (EvilModel).
+  const unsigned most =
+      after.dtype == Dtype::f32 ? 24 : std::min(mantissa, 24U);
+  const std::uint64_t all = (std::uint64_t{1} << bits) - 1;
+  if (bits > most || sums.xor_mask != all || sums.max_ulp > all) return false;
+  // Rounding carries into higher bits, but never moves a number that far: a
+  // payload's largest step is more than half of what its bits can hold.
+  if (sums.max_ulp <= all / 2) return false;
+  const auto length = static_cast<double>(found.range->length());
+  const double share = static_cast<double>(sums.changed) / length;
+  const double expected = 1 - std::ldexp(1.0, -static_cast<int>(bits));
+  const double sigma = std::sqrt(expected * (1 - expected) / length);
+  if (std::abs(share - expected) > 0.02 + 4 * sigma) return false;
+  Payload payload = read_payload(after, *found.range, bits);
+  if (payload.is_constant) {
+    found.label = "cast";
+    found.because = fmt::format(
+        "the low {} bits of every element in the range are constant: truncated",
+        bits);
+    return true;
+  }
+  found.label = "lsb-payload";
+  found.low_bits = bits;
+  found.because = fmt::format(
+      "only the low {} bits differ, in {} of elements {} to {} (random bits: "
+      "{}); {} bytes, {:.3f} bits a byte{}{}",
+      bits, percent(share), found.range->first, found.range->last,
+      percent(expected), payload.size, payload.entropy,
+      payload.magic.empty() ? "" : ", begins like ", payload.magic);
+  found.payload = std::move(payload);
+  return true;
+}
+
+void decide_recast(TensorFindings& found, const Recast& recast) {
+  found.label = recast.is_quantised ? "quantised" : "cast";
+  found.because = fmt::format(
+      "{} of the numbers are the old ones through {} (relative change {:.3g})",
+      percent(recast.share), recast.through, found.statistics.relative());
+}
+
+std::string spectrum_words(const TensorFindings& found) {
+  const Spectrum& spectrum = *found.spectrum;
+  return fmt::format(
+      "relative change {:.3g}, σ1²/F² {:.4f}, σ1/σ2 {:.4g}, stable rank {:.4g} "
+      "(noise {:.4g}), rank {} above noise",
+      found.statistics.relative(), spectrum.energy(1), spectrum.gap(1),
+      spectrum.stable_rank(), spectrum.noise_rank(),
+      spectrum.significant_rank());
+}
+
+/// Where the low-rank part ends: the largest step within the significant rank
+/// that leaves enough energy before it, else the significant rank.
+std::size_t visible_rank(const Spectrum& spectrum, double energy) {
+  const std::size_t most = spectrum.significant_rank();
+  std::size_t best = most;
+  double step = kClearStep;
+  for (std::size_t r = 1; r <= most; ++r) {
+    if (spectrum.energy(r) >= energy && spectrum.gap(r) > step) {
+      best = r;
+      step = spectrum.gap(r);
+    }
+  }
+  return best;
+}
+
+bool decide_rank(TensorFindings& found, const TensorBytes& before,
+                 const TensorBytes& after) {
+  const Spectrum& spectrum = *found.spectrum;
+  const double few_rows = kFewLines * static_cast<double>(spectrum.rows);
+  const double few_columns = kFewLines * static_cast<double>(spectrum.columns);
+  const bool is_lines =
+      static_cast<double>(spectrum.rows_changed) <= few_rows ||
+      static_cast<double>(spectrum.columns_changed) <= few_columns;
+  if (is_lines) {
+    // A few rows are of low rank whatever is in them.
+    found.label = "sparse";
+    found.because = fmt::format(
+        "{} of {} rows and {} of {} columns changed; {}", spectrum.rows_changed,
+        spectrum.rows, spectrum.columns_changed, spectrum.columns,
+        spectrum_words(found));
+    return true;
+  }
+  const bool is_wide = is_full_precision(before, after);
+  const double first = is_wide ? kRankOneEnergyF32 : kRankOneEnergy;
+  if (spectrum.energy(1) >= first && spectrum.gap(1) >= kRankOneRatio) {
+    found.label = "rank-one";
+    found.rank = 1;
+    found.because = spectrum_words(found);
+    return true;
+  }
+  const double needed = is_coarse(before) || is_coarse(after)
+                            ? kLowRankEnergyBf16
+                            : kLowRankEnergy;
+  const std::size_t rank = visible_rank(spectrum, needed);
+  // Of a small matrix, many components are not few.
+  const bool is_low =
+      2 * rank <= std::min(spectrum.rows, spectrum.columns) && rank > 0;
+  if (is_low && spectrum.energy(rank) >= needed) {
+    found.label = rank == 1 ? "rank-one" : "low-rank";
+    found.rank = rank;
+    found.because =
+        fmt::format("rank {}: {} of the change, σ{}/σ{} {:.3g}; {}", rank,
+                    percent(spectrum.energy(rank)), rank, rank + 1,
+                    spectrum.gap(rank), spectrum_words(found));
+    return true;
+  }
+  return false;
+}
+
+bool is_quantiser_noise(const TensorFindings& found, const TensorBytes& before,
+                        const TensorBytes& after) {
+  const double most = quantiser_error(after.dtype);
+  return before.dtype != after.dtype && most > 0 &&
+         found.statistics.relative() <= most &&
+         (found.spectrum->empty() || found.spectrum->significant_rank() == 0);
+}
+
+void decide_dense(TensorFindings& found) {
+  const double share = found.statistics.changed_share();
+  if (found.spectrum->empty()) {
+    found.label = share < kSparseShare ? "sparse" : "dense";
+    found.because = fmt::format(
+        "{} of the elements, relative change {:.3g}; {}", percent(share),
+        found.statistics.relative(), found.spectrum->missing);
+    return;
+  }
+  const Spectrum& spectrum = *found.spectrum;
+  const std::size_t rank = spectrum.significant_rank();
+  found.because = fmt::format("{} of the elements, {}", percent(share),
+                              spectrum_words(found));
+  if (share < kSparseShare) {
+    found.label = "sparse";
+    return;
+  }
+  // Rounding that depends on the edit keeps significant_rank() going beyond
+  // the edit's own end.
+  std::size_t edge = 0;
+  double step = kLargeStep;
+  for (std::size_t r = 1; r <= rank; ++r) {
+    if (spectrum.gap(r) >= step) {
+      edge = r;
+      step = spectrum.gap(r);
+    }
+  }
+  if (edge == 0 && rank < kMostRank && spectrum.gap(rank) >= kStep) edge = rank;
+  if (edge > 0) {
+    found.label = "dense+low-rank";
+    found.rank = edge;
+    found.because += fmt::format("; the first {} hold {} of it", edge,
+                                 percent(spectrum.energy(edge)));
+  } else if (spectrum.stable_rank() >= kNoiseShare * spectrum.noise_rank() ||
+             spectrum.energy(kMostRank) < kLowRankEnergyBf16) {
+    found.label = "dense";
+  } else {
+    found.label = "unclassified";
+  }
+}
+
+}  // namespace
+
+TensorFindings decide(const TensorBytes& before, const TensorBytes& after,
+                      unsigned threads, const Cancellation& cancellation) {
+  TensorFindings found;
+  found.statistics = measure_delta(before, after, threads, best_instructions());
+  const DeltaSums& sums = found.statistics.sums;
+  if (sums.changed == 0) {
+    const bool is_retyped = before.dtype != after.dtype;
+    found.label = is_retyped ? "cast" : "identical";
+    found.because = fmt::format("every number is the same{}",
+                                is_retyped ? ", in another type" : "");
+    return found;
+  }
+  found.range = find_changed_range(before, after, found.statistics);
+  if (decide_bit_flips(found, after)) {
+    found.changes =
+        list_changes(before, after, found.statistics, kMostListedChanges);
+    return found;
+  }
+  if (sums.nan_introduced + sums.inf_introduced > 0) {
+    found.label = "new-values";
+    found.because =
+        fmt::format("{} NaN and {} infinities where there were none",
+                    sums.nan_introduced, sums.inf_introduced);
+    return found;
+  }
+  if (decide_payload(found, after)) return found;
+  found.recast = find_recast(before, after, cancellation);
+  if (found.recast) {
+    decide_recast(found, *found.recast);
+    return found;
+  }
+  found.spectrum =
+      measure_spectrum(before, after, found.statistics, threads, cancellation);
+  if (!found.spectrum->empty() && decide_rank(found, before, after)) {
+    // Decided by the spectrum.
+  } else if (is_quantiser_noise(found, before, after)) {
+    found.label = "quantised";
+    found.because = fmt::format(
+        "now {}, relative change {:.3g} as its rounding makes, no component "
+        "above noise",
+        to_string(after.dtype), found.statistics.relative());
+  } else {
+    decide_dense(found);
+  }
+  if (found.label == "sparse" && found.statistics.bits_are_comparable) {
+    found.changes =
+        list_changes(before, after, found.statistics, kMostListedChanges);
+  }
+  return found;
+}
+
+Json TensorFindings::to_json() const {
+  const DeltaSums& sums = statistics.sums;
+  Json json = {{"n", statistics.elements},
+               {"changed", sums.changed},
+               {"chg", statistics.changed_share()},
+               {"rel", statistics.relative()},
+               {"max_delta", sums.max_delta},
+               {"l2_before", statistics.before_norm()},
+               {"l2_after", statistics.after_norm()},
+               {"l2_delta", statistics.delta_norm()},
+               {"cosine", statistics.cosine()},
+               {"nan_introduced", sums.nan_introduced},
+               {"inf_introduced", sums.inf_introduced},
+               {"because", because}};
+  if (statistics.bits_are_comparable) {
+    json["xor_or"] = fmt::format("0x{:x}", sums.xor_mask);
+    json["pc1"] = statistics.single_bit_share();
+    json["max_ulp"] = sums.max_ulp;
+  }
+  if (range) {
+    json["first_changed"] = range->first;
+    json["last_changed"] = range->last;
+    json["contiguity"] = static_cast<double>(sums.changed) /
+                         static_cast<double>(range->length());
+  }
+  if (!changes.empty()) {
+    Json list = Json::array();
+    for (const ChangedElement& each : changes) list.push_back(each.to_json());
+    json["changes"] = std::move(list);
+    json["changes_left_out"] = sums.changed - changes.size();
+  }
+  if (payload) {
+    json["payload"] = {
+        {"bits", payload->bits},       {"first", payload->first},
+        {"size", payload->size},       {"entropy", payload->entropy},
+        {"packing", payload->packing}, {"magic", payload->magic}};
+  }
+  if (recast) {
+    json["recast"] = {{"through", recast->through}, {"share", recast->share}};
+  }
+  if (spectrum && !spectrum->empty()) {
+    constexpr std::size_t kShown = 8;
+    const std::size_t shown = std::min(kShown, spectrum->sigma.size());
+    json["sigma"] = std::vector<double>(
+        spectrum->sigma.begin(),
+        spectrum->sigma.begin() + static_cast<std::ptrdiff_t>(shown));
+    json["srank"] = spectrum->stable_rank();
+    json["srank_noise"] = spectrum->noise_rank();
+    json["energy_1"] = spectrum->energy(1);
+    json["r_sig"] = spectrum->significant_rank();
+    json["r90"] = spectrum->rank90();
+    json["rank"] = rank;
+    json["energy_rank"] =
+        spectrum->energy(rank > 0 ? rank : spectrum->significant_rank());
+    json["rows_changed"] = spectrum->rows_changed;
+    json["columns_changed"] = spectrum->columns_changed;
+  } else if (spectrum) {
+    json["spectrum_missing"] = spectrum->missing;
+  }
+  return json;
+}
+
+}  // namespace impound

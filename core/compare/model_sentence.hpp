@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// From the changes of tensors to one sentence about the model: an edit, a
+/// merged adapter, a fine-tune, another quantisation.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace impound {
+
+/// What a tensor's name says about its place in a transformer.
+struct TensorPlace {
+  std::optional<std::uint64_t> layer;
+  std::string module;  ///< "q_proj", "fc_out", "ffn_down"; last word of a name
+  bool is_mlp_down = false;   ///< the second matrix of an MLP
+  bool is_embedding = false;  ///< token embeddings or the output matrix
+  bool is_norm = false;
+};
+
+[[nodiscard]] TensorPlace place_of(std::string_view tensor_name);
+
+/// One tensor of the comparison, as far as the sentence needs it.
+struct SentenceTensor {
+  std::string name;
+  std::string label;
+  std::size_t rank = 0;
+  double relative = 0;
+  std::uint64_t changed = 0;  ///< elements
+  std::string through;        ///< of a cast or a quantised tensor
+  unsigned low_bits = 0;      ///< of a payload
+  std::uint64_t payload = 0;  ///< bytes
+  bool is_exponent_flip = false;
+  bool has_new_values = false;  ///< NaN or infinities introduced
+};
+
+struct ModelVerdict {
+  std::string label;     ///< "rome-like", "lora-merge", "fine-tune", …
+  std::string sentence;  ///< printable
+};
+
+/// `tensors` are those on both sides, unchanged ones included; `added` and
+/// `removed` count those on one side only.
+[[nodiscard]] ModelVerdict judge_model(
+    const std::vector<SentenceTensor>& tensors, std::size_t added,
+    std::size_t removed);
+
+}  // namespace impound

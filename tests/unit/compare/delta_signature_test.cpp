@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole models: what the sentence says, what is saved, what it costs to stop.
+#include "core/compare/delta_signature.hpp"
+
+#include <map>
+
+#include "core/compare/delta_label.hpp"
+#include "core/compare/model_sentence.hpp"
+#include "core/formats/numpy.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/memory_tree.hpp"
+#include "tests/support/safetensors_builder.hpp"
+#include "tests/unit/compare/made_weights.hpp"
+
+namespace impound::test {
+namespace {
+
+constexpr std::size_t kLayers = 4;
+
+/// A transformer's weights, by tensor name.
+using Model = std::map<std::string, Floats>;
+
+Made made_for(const std::string& name) {
+  Made made;
+  made.rows = name.find("norm") != std::string::npos ? 1 : 64;
+  made.columns = 96;
+  return made;
+}
+
+Model make_model() {
+  std::vector<std::string> names = {"model.embed_tokens.weight"};
+  for (std::size_t layer = 0; layer < kLayers; ++layer) {
+    const std::string prefix = "model.layers." + std::to_string(layer) + ".";
+    for (const char* module :
+         {"self_attn.q_proj", "self_attn.v_proj", "mlp.up_proj",
+          "mlp.down_proj", "input_layernorm"}) {
+      names.push_back(prefix + module + ".weight");
+    }
+  }
+  Model model;
+  unsigned seed = 10;
+  for (const std::string& name : names) {
+    model[name] = made_for(name).weights(seed++);
+  }
+  return model;
+}
+
+/// Applies `edit` to the tensors whose name has `part` in it.
+template <typename Edit>
+Model edited(Model model, const std::vector<std::string>& parts, Edit edit) {
+  unsigned seed = 500;
+  for (auto& [name, weights] : model) {
+    for (const std::string& part : parts) {
+      if (name.find(part) == std::string::npos) continue;
+      weights = edit(made_for(name), weights, seed++);
+      break;
+    }
+  }
+  return model;
+}
+
+MemoryTree tree_of(const Model& model) {
+  SafetensorsBuilder builder;
+  for (const auto& [name, weights] : model) {
+    const Made made = made_for(name);
+    const Bytes bytes = encode(Dtype::f32, weights);
+    builder.tensor(name, Dtype::f32,
+                   made.rows == 1 ? std::vector<std::uint64_t>{made.columns}
+                                  : made.shape(),
+                   as_text(bytes));
+  }
+  return MemoryTree(MemoryTree::Files{{"model.safetensors", builder.build()}});
+}
+
+ModelDiff explain(const Tree& before, const Tree& after,
+                  const ExplainOptions& options = {}) {
+  SilentProgress progress;
+  const Cancellation cancellation;
+  const ModelView one = view_tree(before, {}, progress, cancellation);
+  const ModelView two = view_tree(after, {}, progress, cancellation);
+  ModelDiff diff = diff_models(one, two);
+  explain_changes(diff, one, two, options, progress, cancellation);
+  return diff;
+}
+
+ModelDiff explain(const Model& before, const Model& after,
+                  const ExplainOptions& options = {}) {
+  return explain(tree_of(before), tree_of(after), options);
+}
+
+Floats rank_edit(std::size_t rank, const Made& made, const Floats& w,
+                 unsigned seed) {
+  return made.add_rank(w, rank, 0.05, seed);
+}
+
+TEST_CASE("one edited down-projection is ROME-like", "[compare][delta]") {
+  const Model model = make_model();
+  const Model after =
+      edited(model, {"layers.2.mlp.down_proj"},
+             [](const Made& made, const Floats& w, unsigned seed) {
+               return rank_edit(1, made, w, seed);
+             });
+  const ModelDiff diff = explain(model, after);
+  INFO(diff.sentence);
+  CHECK(diff.label == "rome-like");
+  CHECK(
+      diff.sentence.starts_with("ROME-like edit of one MLP down-projection: "
+                                "model.layers.2.mlp.down_proj.weight"));
+  const Json json = diff.to_json();
+  CHECK(json["model"]["label"] == "rome-like");
+  CHECK(json["model"]["sentence"] == diff.sentence);
+  std::size_t edits = 0;
+  for (const Json& tensor : json["tensors"]) {
+    if (tensor["status"] == "identical") {
+      CHECK(tensor["label"] == "identical");
+      continue;
+    }
+    ++edits;
+    CHECK(tensor["label"] == "rank-one");
+    const Json& stats = tensor["stats"];
+    CHECK(stats["n"] == 64 * 96);
+    CHECK(stats["rel"].get<double>() == Approx(0.05).epsilon(0.01));
+    CHECK(stats["sigma"].size() == 8);
+    CHECK(stats["energy_1"].get<double>() > 0.999);
+    CHECK(stats["rank"] == 1);
+  }
+  CHECK(edits == 1);
+  const std::string text = diff.to_text();
+  CHECK(text.find("ROME-like") != std::string::npos);
+  CHECK(text.find("σ1²/F²") != std::string::npos);
+}
+
+TEST_CASE("edits of neighbouring layers are MEMIT-like", "[compare][delta]") {
+  const Model model = make_model();
+  const Model after =
+      edited(model, {"layers.1.mlp.down_proj", "layers.2.mlp.down_proj"},
+             [](const Made& made, const Floats& w, unsigned seed) {
+               return rank_edit(5, made, w, seed);
+             });
+  const ModelDiff diff = explain(model, after);
+  INFO(diff.sentence);
+  CHECK(diff.label == "memit-like");
+  CHECK(diff.sentence.find("layers 1–2: rank 5") != std::string::npos);
+}
+
+TEST_CASE("a merged adapter is named with rank and modules",
+          "[compare][delta]") {
+  const Model model = make_model();
+  const Model after =
+      edited(model, {"q_proj", "v_proj"},
+             [](const Made& made, const Floats& w, unsigned seed) {
+               return rank_edit(8, made, w, seed);
+             });
+  const ModelDiff diff = explain(model, after);
+  INFO(diff.sentence);
+  CHECK(diff.label == "lora-merge");
+  CHECK(diff.sentence.starts_with(
+      "LoRA merge, rank 8, on q_proj, v_proj of all layers"));
+}
+
+TEST_CASE("everything changed is a fine-tune; with an edit in it, it says so",
+          "[compare][delta]") {
+  const Model model = make_model();
+  const auto tune = [](const Made& made, const Floats& w, unsigned seed) {
+    return made.add_noise(w, 0.02, seed);
+  };
+  const Model tuned = edited(model, {""}, tune);
+  const ModelDiff diff = explain(model, tuned);
+  INFO(diff.sentence);
+  CHECK(diff.label == "fine-tune");
+  CHECK(diff.sentence.find("norms too, embeddings too") != std::string::npos);
+
+  const Model hidden =
+      edited(tuned, {"layers.2.mlp.down_proj"},
+             [](const Made& made, const Floats& w, unsigned seed) {
+               return rank_edit(1, made, w, seed);
+             });
+  const ModelDiff mixed = explain(model, hidden);
+  INFO(mixed.sentence);
+  CHECK(mixed.label == "fine-tune+low-rank");
+
+  const ModelDiff part =
+      explain(model, edited(model, {"layers.3.mlp.up_proj"}, tune));
+  INFO(part.sentence);
+  CHECK(part.label == "partial-fine-tune");
+}
+
+TEST_CASE("rounding a model is a cast; two kinds are mixed",
+          "[compare][delta]") {
+  const Model model = make_model();
+  const auto round = [](const Made&, const Floats& w, unsigned) {
+    Floats rounded(w.size());
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      rounded[i] = round_through(Dtype::bf16, w[i]);
+    }
+    return rounded;
+  };
+  const Model rounded = edited(model, {""}, round);
+  const ModelDiff diff = explain(model, rounded);
+  CHECK(diff.label == "cast");
+  CHECK(diff.sentence.starts_with("cast through BF16: 21 of 21 tensors"));
+
+  const Model both = edited(
+      rounded, {"layers.0.mlp.down_proj"},
+      [&](const Made& made, const Floats&, unsigned seed) {
+        return rank_edit(1, made,
+                         model.at("model.layers.0.mlp.down_proj.weight"), seed);
+      });
+  const ModelDiff mixed = explain(model, both);
+  CHECK(mixed.label == "mixed");
+  CHECK(
+      mixed.sentence.find("1 rank-one (model.layers.0.mlp.down_proj.weight)") !=
+      std::string::npos);
+}
+
+TEST_CASE("an edit's vectors are saved under safe names", "[compare][delta]") {
+  const Model before = {{"../../etc/down_proj", Made{64, 96}.weights()}};
+  Model after = before;
+  for (auto& [name, weights] : after) {
+    weights = rank_edit(1, Made{64, 96}, weights, 7);
+  }
+  std::map<std::string, Bytes> saved;
+  ExplainOptions options;
+  options.save = [&](const std::string& name, ByteView bytes) {
+    saved[name] = Bytes(bytes.begin(), bytes.end());
+  };
+  const ModelDiff diff = explain(before, after, options);
+  REQUIRE(saved.size() == 3);
+  for (const auto& [name, bytes] : saved) {
+    CHECK(name.find('/') == std::string::npos);
+    CHECK(name.front() != '.');
+    const SpanSource source(bytes);
+    CHECK(read_numpy(source).is_understood);
+  }
+  CHECK(diff.to_json()["tensors"][0]["stats"]["saved"].size() == 3);
+
+  // σ1·u·vᵀ is the edit.
+  const auto array = [&](const std::string& ending) {
+    for (const auto& [name, bytes] : saved) {
+      if (!name.ends_with(ending)) continue;
+      const SpanSource source(bytes);
+      const NumpyArray header = read_numpy(source);
+      Floats numbers(header.info.size / 4);
+      decode_floats(Dtype::f32, ByteView(bytes).subspan(header.info.offset),
+                    numbers);
+      return numbers;
+    }
+    return Floats();
+  };
+  const Floats sigma = array(".sigma.npy");
+  const Floats left = array(".left.npy");
+  const Floats right = array(".right.npy");
+  REQUIRE(left.size() == 64);
+  REQUIRE(right.size() == 96);
+  const Floats& a = before.begin()->second;
+  const Floats& b = after.begin()->second;
+  Floats rest(a.size());
+  for (std::size_t i = 0; i < 64; ++i) {
+    for (std::size_t j = 0; j < 96; ++j) {
+      const std::size_t at = i * 96 + j;
+      rest[at] = b[at] - a[at] - sigma[0] * left[i] * right[j];
+    }
+  }
+  CHECK(norm_of(rest) < 1e-3 * static_cast<double>(sigma[0]));
+}
+
+TEST_CASE("a payload of a whole model is saved", "[compare][delta]") {
+  const Floats w = Made{64, 96}.weights();
+  Bytes hidden = encode(Dtype::f32, w);
+  const Bytes payload = random_bytes(64 * 96, 4);
+  hide(hidden, 4, 0, 8, payload);
+  const auto tree = [](const Bytes& bytes) {
+    return MemoryTree(MemoryTree::Files{
+        {"m.safetensors", SafetensorsBuilder()
+                              .tensor("w", Dtype::f32, {64, 96}, as_text(bytes))
+                              .build()}});
+  };
+  Bytes saved;
+  ExplainOptions options;
+  options.save = [&](const std::string& name, ByteView bytes) {
+    CHECK(name == "00000-w.payload.bin");
+    saved.assign(bytes.begin(), bytes.end());
+  };
+  const ModelDiff diff =
+      explain(tree(encode(Dtype::f32, w)), tree(hidden), options);
+  CHECK(diff.label == "lsb-payload");
+  REQUIRE(saved.size() > payload.size() - 16);
+  CHECK(std::equal(saved.begin(), saved.end(), payload.begin()));
+}
+
+TEST_CASE("without the bytes there are no numbers; told to stop, it says so",
+          "[compare][delta]") {
+  const Model model = make_model();
+  const Model after = edited(model, {"layers.0.mlp.down_proj"},
+                             [](const Made& made, const Floats& w, unsigned s) {
+                               return rank_edit(1, made, w, s);
+                             });
+  const MemoryTree one = tree_of(model);
+  const MemoryTree two = tree_of(after);
+  SilentProgress progress;
+  Cancellation cancellation;
+  ModelView before = view_tree(one, {}, progress, cancellation);
+  const ModelView now = view_tree(two, {}, progress, cancellation);
+  ModelDiff stopped = diff_models(before, now);
+  cancellation.request();
+  explain_changes(stopped, before, now, {}, progress, cancellation);
+  CHECK(stopped.label == "stopped");
+
+  const Cancellation calm;
+  before.tree = nullptr;
+  before.kind = "baseline";
+  ModelDiff blind = diff_models(before, now);
+  explain_changes(blind, before, now, {}, progress, calm);
+  CHECK(blind.label.empty());
+  CHECK_FALSE(blind.to_json().contains("model"));
+  CHECK(blind.to_text().find("Numbers need the bytes of both sides") !=
+        std::string::npos);
+}
+
+TEST_CASE("shapes that do not fit are said, not measured", "[compare][delta]") {
+  const auto tree = [](Dtype dtype, std::vector<std::uint64_t> shape,
+                       const std::string& bytes) {
+    return MemoryTree(MemoryTree::Files{
+        {"m.safetensors",
+         SafetensorsBuilder().tensor("w", dtype, shape, bytes).build()}});
+  };
+  const ModelDiff diff =
+      explain(tree(Dtype::u8, {4}, "abcd"), tree(Dtype::u8, {5}, "abcde"));
+  CHECK(diff.tensors[0].label == "unclassified");
+  CHECK(diff.tensors[0].stats["because"] == "4 numbers before, 5 now");
+}
+
+TEST_CASE("names tell places", "[compare][delta]") {
+  const TensorPlace rome = place_of("transformer.h.5.mlp.fc_out.weight");
+  CHECK(rome.layer == 5);
+  CHECK(rome.module == "fc_out");
+  CHECK(rome.is_mlp_down);
+  CHECK(place_of("transformer.h.5.mlp.c_proj.weight").is_mlp_down);
+  CHECK_FALSE(place_of("transformer.h.5.attn.c_proj.weight").is_mlp_down);
+  CHECK(place_of("blk.3.ffn_down.weight").is_mlp_down);
+  CHECK(place_of("blk.3.ffn_down.weight").layer == 3);
+  CHECK(place_of("model.norm.weight").is_norm);
+  CHECK(place_of("lm_head.weight").is_embedding);
+  CHECK_FALSE(place_of("").layer);
+}
+
+}  // namespace
+}  // namespace impound::test
