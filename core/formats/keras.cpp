@@ -13,7 +13,8 @@
 namespace impound {
 namespace {
 
-constexpr std::size_t kMaxFindings = 500;
+/// More than a report lists: what is left out there is counted and said.
+constexpr std::size_t kMaxFindings = 2000;
 constexpr std::size_t kMaxEvidence = 4096;
 
 /// Packages whose objects a Keras model may name.

@@ -242,6 +242,8 @@ class ModelWalk {
       ++known->count;
     } else if (model_.custom_ops.size() < 500) {
       model_.custom_ops.push_back({domain, op_type, name, offset, 1, python});
+    } else {
+      broken_ = true;  // left out: not read to the end
     }
   }
 

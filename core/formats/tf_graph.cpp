@@ -151,6 +151,8 @@ void TfGraphs::add(TfNode node) {
   if (tf_reach(node.op) != TfReach::none) {
     if (reaching_.size() + model_.uses.size() < kMaxUses) {
       reaching_.push_back(std::move(node));
+    } else {
+      model_.complete = false;
     }
     return;
   }

@@ -27,9 +27,8 @@ bool is_template_key(std::string_view key) {
          key == "default_chat_template" || key == "additional_chat_templates";
 }
 
-bool is_json_object(const Subject& subject) {
-  return trim(as_text(subject.head)).starts_with('{') &&
-         subject.source.size() <= kMaxFile;
+bool has_config_name(std::string_view name) {
+  return name.ends_with("config.json") || name == "chat_template.json";
 }
 
 /// The key may stand behind thousands of added tokens.
@@ -122,14 +121,18 @@ void report_chat_template(ScanContext& context, const std::string& where,
 }
 
 bool recognise_template_json(const Subject& subject) {
-  if (!is_json_object(subject)) return false;
-  // These are always parsed, lest the key hide behind an escape.
-  return subject.name.ends_with("config.json") ||
-         subject.name == "chat_template.json" ||
-         mentions_template(subject.source);
+  if (!trim(as_text(subject.head)).starts_with('{')) return false;
+  // These are always parsed, lest the key hide behind an escape; or said not to
+  // have been, if they were blown up.
+  if (has_config_name(subject.name)) return true;
+  return subject.source.size() <= kMaxFile && mentions_template(subject.source);
 }
 
 void scan_template_json(ScanContext& context, const Subject& subject) {
+  if (subject.source.size() > kMaxFile) {
+    context.unread(0, "a configuration of more than 64 MiB");
+    return;
+  }
   const Bytes text = subject.source.head(0, subject.source.size());
   walk(context, "", parse_json(as_text(text), subject.name));
 }

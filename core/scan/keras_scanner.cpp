@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Keras: the configuration that says which objects a loader constructs, in
-/// config.json or in an attribute of an HDF5 file.
+/// config.json, in an attribute of an HDF5 file, or beside a SavedModel.
 
 #include "core/formats/keras.hpp"
 
@@ -11,6 +11,7 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/formats/hdf5.hpp"
+#include "core/formats/keras_metadata.hpp"
 #include "core/scan/pickle_lists.hpp"
 #include "core/scan/scanners.hpp"
 
@@ -145,6 +146,25 @@ void scan_hdf5(ScanContext& context, const Subject& subject) {
     context.unread(file.superblock,
                    "HDF5 attributes or groups that this reader does not walk");
   }
+}
+
+bool recognise_keras_metadata(const Subject& subject) {
+  return is_keras_metadata(subject.source);
+}
+
+void scan_keras_metadata(ScanContext& context, const Subject& subject) {
+  const KerasMetadata file = read_keras_metadata(subject.source);
+  context.add_problems(file.problems);
+  bool is_read = file.complete;
+  for (const KerasObject& each : file.objects) {
+    if (context.cancelled()) return;
+    is_read = report_attribute(context, printable(each.path),
+                               {each.metadata, each.offset}) &&
+              is_read;
+  }
+  if (is_read) return;
+  search_words(context, subject.source);
+  context.unread(0, "the metadata of Keras is not read to its end");
 }
 
 }  // namespace impound

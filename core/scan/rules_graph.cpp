@@ -75,6 +75,9 @@ constexpr std::array kRules{
     Rule{"keras-path", Severity::high, "a name that leaves its folder",
          "Saving or loading writes elsewhere (CVE-2026-12479).",
          "AML.T0011.000"},
+    Rule{"keras-metadata", Severity::high,
+         "metadata of Keras that cannot be read to its end",
+         "What follows cannot be looked at.", "AML.T0076"},
     Rule{"keras-heuristic", Severity::medium,
          "words of a dangerous Keras configuration",
          "Found by searching, not by reading: the configuration could not be "

@@ -30,6 +30,8 @@ constexpr std::array kScanners{
     FileScanner{"onnx", recognise_onnx, scan_onnx},
     FileScanner{"keras-config", recognise_keras_config, scan_keras_config,
                 "hf-config"},
+    FileScanner{"keras-metadata", recognise_keras_metadata,
+                scan_keras_metadata},
     FileScanner{"hdf5", recognise_hdf5, scan_hdf5},
     FileScanner{"tensorflow", recognise_tensorflow, scan_tensorflow},
     FileScanner{"ollama-manifest", recognise_ollama, scan_ollama},

@@ -66,4 +66,7 @@ void scan_tensorflow(ScanContext& context, const Subject& subject);
 [[nodiscard]] bool recognise_ollama(const Subject& subject);
 void scan_ollama(ScanContext& context, const Subject& subject);
 
+[[nodiscard]] bool recognise_keras_metadata(const Subject& subject);
+void scan_keras_metadata(ScanContext& context, const Subject& subject);
+
 }  // namespace impound

@@ -1,12 +1,14 @@
 // rooms: formats
 // SPDX-License-Identifier: Apache-2.0
-/// The ONNX reader and the protobuf fields under it on arbitrary bytes.
+/// The readers of ONNX and of Keras metadata, and the protobuf fields under it
+/// on arbitrary bytes.
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 
 #include "core/base/source.hpp"
+#include "core/formats/keras_metadata.hpp"
 #include "core/formats/onnx.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
@@ -14,6 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   using namespace impound;
   const SpanSource source(std::as_bytes(std::span(data, size)));
   static_cast<void>(is_onnx(source));
+  static_cast<void>(is_keras_metadata(source));
+  static_cast<void>(read_keras_metadata(source));
   const OnnxModel model = read_onnx(source);
   for (const OnnxTensor& tensor : model.tensors) {
     if (tensor.info.size > size ||

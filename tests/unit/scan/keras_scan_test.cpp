@@ -6,6 +6,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/hdf5_writer.hpp"
 #include "tests/support/pickle_writer.hpp"
+#include "tests/support/protobuf_writer.hpp"
 #include "tests/support/scan_bytes.hpp"
 
 using namespace impound;
@@ -156,4 +157,32 @@ TEST_CASE("Keras in HDF5, read or at least searched") {
     CHECK(has(report, "keras-heuristic"));
     CHECK(has(report, "file-unread"));
   }
+}
+
+TEST_CASE("the metadata of Keras beside a SavedModel") {
+  const auto object = [](std::string_view path, const Json& metadata) {
+    return ProtoWriter()
+        .number(2, 3)
+        .text(3, path)
+        .text(4, "_tf_keras_layer")
+        .text(5, dump_line(metadata))
+        .message(6, ProtoWriter().number(1, 2));
+  };
+  const std::string honest_file =
+      ProtoWriter().message(1, object("root", honest())).bytes();
+  const FileReport clean = scan_bytes(honest_file, "keras_metadata.pb");
+  CHECK(clean.format == "keras-metadata");
+  CHECK(clean.findings.empty());
+
+  const Json lambda = layer("Lambda", {{"function", Json::array({"4wAA"})}});
+  const std::string bad_file =
+      honest_file +
+      ProtoWriter().message(1, object("root.layer-1", lambda)).bytes();
+  const FileReport bad = scan_bytes(bad_file);
+  REQUIRE(has(bad, "keras-lambda"));
+  CHECK(find(bad, "keras-lambda")->member.starts_with("root.layer-1"));
+  CHECK(bad.verdict == Verdict::malicious);
+
+  CHECK(has(scan_bytes(honest_file + "\x0a\x7f"), "keras-metadata"));
+  CHECK_FALSE(scan_bytes(honest_file + "\x0a\x7f").read_to_end);
 }

@@ -162,3 +162,11 @@ TEST_CASE("GGUF files that lie") {
           "general.description");
   }
 }
+
+TEST_CASE("a configuration too large to be read is not called clean") {
+  const std::string text = "{\"a\": \"" + std::string(65U << 20U, ' ') +
+                           "\", \"chat_template\": \"x\"}";
+  const FileReport report = scan_bytes(text, "tokenizer_config.json");
+  CHECK_FALSE(report.read_to_end);
+  CHECK(report.verdict == Verdict::needs_review);
+}
