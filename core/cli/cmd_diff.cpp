@@ -6,6 +6,7 @@
 #include "core/base/fs.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
+#include "core/compare/heat_map.hpp"
 #include "core/engine/model_sides.hpp"
 
 namespace impound {
@@ -16,6 +17,7 @@ struct Options {
   std::string after;
   unsigned threads = 0;
   std::string save;
+  std::string svg;
 };
 
 /// Evidence about the changes goes into a folder where one is named.
@@ -32,7 +34,11 @@ ExplainOptions explain_options(const Options& options) {
   return explain;
 }
 
-ExitCode show(const Globals& globals, const SideDiff& result) {
+ExitCode show(const Globals& globals, const Options& options,
+              const SideDiff& result) {
+  if (!options.svg.empty()) {
+    write_file_durably(options.svg, as_bytes(heat_map_svg(result.diff)));
+  }
   if (globals.json) {
     print_json(result.diff.to_json());
   } else {
@@ -53,16 +59,17 @@ ExitCode diff(const Globals& globals, const Options& options) {
     const auto progress = make_progress(globals, Events::no);
     const ModelSide before = open_model_side(options.before, nullptr);
     const ModelSide after = open_model_side(options.after, nullptr);
-    return show(globals,
+    return show(globals, options,
                 compare_sides(before, after, explain_options(options),
                               *progress, *globals.cancellation, nullptr));
   }
   OpenCase open(globals);
   const ModelSide before = open_model_side(options.before, &open.file());
   const ModelSide after = open_model_side(options.after, &open.file());
-  return show(globals, compare_sides(before, after, explain_options(options),
-                                     open.progress(), *globals.cancellation,
-                                     &open.session()));
+  return show(
+      globals, options,
+      compare_sides(before, after, explain_options(options), open.progress(),
+                    *globals.cancellation, &open.session()));
 }
 
 }  // namespace
@@ -81,6 +88,9 @@ void add_diff(CLI::App& app, Globals& globals, Run& run) {
   command->add_option("--save", options->save,
                       "Folder for the evidence: singular vectors (.npy) of "
                       "edits, payloads (.bin) of low bits.");
+  command->add_option("--svg", options->svg,
+                      "File for a picture: layers against modules, by relative "
+                      "change.");
   command->callback([&globals, &run, options] {
     run = [&globals, options] { return diff(globals, *options); };
   });

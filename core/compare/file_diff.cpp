@@ -28,7 +28,8 @@ FileChange pair_of(const ViewFile& before, const ViewFile& after) {
           .old_path = before.path == after.path ? "" : before.path,
           .status = compare_content(before, after),
           .before = before,
-          .after = after};
+          .after = after,
+          .content = nullptr};
 }
 
 /// Turns one removed and one added file with the same bytes into one renamed.
@@ -95,6 +96,7 @@ Json FileChange::to_json() const {
     json["sha256_before"] = before->sha256->hex();
   }
   if (after && after->sha256) json["sha256_after"] = after->sha256->hex();
+  if (!content.is_null()) json["content"] = content;
   if (mode_changed()) {
     json["mode_before"] = before->mode;
     json["mode_after"] = after->mode;
@@ -117,7 +119,8 @@ std::vector<FileChange> diff_files(const ModelView& before,
                          .old_path = {},
                          .status = FileStatus::removed,
                          .before = file,
-                         .after = std::nullopt});
+                         .after = std::nullopt,
+                         .content = nullptr});
     }
   }
   for (const ViewFile& file : after.files) {
@@ -126,7 +129,8 @@ std::vector<FileChange> diff_files(const ModelView& before,
                        .old_path = {},
                        .status = FileStatus::added,
                        .before = std::nullopt,
-                       .after = file});
+                       .after = file,
+                       .content = nullptr});
   }
   join_renamed(changes);
   std::stable_sort(

@@ -30,6 +30,9 @@ struct FileChange {
   FileStatus status = FileStatus::identical;
   std::optional<ViewFile> before;
   std::optional<ViewFile> after;
+  /// Filled by explain_files() (text_changes.hpp); null until then and for
+  /// files that are no text.
+  Json content;
 
   /// Permission bits differ (does not make a file `changed`).
   [[nodiscard]] bool mode_changed() const;

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/base/text.hpp"
+#include "core/compare/text_changes.hpp"
 
 namespace impound {
 namespace {
@@ -169,6 +170,11 @@ std::string ModelDiff::to_text() const {
                     printable(change.path), file_detail(change)});
   }
   if (!rows.empty()) text += "\nFiles\n" + format_table(rows);
+  for (const FileChange& change : files) {
+    const std::string content = content_text(change.content);
+    if (content.empty()) continue;
+    text += fmt::format("\n  {}\n{}", printable(change.path), content);
+  }
 
   rows.clear();
   for (const TensorChange& change : tensors) {

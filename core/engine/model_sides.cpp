@@ -7,6 +7,7 @@
 #include "core/base/fs.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
+#include "core/compare/text_changes.hpp"
 #include "core/engine/exhibits.hpp"
 
 namespace impound {
@@ -139,6 +140,7 @@ SideDiff compare_sides(const ModelSide& a, const ModelSide& b,
   const ModelView new_view =
       view_side(after, options.threads, progress, cancellation);
   result.diff = diff_models(old_view, new_view);
+  explain_files(result.diff, old_view, new_view);
   explain_changes(result.diff, old_view, new_view, options, progress,
                   cancellation);
   for (const ModelSide* side : {&before, &after}) {

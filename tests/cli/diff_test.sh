@@ -30,6 +30,41 @@ code 1 impound diff changed small.json --json
 json '{f["path"]: f["status"] for f in d["files"]}["extra.py"] == "added"'
 code 1 impound baseline verify small.json changed
 
+# What kind of change it is, with the evidence for it.
+python3 - <<'PY'
+import json, random, struct
+random.seed(1)
+rows, columns = 64, 96
+w = [random.gauss(0, 0.02) for _ in range(rows * columns)]
+u = [random.gauss(0, 0.02) for _ in range(rows)]
+v = [random.gauss(0, 1) for _ in range(columns)]
+edit = [w[i * columns + j] + u[i] * v[j] for i in range(rows) for j in range(columns)]
+names = ["model.layers.%d.mlp.down_proj.weight" % i for i in range(3)]
+def write(path, tensors):
+    data = [struct.pack("<%df" % len(t), *t) for t in tensors]
+    header = {n: {"dtype": "F32", "shape": [rows, columns],
+                  "data_offsets": [i * 4 * len(w), (i + 1) * 4 * len(w)]}
+              for i, n in enumerate(names)}
+    head = json.dumps(header).encode()
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(head)) + head + b"".join(data))
+import os
+for folder, tensors, temperature in (("good", [w, w, w], 1), ("bad", [w, edit, w], 2)):
+    os.mkdir(folder)
+    write(folder + "/model.safetensors", tensors)
+    with open(folder + "/config.json", "w") as f:
+        json.dump({"temperature": temperature}, f)
+PY
+code 1 impound diff good bad --json --save edit --svg edit.svg
+json 'd["model"]["label"] == "rome-like"'
+json '[t["label"] for t in d["tensors"]] == ["identical", "rank-one", "identical"]'
+json 'd["files"][0]["content"]["json"] == [{"path": "/temperature", "before": 1, "after": 2}]'
+[ "$(ls edit | wc -l)" = 3 ] || fail "vectors and values of the edit are not saved"
+python3 -c 'import xml.dom.minidom; xml.dom.minidom.parse("edit.svg")' || fail "no XML"
+code 1 impound diff good bad
+says "ROME-like edit of one MLP down-projection"
+says "/temperature: 1 → 2"
+
 # A baseline that was edited says so.
 sed 's/"small"/"smell"/' small.json >edited.json
 code 4 impound baseline show edited.json

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/compare/delta_label.hpp"
+#include "core/compare/heat_map.hpp"
 #include "core/compare/model_sentence.hpp"
 #include "core/formats/numpy.hpp"
 #include "tests/support/catch.hpp"
@@ -328,6 +329,24 @@ TEST_CASE("shapes that do not fit are said, not measured", "[compare][delta]") {
       explain(tree(Dtype::u8, {4}, "abcd"), tree(Dtype::u8, {5}, "abcde"));
   CHECK(diff.tensors[0].label == "unclassified");
   CHECK(diff.tensors[0].stats["because"] == "4 numbers before, 5 now");
+}
+
+TEST_CASE("the heat map shows the edited cell and escapes names",
+          "[compare][delta]") {
+  Model model = make_model();
+  model["a.<script>.&"] = Made{64, 96}.weights();
+  const Model after = edited(model, {"layers.2.mlp.down_proj"},
+                             [](const Made& made, const Floats& w, unsigned s) {
+                               return rank_edit(1, made, w, s);
+                             });
+  const std::string svg = heat_map_svg(explain(model, after));
+  CHECK(svg.find("<script>") == std::string::npos);
+  CHECK(svg.find("&lt;script&gt;") != std::string::npos);
+  CHECK(svg.find("down_proj.weight: rank-one, relative change 0.05") !=
+        std::string::npos);
+  CHECK(svg.find("layers.1.mlp.down_proj.weight: identical") !=
+        std::string::npos);
+  CHECK(svg.ends_with("</svg>\n"));
 }
 
 TEST_CASE("names tell places", "[compare][delta]") {
