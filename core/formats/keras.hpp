@@ -14,11 +14,11 @@
 namespace impound {
 
 struct KerasFinding {
-  Problem problem;       ///< rule "keras-…"
-  std::string path;      ///< "config.layers[3].config.function"
-  std::string evidence;  ///< what would be constructed or run
+  Problem problem;          ///< rule "keras-…"
+  std::string path;         ///< "config.layers[3].config.function"
+  std::string evidence;     ///< what would be constructed or run
   std::string module = {};  ///< keras-module: what would be imported
-  std::string name = {};  ///< keras-module: what would be taken from it
+  std::string name = {};    ///< keras-module: what would be taken from it
 };
 
 struct KerasReport {
