@@ -42,8 +42,8 @@ constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 using Block = std::array<char, kTarBlock>;
 
 void put_text(Block& block, Field field, std::string_view text) {
-  std::memcpy(block.data() + field.offset, text.data(),
-              std::min(field.size, text.size()));
+  std::copy_n(text.begin(), std::min(field.size, text.size()),
+              block.begin() + static_cast<std::ptrdiff_t>(field.offset));
 }
 
 void put_octal(Block& block, Field field, std::uint64_t value) {
