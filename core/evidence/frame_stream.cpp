@@ -60,8 +60,7 @@ struct FrameStream::Impl {
             .first = [this](std::size_t slot) { hash(slots[slot]); },
             .work = [this](std::size_t slot,
                            std::size_t worker) { encode(slots[slot], worker); },
-            .second = [this](std::size_t slot) { write(slots[slot]); },
-            .both = {}});
+            .second = [this](std::size_t slot) { write(slots[slot]); }});
   }
 
   // ---- stations, called by workers

@@ -19,10 +19,9 @@ unsigned usable_cores() {
 
 /// What a worker does next, chosen under the lock.
 struct Pipeline::Task {
-  enum class Kind : std::uint8_t { load, first, work, second, both };
+  enum class Kind : std::uint8_t { load, first, work, second };
   Kind kind = Kind::load;
-  std::uint64_t sequence = 0;  // of `first` for both
-  std::uint64_t second = 0;    // of `second` for both
+  std::uint64_t sequence = 0;
 };
 
 Pipeline::Pipeline(unsigned threads, std::size_t slots, Stations stations)
@@ -99,31 +98,26 @@ bool Pipeline::pick(Task& task) {
                      at(next_first_).first == State::ready;
   const bool second = !second_busy_ && next_second_ < submitted_ &&
                       at(next_second_).second == State::ready;
-  if (first && second && stations_.both) {
-    task = {Task::Kind::both, next_first_, next_second_};
-    first_busy_ = second_busy_ = true;
-    return true;
-  }
   if (first) {
-    task = {Task::Kind::first, next_first_, 0};
+    task = {Task::Kind::first, next_first_};
     first_busy_ = true;
     return true;
   }
   if (second) {
-    task = {Task::Kind::second, next_second_, 0};
+    task = {Task::Kind::second, next_second_};
     second_busy_ = true;
     return true;
   }
   for (std::uint64_t sequence = retired_; sequence < next_load_; ++sequence) {
     if (at(sequence).work == State::ready) {
       at(sequence).work = State::busy;
-      task = {Task::Kind::work, sequence, 0};
+      task = {Task::Kind::work, sequence};
       return true;
     }
   }
   if (next_load_ < submitted_) {
     at(next_load_).load = State::busy;
-    task = {Task::Kind::load, next_load_, 0};
+    task = {Task::Kind::load, next_load_};
     ++next_load_;
     return true;
   }
@@ -145,20 +139,11 @@ void Pipeline::perform(const Task& task, std::size_t worker) {
     case Task::Kind::second:
       stations_.second(slot);
       break;
-    case Task::Kind::both:
-      stations_.both(slot,
-                     static_cast<std::size_t>(task.second % slots_.size()));
-      break;
   }
 }
 
 void Pipeline::finish(const Task& task) {
   Slot& slot = at(task.sequence);
-  const auto end_second = [this](Slot& done) {
-    done.second = State::done;
-    ++next_second_;
-    second_busy_ = false;
-  };
   switch (task.kind) {
     case Task::Kind::load:
       slot.load = State::done;
@@ -170,11 +155,10 @@ void Pipeline::finish(const Task& task) {
       slot.second = State::ready;
       break;
     case Task::Kind::second:
-      end_second(slot);
+      slot.second = State::done;
+      ++next_second_;
+      second_busy_ = false;
       break;
-    case Task::Kind::both:
-      end_second(at(task.second));
-      [[fallthrough]];
     case Task::Kind::first:
       slot.first = State::done;
       ++next_first_;

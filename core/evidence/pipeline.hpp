@@ -27,9 +27,7 @@ namespace impound {
 ///   second    in order    as soon as worked        (write, walk the tar)
 ///
 /// No thread owns a station: on two cores a fixed hashing thread wastes the
-/// time in which it has nothing to hash (performance.md 4.5). `both` does
-/// `first` of one frame and `second` of an earlier one at once, so that their
-/// digests share a core's idle slots.
+/// time in which it has nothing to hash (performance.md 4.5).
 class Pipeline {
  public:
   struct Stations {
@@ -37,7 +35,6 @@ class Pipeline {
     std::function<void(std::size_t slot)> first;
     std::function<void(std::size_t slot, std::size_t worker)> work;
     std::function<void(std::size_t slot)> second;
-    std::function<void(std::size_t first, std::size_t second)> both;
   };
 
   /// `threads` workers (at least one) over `slots` frames.
