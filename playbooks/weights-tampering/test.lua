@@ -85,7 +85,7 @@ return {
   ["what vanishes first is preserved first, all of it before containment"] = function(t)
     local case = run({ diff = { identical = true } })
     local order = calls_of(case, { collect = true, contain = true })
-    t.equal(order, { "host", "process", "prompt-log", "model-files", "contain" })
+    t.equal(order, { "process", "host", "prompt-log", "model-files", "contain" })
     t.truthy(case.contained)
     t.equal(case.steps["stop-harm"].result, "skipped")
   end,
@@ -93,7 +93,7 @@ return {
   ["active harm is contained before anything is preserved, and once"] = function(t)
     local case = run({ diff = { identical = true }, params = { active_harm = true } })
     local order = calls_of(case, { collect = true, contain = true })
-    t.equal(order, { "contain", "host", "process", "prompt-log", "model-files" })
+    t.equal(order, { "contain", "process", "host", "prompt-log", "model-files" })
     t.equal(#case.questions, 1)
     t.equal(case.steps.contain.result, "skipped")
   end,
