@@ -11,6 +11,7 @@
 #include "containment/registry.hpp"
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
+#include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/arguments.hpp"
 #include "core/engine/case_check.hpp"
@@ -150,6 +151,7 @@ Json EngineHost::perform(const lua::HostCall& call, std::int64_t n) {
   if (call.function == "diff") return diff(arguments);
   if (call.function == "load_baseline") return load_baseline(arguments);
   if (call.function == "verify") return verify(arguments);
+  if (call.function == "verify_signature") return verify_signature(arguments);
   if (call.function == "scan") return scan(arguments);
   if (call.function == "finding") return finding(arguments);
   if (call.function == "note") return note(arguments);
@@ -412,6 +414,12 @@ Json EngineHost::load_baseline(const Json& arguments) {
     throw Error(Errc::malformed, printable(path) + " is no baseline document");
   }
   const Baseline& baseline = *side.baseline;
+  if (baseline.signature == BaselineSignature::invalid) {
+    throw Error(
+        Errc::integrity,
+        fmt::format("{}: the signature does not verify: {}", printable(path),
+                    printable(baseline.signature_problem)));
+  }
   Json answer;
   answer["path"] = lossless_utf8(path);
   answer["name"] = baseline.name;
@@ -437,6 +445,50 @@ Json EngineHost::verify(const Json& arguments) {
   return verify_exhibit(session_, require_text(arguments, "exhibit", kSource),
                         0)
       .to_json();
+}
+
+Json EngineHost::verify_signature(const Json& arguments) {
+  const std::string subject = require_text(arguments, "subject", kSource);
+  refuse_undeclared_path(subject_, subject);
+  const ModelSide side = open_model_side(subject, &session_.case_file);
+  if (!side.baseline) {
+    throw Error(Errc::unsupported, printable(subject) +
+                                       " is no baseline: signatures of other "
+                                       "things are not read by this build");
+  }
+  const Baseline& baseline = *side.baseline;
+  bool ok = baseline.signature == BaselineSignature::valid;
+  std::string reason =
+      ok ? "the key in the document signed exactly these bytes"
+         : std::string(to_string(baseline.signature)) + " signature" +
+               (baseline.signature_problem.empty() ? "" : ": ") +
+               baseline.signature_problem;
+  if (const std::string key = text_or(arguments, "key", ""); !key.empty()) {
+    refuse_undeclared_path(subject_, key);
+    const std::string expected =
+        PublicKey::from_pem(read_text_file(key, limits::kMaxSmallFile),
+                            printable(key))
+            .fingerprint()
+            .hex();
+    if (ok && expected != baseline.key_fingerprint) {
+      ok = false;
+      reason = "signed, but by another key than " + expected;
+    }
+  }
+  Json answer;
+  answer["ok"] = ok;
+  answer["signer"] = baseline.key_fingerprint;
+  answer["reason"] = reason;
+  EntryDraft draft = session_.draft("verify");
+  draft.purpose = "provenance of a baseline";
+  draft.detail["what"] = "signature of " + lossless_utf8(subject);
+  draft.detail["expected"] = "a valid signature";
+  draft.detail["found"] = lossless_utf8(reason);
+  draft.detail["result"] = ok ? "ok" : "failed";
+  draft.outcome = ok ? Outcome::ok : Outcome::failed;
+  session_.case_file.append({draft}, session_.examiner,
+                            session_.journal(answer));
+  return answer;
 }
 
 Json EngineHost::scan(const Json& arguments) {

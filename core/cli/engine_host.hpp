@@ -51,6 +51,7 @@ class EngineHost final : public lua::PlaybookHost {
   Json diff(const Json& arguments);
   Json load_baseline(const Json& arguments);
   Json verify(const Json& arguments);
+  Json verify_signature(const Json& arguments);
   Json scan(const Json& arguments);
   Json finding(const Json& arguments);
   Json note(const Json& arguments);

@@ -109,9 +109,10 @@ function Context:load_baseline(path) end
 ---@return { ok: boolean, problems: table[] } report
 function Context:verify(exhibit) end
 
---- Verifies the signature of a model, baseline or file. Journaled.
----@param subject impound.Exhibit|impound.Item|string
----@param options? { signature?: string, key?: string } Paths; by default beside the subject.
+--- Verifies the signature inside a baseline document. Journaled.
+---@param subject string Path of the baseline: the deployment's, or a path parameter.
+---@param options? { key?: string } Path of the public key (PEM) that must have signed.
+--- Error `unsupported` if the subject is no baseline.
 ---@return { ok: boolean, signer: string, reason: string } report
 function Context:verify_signature(subject, options) end
 

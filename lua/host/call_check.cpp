@@ -33,7 +33,6 @@ constexpr std::array kDiff{CallArgument{"a", "text"},
 constexpr std::array kLoadBaseline{CallArgument{"path", "text?"}};
 constexpr std::array kVerify{CallArgument{"exhibit", "text"}};
 constexpr std::array kVerifySignature{CallArgument{"subject", "text"},
-                                      CallArgument{"signature", "text?"},
                                       CallArgument{"key", "text?"}};
 constexpr std::array kScan{CallArgument{"subject", "text"}};
 constexpr std::array kFinding{

@@ -16,7 +16,7 @@
 ///   diff              a, b                               see diff_result.lua
 ///   load_baseline     path?                              path, name, files[] …
 ///   verify            exhibit                            ok, problems[]
-///   verify_signature  subject, signature?, key?          ok, signer, reason
+///   verify_signature  subject, key?                      ok, signer, reason
 ///   scan              subject                            verdict, findings[]
 ///   finding           verdict, severity?, title,         finding ("F001")
 ///                     evidence[], detail?
