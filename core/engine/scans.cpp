@@ -18,13 +18,10 @@ ScanReport scan_subject(const std::string& subject, const CaseFile* case_file,
                                      " is a baseline, which holds no bytes; "
                                      "expected a path or an exhibit");
   }
-  progress.begin("scan " + printable(subject), std::nullopt);
   const ArchiveUnpacker unpacker;
   ScanOptions options;
   options.unpacker = &unpacker;
-  ScanReport report = scan_tree(*side.tree, options, progress, cancellation);
-  progress.end(to_string(report.verdict()));
-  return report;
+  return scan_tree(*side.tree, options, progress, cancellation);
 }
 
 void record_scan(Session& session, const std::string& subject,
