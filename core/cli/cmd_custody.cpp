@@ -104,6 +104,20 @@ ExitCode gaps(const Globals& globals) {
   return ExitCode::findings;
 }
 
+/// One entry can be shown without the others: privilege, data protection.
+ExitCode prove(const Globals& globals, std::int64_t seq) {
+  const CaseFile one = open_case_to_read(globals);
+  const std::string proof = one.inclusion_proof(seq);
+  const std::string line = one.entries(seq).front().line;
+  if (globals.json) {
+    print_json({{"seq", seq}, {"line", line}, {"proof", proof}});
+  } else {
+    print_text(globals, proof);
+    print_note(globals, "The entry itself: " + printable(line));
+  }
+  return ExitCode::clean;
+}
+
 ExitCode head(const Globals& globals) {
   OpenCase open(globals);
   const std::string note = open.file().sign_head(open.session().examiner);
@@ -137,6 +151,15 @@ void add_custody(CLI::App& app, Globals& globals, Run& run) {
   });
   add_command(*group, "gaps", "Print what was asked for and not obtained.")
       ->callback([&globals, &run] { run = [&] { return gaps(globals); }; });
+  CLI::App* one = add_command(
+      *group, "prove",
+      "Print a proof (C2SP tlog-proof) that one entry belongs to a signed "
+      "head, to be shown without the rest.");
+  auto seq = std::make_shared<std::int64_t>(0);
+  one->add_option("seq", *seq, "Number of the entry.")->required();
+  one->callback([&globals, &run, seq] {
+    run = [&globals, seq] { return prove(globals, *seq); };
+  });
   add_command(*group, "head",
               "Sign the present head and print the checkpoint note, to be sent "
               "off this machine.")

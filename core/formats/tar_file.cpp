@@ -114,7 +114,7 @@ TarArchive read_tar(const ByteSource& source) {
               "no header with a right checksum where the next member begins");
       break;
     }
-    TarMember member;
+    TarFileMember member;
     member.header_offset = at;
     member.offset = at + kBlock;
     member.type = static_cast<char>(block[156]);

@@ -11,7 +11,7 @@
 
 namespace impound {
 
-struct TarMember {
+struct TarFileMember {
   std::string name;
   char type = '0';  ///< as in the header: '0' file, '2' symlink, '5' folder …
   std::string link;
@@ -25,7 +25,7 @@ struct TarMember {
 };
 
 struct TarArchive {
-  std::vector<TarMember> members;
+  std::vector<TarFileMember> members;
   std::uint64_t end = 0;  ///< behind the last member, before the zero blocks
   Problems problems;
 

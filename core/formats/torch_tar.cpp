@@ -116,7 +116,7 @@ bool is_torch_tar(const TarArchive& archive) {
   return std::all_of(
       kNames.begin(), kNames.end(), [&](std::string_view wanted) {
         return std::any_of(archive.members.begin(), archive.members.end(),
-                           [&](const TarMember& member) {
+                           [&](const TarFileMember& member) {
                              return member.name == wanted ||
                                     member.name == "./" + std::string(wanted);
                            });
@@ -127,7 +127,7 @@ std::vector<TorchTarMember> read_torch_tar(const ByteSource& source,
                                            const TarArchive& archive,
                                            const PickleOptions& options) {
   std::vector<TorchTarMember> out;
-  for (const TarMember& member : archive.members) {
+  for (const TarFileMember& member : archive.members) {
     const std::string_view name = member.name.starts_with("./")
                                       ? std::string_view(member.name).substr(2)
                                       : std::string_view(member.name);

@@ -45,7 +45,7 @@ void scan_tar(ScanContext& context, const Subject& subject) {
   const TarArchive archive = read_tar(subject.source);
   context.add_problems(archive.problems);
   const bool is_torch = is_torch_tar(archive);
-  for (const TarMember& member : archive.members) {
+  for (const TarFileMember& member : archive.members) {
     if (context.cancelled()) return;
     if (!member.is_file()) continue;
     // Its pickles lie between raw numbers: scan_torch_tar follows them.

@@ -16,6 +16,11 @@ code 0 impound custody verify --json
 json 'd["ok"] and d["problems"] == [] and len(d["head"]) == 64'
 sqlite3 "$IMPOUND_HOME/IR-1/case.db" "SELECT line FROM custody" | grep -q "odd things" || fail "no such note in the chain"
 
+code 0 impound custody head
+code 0 impound custody prove 2
+says "c2sp.org/tlog-proof@v1"
+code 2 impound custody prove 999
+
 # Append-only, by the database itself.
 sqlite3 "$IMPOUND_HOME/IR-1/case.db" "UPDATE custody SET line='x'" 2>err && fail "UPDATE was allowed"
 sqlite3 "$IMPOUND_HOME/IR-1/case.db" "DELETE FROM custody" 2>err && fail "DELETE was allowed"

@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
     const std::uint64_t length = content.source->size();
     if (content.source->head(0, length).size() != length) std::abort();
   }
-  for (const TarMember& member : read_tar(source).members) {
+  for (const TarFileMember& member : read_tar(source).members) {
     if (member.offset > size || member.size > size - member.offset) {
       std::abort();
     }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <regex>
 #include <string>
 #include <vector>
@@ -137,6 +138,31 @@ TEST_CASE("sources stay small, headers say what they are for", "[house]") {
       if (path.extension() == ".hpp") {
         CHECK(text.find("\n/// ") != std::string::npos);
         CHECK(text.find("#pragma once") != std::string::npos);
+      }
+    }
+  }
+}
+
+/// Two types of one name in one namespace are one type to the linker, which
+/// keeps either: memory is overwritten, and no compiler says so.
+TEST_CASE("no two headers define a type of the same name", "[house]") {
+  static const std::regex kType(
+      R"(^(?:struct|class|enum class) ([A-Z][A-Za-z0-9]*)(?: final)?(?: : .*| \{|)$)");
+  static const std::regex kNamespace(R"(^namespace ([a-z_:]+) \{)");
+  std::map<std::string, std::string> seen;
+  for (const Room& room : rooms()) {
+    for (const fs::path& path : sources_of(room)) {
+      if (path.extension() != ".hpp") continue;
+      std::ifstream file(path);
+      std::string space;
+      for (std::string line; std::getline(file, line);) {
+        std::smatch match;
+        if (std::regex_search(line, match, kNamespace)) space = match[1];
+        if (!std::regex_search(line, match, kType)) continue;
+        const std::string name = space + "::" + match[1].str();
+        INFO(name << " in " << path.string() << " and " << seen[name]);
+        CHECK(seen[name].empty());
+        seen[name] = path.string();
       }
     }
   }

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What a run would do, told by the collectors and containments themselves.
+
+#include <fmt/format.h>
+
+#include "containment/registry.hpp"
+#include "core/base/error.hpp"
+#include "core/base/text.hpp"
+#include "core/cli/arguments.hpp"
+#include "core/cli/engine_host.hpp"
+
+namespace impound {
+namespace {
+
+constexpr std::string_view kSource = "playbook call";
+
+}  // namespace
+
+PlanHost::PlanHost(const Globals& globals, const Deployment* deployment)
+    : globals_(globals), deployment_(deployment) {}
+
+Json PlanHost::perform(const lua::HostCall& call, std::int64_t) {
+  throw Error(Errc::unsupported, "a plan performs nothing, and ctx:" +
+                                     call.function + " was asked for");
+}
+
+lua::PlannedCall PlanHost::plan(const lua::HostCall& call) {
+  lua::PlannedCall planned = lua::plan_from_arguments(call);
+  if (deployment_ == nullptr) return planned;
+  const Cancellation never;
+  if (call.function == "collect") {
+    const Collector& collector =
+        find_collector(require_text(call.arguments, "collector", kSource));
+    const Target target{
+        .deployment = *deployment_,
+        .arguments = require_key(call.arguments, "arguments", kSource),
+        .clock = globals_.clock,
+        .cancellation = never};
+    planned.sentence = collector.describe(target);
+    if (const std::uint64_t bytes = collector.estimate(target); bytes > 0) {
+      planned.sentence += fmt::format(" About {}.", human_bytes(bytes));
+    }
+  } else if (call.function == "contain") {
+    const Containment& method = find_containment(
+        all_containments(),
+        text_or(call.arguments, "method", deployment_->containment_method));
+    const Target target{.deployment = *deployment_,
+                        .clock = globals_.clock,
+                        .cancellation = never};
+    planned.sentence =
+        fmt::format("{} Proved by {} probes.", method.describe(target),
+                    deployment_->probes.size());
+  }
+  return planned;
+}
+
+}  // namespace impound
