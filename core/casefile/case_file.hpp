@@ -147,8 +147,11 @@ struct CustodyReport {
   std::int64_t entries = 0;
   std::string head;
   std::vector<CustodyProblem> problems;
+  /// No defects, and to be explained: steps of the clock between two entries.
+  std::vector<CustodyProblem> warnings;
   [[nodiscard]] bool ok() const noexcept { return problems.empty(); }
-  [[nodiscard]] Json to_json() const;  ///< {"ok","entries","head","problems"}
+  /// {"ok","entries","head","problems","warnings"}
+  [[nodiscard]] Json to_json() const;
 };
 
 /// Checks every line, link, signature, field and the signed heads of a case

@@ -12,6 +12,7 @@
 #include "core/casefile/actions.hpp"
 #include "core/casefile/case_file.hpp"
 #include "core/casefile/case_file_impl.hpp"
+#include "core/casefile/clock_check.hpp"
 #include "core/casefile/head_check.hpp"
 #include "core/casefile/line_check.hpp"
 #include "core/casefile/schema.hpp"
@@ -97,6 +98,13 @@ class ChainVerifier {
     report_.problems.push_back(std::move(problem));
   }
 
+  void warn(std::vector<CustodyProblem> warnings) {
+    for (CustodyProblem& warning : warnings) {
+      if (report_.warnings.size() == kMaxProblems) return;
+      report_.warnings.push_back(std::move(warning));
+    }
+  }
+
   void read_rows() {
     Statement rows = database_.prepare(
         "SELECT seq, line, signature FROM custody ORDER BY seq");
@@ -169,6 +177,9 @@ class ChainVerifier {
       if (last_seq_ == 0) begin(json);
       place_.seq = row.seq;
       check_place(place_, row.line, json, problems);
+      std::vector<CustodyProblem> warnings;
+      clock_.follow(row.seq, json, problems, warnings);
+      warn(std::move(warnings));
       follow_action(row.seq, json, problems);
       introduce(row.seq, json, problems);
       row.key = key_of(row.seq, json, problems);
@@ -244,6 +255,7 @@ class ChainVerifier {
   std::int64_t last_seq_ = 0;
   bool closed_ = false;
   std::size_t dropped_ = 0;
+  ClockCheck clock_;
   IntroducedKeys keys_;
   HeadCheck heads_;
 };
@@ -276,9 +288,7 @@ void bound_problems(CustodyReport& report, std::size_t dropped) {
       {seq, "more", "nothing", fmt::format("{} further problems", dropped)});
 }
 
-}  // namespace
-
-Json CustodyReport::to_json() const {
+Json list_of(const std::vector<CustodyProblem>& problems) {
   Json list = Json::array();
   for (const CustodyProblem& problem : problems) {
     list.push_back({{"seq", problem.seq},
@@ -286,8 +296,17 @@ Json CustodyReport::to_json() const {
                     {"expected", problem.expected},
                     {"found", problem.found}});
   }
-  return {
-      {"ok", ok()}, {"entries", entries}, {"head", head}, {"problems", list}};
+  return list;
+}
+
+}  // namespace
+
+Json CustodyReport::to_json() const {
+  return {{"ok", ok()},
+          {"entries", entries},
+          {"head", head},
+          {"problems", list_of(problems)},
+          {"warnings", list_of(warnings)}};
 }
 
 CustodyReport verify_custody(const std::filesystem::path& folder,

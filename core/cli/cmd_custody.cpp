@@ -78,6 +78,15 @@ ExitCode verify(const Globals& globals, const fs::path& note_file) {
     }
     print_text(globals, text);
   }
+  if (!globals.json) {
+    for (const CustodyProblem& warning : report.warnings) {
+      print_note(globals,
+                 fmt::format("entry {}: {}: {}, and {}; to be explained, no "
+                             "defect of the chain",
+                             warning.seq, warning.what, warning.expected,
+                             warning.found));
+    }
+  }
   return report.ok() ? ExitCode::clean : ExitCode::tampered;
 }
 
