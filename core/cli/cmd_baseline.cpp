@@ -17,8 +17,23 @@ struct CreateOptions {
   std::string what;
   std::string name;
   fs::path out;
+  fs::path supplier_mbom;
   unsigned threads = 0;
 };
+
+struct VerifyOptions {
+  fs::path file;
+  std::string against;
+  fs::path mbom;
+};
+
+void refuse_existing(const fs::path& path) {
+  if (stat_path(path, Links::refuse)) {
+    throw Error(Errc::bad_input,
+                fmt::format("{} is there already and is not replaced",
+                            printable(path.native())));
+  }
+}
 
 /// The case, where one is named or obvious and `what` is an exhibit of it.
 std::optional<CaseFile> case_if_needed(const Globals& globals,
@@ -28,34 +43,41 @@ std::optional<CaseFile> case_if_needed(const Globals& globals,
 }
 
 ExitCode create(const Globals& globals, const CreateOptions& options) {
-  if (stat_path(options.out, Links::refuse)) {
-    throw Error(Errc::bad_input,
-                fmt::format("{} is there already and is not replaced",
-                            printable(options.out.native())));
-  }
+  const fs::path mbom = mbom_path_of(options.out);
+  refuse_existing(options.out);
+  refuse_existing(mbom);
   const Examiner examiner = examiner_for(globals);
   const auto case_file = case_if_needed(globals, options.what);
   const ModelSide side =
       open_model_side(options.what, case_file ? &*case_file : nullptr);
   const auto progress = make_progress(globals, Events::no);
-  const std::string document =
-      build_baseline(side, options.name, examiner, globals.clock,
-                     options.threads, *progress, *globals.cancellation);
-  write_file_durably(options.out, as_bytes(document));
+  const BaselineDocuments documents =
+      build_baseline(side,
+                     {.name = options.name,
+                      .mbom_file = mbom.filename().native(),
+                      .supplier_mbom = options.supplier_mbom,
+                      .threads = options.threads},
+                     examiner, globals.clock, *progress, *globals.cancellation);
+  write_file_durably(mbom, as_bytes(documents.mbom));
+  write_file_durably(options.out, as_bytes(documents.baseline));
   const Baseline made =
-      parse_baseline(document, printable(options.out.native()));
+      parse_baseline(documents.baseline, printable(options.out.native()));
   if (globals.json) {
     print_json({{"baseline", lossless_utf8(options.out.native())},
                 {"name", made.name},
                 {"files", made.view.files.size()},
                 {"tensors", made.view.tensors.size()},
-                {"sha256", made.sha256.hex()}});
+                {"sha256", made.sha256.hex()},
+                {"mbom", lossless_utf8(mbom.native())},
+                {"mbom_sha256", made.mbom_sha256->hex()}});
   } else {
     print_text(globals,
-               fmt::format("{}: {} files, {} tensors\n  {}  sha256 {}\n",
+               fmt::format("{}: {} files, {} tensors\n  {}  sha256 {}\n"
+                           "  {}  sha256 {}\n",
                            printable(made.name), made.view.files.size(),
                            made.view.tensors.size(),
-                           printable(options.out.native()), made.sha256.hex()));
+                           printable(options.out.native()), made.sha256.hex(),
+                           printable(mbom.native()), made.mbom_sha256->hex()));
   }
   return ExitCode::clean;
 }
@@ -73,10 +95,19 @@ Json facts_json(const Baseline& baseline, const fs::path& file) {
   json["sha256"] = baseline.sha256.hex();
   json["signature"] = to_string(baseline.signature);
   json["key"] = baseline.key_fingerprint;
+  json["mbom"] = mbom_state(baseline, file);
   json["source"] = lossless_utf8(baseline.view.locator);
   json["files"] = baseline.view.files.size();
   json["tensors"] = baseline.view.tensors.size();
   return json;
+}
+
+/// The bill of material beside a baseline, in a few words.
+std::string bill_text(const Baseline& baseline, const fs::path& file) {
+  const std::string_view state = mbom_state(baseline, file);
+  return state == "none"
+             ? "none"
+             : fmt::format("{} {}", printable(baseline.mbom_file), state);
 }
 
 ExitCode show(const Globals& globals, const fs::path& file) {
@@ -92,7 +123,8 @@ ExitCode show(const Globals& globals, const fs::path& file) {
       {"made", baseline.made_at},
       {"signature", fmt::format("{} {}", to_string(baseline.signature),
                                 baseline.key_fingerprint)},
-      {"sha256", baseline.sha256.hex()}};
+      {"sha256", baseline.sha256.hex()},
+      {"bill", bill_text(baseline, file)}};
   std::string text = format_table(facts) + "\n";
   std::vector<std::vector<std::string>> rows{{"file", "size", "sha256"}};
   for (const ViewFile& one : baseline.view.files) {
@@ -145,43 +177,83 @@ ExitCode list(const Globals& globals, const fs::path& folder) {
   return ExitCode::clean;
 }
 
-ExitCode verify(const Globals& globals, const fs::path& file,
-                const std::string& against) {
-  const Baseline baseline = read_baseline(file);
-  Json document = facts_json(baseline, file);
+/// What `baseline verify` found, as it goes.
+struct VerifyResult {
+  Json document;
+  std::string text;
+  bool is_intact = true;  ///< baseline and bill of material are as signed
+  bool is_clean = true;   ///< and nothing contradicts them
+};
+
+void verify_document(const Baseline& baseline, const fs::path& file,
+                     VerifyResult& result) {
+  result.document = facts_json(baseline, file);
   const bool is_valid = baseline.signature == BaselineSignature::valid;
-  document["ok"] = is_valid;
-  std::string text = fmt::format(
+  result.text = fmt::format(
       "{}: signature {}{}\n", printable(file.native()),
       to_string(baseline.signature),
       is_valid ? ", key " + baseline.key_fingerprint
                : (baseline.signature_problem.empty()
                       ? std::string()
                       : ": " + printable(baseline.signature_problem)));
-  bool is_same = true;
-  if (!against.empty()) {
-    const auto case_file = case_if_needed(globals, against);
-    const ModelSide before = open_model_side(file.native(), nullptr);
-    const ModelSide after =
-        open_model_side(against, case_file ? &*case_file : nullptr);
-    const auto progress = make_progress(globals, Events::no);
-    const SideDiff result =
-        compare_sides(before, after, ExplainOptions{}, *progress,
-                      *globals.cancellation, nullptr);
-    is_same = result.diff.identical();
-    document["ok"] = is_valid && is_same;
-    document["diff"] = result.diff.to_json();
-    text += result.diff.to_text();
+  const std::string_view bill = mbom_state(baseline, file);
+  if (bill != "none") {
+    result.text += fmt::format(
+        "bill of material {}: {}\n", printable(baseline.mbom_file),
+        bill == "matches"   ? "as signed"
+        : bill == "missing" ? "MISSING beside the baseline"
+                            : "CHANGED since the baseline was signed");
   }
+  result.is_intact =
+      baseline.signature != BaselineSignature::invalid && bill != "changed";
+  result.is_clean = is_valid && result.is_intact;
+}
+
+void verify_model(const Globals& globals, const VerifyOptions& options,
+                  VerifyResult& result) {
+  const auto case_file = case_if_needed(globals, options.against);
+  const ModelSide before = open_model_side(options.file.native(), nullptr);
+  const ModelSide after =
+      open_model_side(options.against, case_file ? &*case_file : nullptr);
+  const auto progress = make_progress(globals, Events::no);
+  const SideDiff diff =
+      compare_sides(before, after, ExplainOptions{}, *progress,
+                    *globals.cancellation, nullptr);
+  result.is_clean = result.is_clean && diff.diff.identical();
+  result.document["diff"] = diff.diff.to_json();
+  result.text += diff.diff.to_text();
+}
+
+/// Somebody's bill of material against the model, or against the digests of
+/// the baseline where no model is named.
+void verify_mbom(const Globals& globals, const VerifyOptions& options,
+                 VerifyResult& result) {
+  const std::string& what =
+      options.against.empty() ? options.file.native() : options.against;
+  const auto case_file = case_if_needed(globals, what);
+  const ModelSide side =
+      open_model_side(what, case_file ? &*case_file : nullptr);
+  const auto progress = make_progress(globals, Events::no);
+  const ModelView view = view_side(side, 0, *progress, *globals.cancellation);
+  const MbomReport report = check_mbom_file(options.mbom, view);
+  result.is_clean = result.is_clean && report.count(ClaimState::fails) == 0;
+  result.document["mbom_check"] = report.to_json();
+  result.text += report.to_text();
+}
+
+ExitCode verify(const Globals& globals, const VerifyOptions& options) {
+  VerifyResult result;
+  verify_document(read_baseline(options.file), options.file, result);
+  if (!options.against.empty()) verify_model(globals, options, result);
+  if (!options.mbom.empty()) verify_mbom(globals, options, result);
+  result.document["ok"] = result.is_clean;
   if (globals.json) {
-    print_json(document);
+    print_json(result.document);
   } else {
-    print_text(globals, text);
+    print_text(globals, result.text);
   }
-  if (baseline.signature == BaselineSignature::invalid) {
-    return ExitCode::tampered;
-  }
-  return is_valid && is_same ? ExitCode::clean : ExitCode::findings;
+  if (!result.is_intact) return ExitCode::tampered;
+  return result.is_clean ? ExitCode::clean : ExitCode::findings;
 }
 
 }  // namespace
@@ -193,11 +265,15 @@ void add_baseline(CLI::App& app, Globals& globals, Run& run) {
 
   CLI::App* make = add_command(
       *group, "create",
-      "Describe a folder, file, Hugging Face snapshot or exhibit, signed.");
+      "Describe a folder, file, Hugging Face snapshot or exhibit, signed; a "
+      "CycloneDX bill of material is written beside it.");
   auto options = std::make_shared<CreateOptions>();
   make->add_option("what", options->what, "The known-good model.")->required();
   make->add_option("--name", options->name, "What people call it.")->required();
   make->add_option("-o,--out", options->out, "File to make.")->required();
+  make->add_option("--supplier-mbom", options->supplier_mbom,
+                   "CycloneDX document that came with the model: checked now, "
+                   "and recorded as its provenance.");
   make->add_option("--threads", options->threads, "Cores to use; 0 = all.");
   make->callback([&globals, &run, options] {
     run = [&globals, options] { return create(globals, *options); };
@@ -220,15 +296,15 @@ void add_baseline(CLI::App& app, Globals& globals, Run& run) {
   CLI::App* check =
       add_command(*group, "verify",
                   "Check its signature and, if named, a model against it.");
-  auto document = std::make_shared<fs::path>();
-  auto against = std::make_shared<std::string>();
-  check->add_option("file", *document, "Baseline document.")->required();
-  check->add_option("model", *against,
+  auto wanted = std::make_shared<VerifyOptions>();
+  check->add_option("file", wanted->file, "Baseline document.")->required();
+  check->add_option("model", wanted->against,
                     "Folder, file, snapshot or exhibit to compare with it.");
-  check->callback([&globals, &run, document, against] {
-    run = [&globals, document, against] {
-      return verify(globals, *document, *against);
-    };
+  check->add_option("--mbom", wanted->mbom,
+                    "CycloneDX document to hold against the model, or against "
+                    "the baseline where no model is named.");
+  check->callback([&globals, &run, wanted] {
+    run = [&globals, wanted] { return verify(globals, *wanted); };
   });
 }
 

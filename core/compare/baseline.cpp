@@ -226,21 +226,24 @@ Json describe_baseline(const ModelView& view, const BaselineOptions& options) {
   Json source = {{"kind", view.kind}, {"locator", lossless_utf8(view.locator)}};
   if (!view.revision.empty()) source["revision"] = view.revision;
   if (!view.folder.empty()) source["folder"] = lossless_utf8(view.folder);
-  return {{"format", kFormat},
-          {"version", kVersion},
-          {"name", options.name},
-          {"made_at", format_time(options.made_at)},
-          {"made_by", options.made_by},
-          {"tool", options.tool},
-          {"source", std::move(source)},
-          {"totals",
-           {{"files", view.files.size()},
-            {"bytes", bytes},
-            {"tensors", view.tensors.size()}}},
-          {"files", std::move(files)},
-          {"tensors", std::move(tensors)},
-          {"metadata", std::move(metadata)},
-          {"problems", std::move(problems)}};
+  Json json = {{"format", kFormat},
+               {"version", kVersion},
+               {"name", options.name},
+               {"made_at", format_time(options.made_at)},
+               {"made_by", options.made_by},
+               {"tool", options.tool},
+               {"source", std::move(source)},
+               {"totals",
+                {{"files", view.files.size()},
+                 {"bytes", bytes},
+                 {"tensors", view.tensors.size()}}},
+               {"files", std::move(files)},
+               {"tensors", std::move(tensors)},
+               {"metadata", std::move(metadata)},
+               {"problems", std::move(problems)}};
+  if (!options.mbom.is_null()) json["mbom"] = options.mbom;
+  if (!options.provenance.is_null()) json["provenance"] = options.provenance;
+  return json;
 }
 
 Json make_baseline(const Tree& tree, const BaselineOptions& options,
@@ -288,6 +291,12 @@ Baseline parse_baseline(std::string_view text, std::string_view source) {
   baseline.made_at = require_text(baseline.document, "made_at", source);
   baseline.sha256 = sha256(text);
   baseline.view = view_of(baseline.document, source);
+  if (const auto mbom = baseline.document.find("mbom");
+      mbom != baseline.document.end()) {
+    baseline.mbom_file =
+        from_lossless_utf8(require_text(*mbom, "file", source));
+    baseline.mbom_sha256 = digest_of(*mbom, source);
+  }
   check_signature(text, whole, source, baseline);
   return baseline;
 }

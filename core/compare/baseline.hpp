@@ -21,6 +21,11 @@ struct BaselineOptions {
   TimeNs made_at = 0;  ///< from the injected clock [I8]
   std::string tool;    ///< "impound 0.1.0"
   ViewOptions view;    ///< threads, folder
+  /// {"file","sha256"} of the bill of material beside the baseline; may be
+  /// null.
+  Json mbom;
+  /// What vouched for the model when the baseline was made; may be null.
+  Json provenance;
 };
 
 /// The object under "baseline": every file and every tensor of the tree.
@@ -60,7 +65,9 @@ struct Baseline {
   BaselineSignature signature = BaselineSignature::absent;
   std::string signature_problem;  ///< why it is invalid
   std::string key_fingerprint;    ///< hex; empty if absent
-  std::string public_key_pem;     ///< as found in the document
+  std::string mbom_file;          ///< beside the document; empty if none
+  std::optional<Digest> mbom_sha256;
+  std::string public_key_pem;  ///< as found in the document
 };
 
 /// Reads a document and checks its signature. A bad signature is a value: the
