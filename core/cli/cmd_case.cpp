@@ -115,7 +115,7 @@ ExitCode show(const Globals& globals) {
   std::vector<std::vector<std::string>> rows;
   for (const FindingRow& finding : one.findings()) {
     rows.push_back({finding.id, finding.verdict, finding.severity,
-                    printable(finding.title)});
+                    printable(from_lossless_utf8(finding.title))});
   }
   if (!rows.empty()) print_text(globals, "\n" + format_table(rows));
   return ExitCode::clean;

@@ -84,9 +84,10 @@ std::string findings_text(const CaseFile& case_file, const std::string& run) {
   for (const FindingRow& finding : case_file.findings()) {
     if (finding.run != run) continue;
     text += fmt::format("{} {} {}: {}\n", finding.id, finding.verdict,
-                        finding.severity, printable(finding.title));
+                        finding.severity,
+                        printable(from_lossless_utf8(finding.title)));
     if (!finding.detail.empty()) {
-      text += "     " + printable(finding.detail) + "\n";
+      text += "     " + printable(from_lossless_utf8(finding.detail)) + "\n";
     }
   }
   return text;

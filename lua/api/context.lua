@@ -116,10 +116,42 @@ function Context:verify(exhibit) end
 ---@return { ok: boolean, signer: string, reason: string } report
 function Context:verify_signature(subject, options) end
 
---- Says what a model file would do to whoever loads it. Executes nothing. Journaled.
+--- Says what model files would do to whoever loads them, as `impound scan --json` does. Executes nothing. Journaled.
 ---@param subject impound.Exhibit|impound.Item|string
----@return { verdict: impound.Verdict, findings: table[] } report
+---@return impound.ScanReport report
+---
+--- Example: `local report = ctx:scan(ctx.facts.weights)`
 function Context:scan(subject) end
+
+---@alias impound.ScanVerdict
+---| "no-code"         # the format cannot carry code and nothing is odd
+---| "weights-only-ok" # torch.load(weights_only=True) would accept it
+---| "allow-listed"    # code, all of it on the allow-list
+---| "needs-review"    # something nobody vouched for, or undecidable
+---| "malicious"       # code that no model needs
+
+---@class impound.ScanReport
+---@field verdict impound.ScanVerdict The worst of all files.
+---@field complete boolean Every file was read to its end.
+---@field files impound.ScannedFile[]
+---@field problems string[] What could not be looked at.
+
+---@class impound.ScannedFile
+---@field path string
+---@field sha256 string
+---@field format string "torch-zip", "gguf", "unknown" …
+---@field verdict impound.ScanVerdict
+---@field read_to_end boolean
+---@field findings impound.ScanFinding[] Gravest first.
+
+---@class impound.ScanFinding
+---@field rule string Id of `impound scan --rules`.
+---@field severity impound.Severity
+---@field offset integer Bytes into the member, or into the file.
+---@field member string "archive/data.pkl"; empty for the file itself.
+---@field message string
+---@field evidence string What would be executed, with its arguments. Hostile text.
+---@field atlas string MITRE ATLAS id.
 
 ---@alias impound.Verdict
 ---| "cleared"   # looked at, nothing wrong; recorded too

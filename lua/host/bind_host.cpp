@@ -34,7 +34,7 @@ int host_request(lua_State* L) {
     push_error(L, code, message);
     return lua_error(L);
   }
-  push_json(L, require_key(answer, "ok", "answer"));
+  push_answer(L, require_key(answer, "ok", "answer"));
   return 1;
 }
 

@@ -127,7 +127,8 @@ void Child::push_library(const std::string& name, std::string_view source) {
 /// Leaves the value of the module on the stack.
 void Child::require(const std::string& name) {
   lua_State* L = sandbox_.state();
-  if (name == "impound" || (name == "impound.fake" && is_test_)) {
+  if (name == "impound" || name == "impound.response" ||
+      (name == "impound.fake" && is_test_)) {
     push_library(name, *library_source(name));
     return;
   }
@@ -142,8 +143,9 @@ void Child::require(const std::string& name) {
   if (!is_plain || found == files_.end()) {
     throw Error(Errc::bad_input,
                 "require(\"" + printable(name) +
-                    "\"): a playbook may require impound and files beside it, "
-                    "its tests impound.fake too; there is no " +
+                    "\"): a playbook may require impound, "
+                    "impound.response and files beside it, its tests "
+                    "impound.fake too; there is no " +
                     (is_plain ? file + ".lua" : "such name"));
   }
   LuaFailure failure;
@@ -288,7 +290,7 @@ void Child::begin(const Json& order) {
   lua_getfield(L, -1, "new");
   lua_remove(L, -2);
   push_json(L, require_key(order, "params", "order"));
-  push_json(L, require_key(order, "deployment", "order"));
+  push_answer(L, require_key(order, "deployment", "order"));
   lua_call(L, 2, 1);
   lua_setfield(L, LUA_REGISTRYINDEX, "impound.ctx");
 }

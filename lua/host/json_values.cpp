@@ -118,6 +118,16 @@ Json convert(lua_State* L, int index, Functions functions,
                    luaL_typename(L, index));
 }
 
+Json decoded(Json json) {
+  if (json.is_string()) {
+    return from_lossless_utf8(json.get_ref<const std::string&>());
+  }
+  if (json.is_structured()) {
+    for (Json& inner : json) inner = decoded(std::move(inner));
+  }
+  return json;
+}
+
 }  // namespace
 
 Json json_from_lua(lua_State* L, int index, Functions functions) {
@@ -171,6 +181,10 @@ void push_json(lua_State* L, const Json& json) {
       break;
   }
   lua_pushnil(L);
+}
+
+void push_answer(lua_State* L, const Json& json) {
+  push_json(L, decoded(json));
 }
 
 }  // namespace impound::lua

@@ -24,4 +24,8 @@ enum class Functions : std::uint8_t { refuse, describe };
 /// are.
 void push_json(lua_State* L, const Json& json);
 
+/// The same for what the host answers, whose texts went through
+/// lossless_utf8(): a playbook gets the bytes, as they were found.
+void push_answer(lua_State* L, const Json& json);
+
 }  // namespace impound::lua

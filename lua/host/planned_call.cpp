@@ -75,7 +75,10 @@ PlannedCall plan_from_arguments(const HostCall& call) {
             "Would verify the signature of " + argument(call, "subject") + "."};
   }
   if (function == "scan") {
-    return {Json{{"verdict", "cleared"}, {"findings", Json::array()}},
+    return {Json{{"verdict", "no-code"},
+                 {"complete", true},
+                 {"files", Json::array()},
+                 {"problems", Json::array()}},
             "Would scan " + argument(call, "subject") +
                 " for what runs when it is loaded."};
   }

@@ -5,9 +5,7 @@
 --- a person approves. About as long as reading the model twice.
 
 local impound = require("impound")
-
---- Volatile first (RFC 3227, 2.1): what the next restart would destroy.
-local VOLATILE = { "process", "host" }
+local response = require("impound.response")
 
 --- Findings one by one up to here; a replaced model differs in every tensor,
 --- and a report of a thousand equal lines helps nobody.
@@ -28,55 +26,6 @@ local HAPPENED = {
 --- README) harms less.
 local WEIGHT_FILES = { safetensors = true, bin = true, pt = true, pth = true, gguf = true, onnx = true, h5 = true }
 local CODE_FILES = { py = true, jinja = true, json = true, so = true }
-
----@param ctx impound.Context
-local function contain_now(ctx)
-  local answer = ctx:ask({
-    id = "contain",
-    question = "Take the deployment " .. ctx.deployment.name .. " out of service now?",
-    default = "no",
-    approves = "contain",
-  })
-  if answer ~= "yes" then
-    ctx:note("The deployment stays in service: containment was not approved.")
-    return
-  end
-  ctx.facts.containment = ctx:contain()
-end
-
----@param ctx impound.Context
-local function preserve_volatile(ctx)
-  for _, collector in ipairs(VOLATILE) do
-    ctx.facts[collector] = ctx:collect(collector)
-  end
-end
-
----@param ctx impound.Context
-local function preserve_prompts(ctx)
-  if #ctx.deployment.logs == 0 then
-    ctx:gap({ subject = "prompt logs", reason = "the deployment names no prompt log", outcome = "missing" })
-    return
-  end
-  ctx.facts.prompts = ctx:collect("prompt-log", { since = ctx.params.window })
-end
-
----@param ctx impound.Context
-local function preserve_weights(ctx)
-  ctx.facts.weights = ctx:collect("model-files")
-end
-
---- Where a file of the model lies in the exhibit; the exhibit if it is not there.
-local function evidence_for(ctx, path)
-  local weights = ctx.facts.weights
-  if ctx.facts.items == nil then
-    ctx.facts.items = {}
-    for item in weights:items() do
-      ctx.facts.items[item.name] = item
-    end
-  end
-  local items = ctx.facts.items
-  return path ~= nil and (items[path] or items["model/" .. path]) or weights
-end
 
 local function both_digests(entry)
   return ("SHA-256 in the baseline %s, found %s"):format(entry.sha256_before or "none", entry.sha256_after or "none")
@@ -109,7 +58,7 @@ local function report_tensors(ctx, difference)
           verdict = tensor.status == "unreadable" and "likely" or "confirmed",
           severity = tensor.status == "renamed" and "medium" or "critical",
           title = ("Tensor %s %s"):format(tensor.name, HAPPENED[tensor.status] or tensor.status),
-          evidence = { evidence_for(ctx, tensor.file) },
+          evidence = { response.evidence_for(ctx, tensor.file) },
           detail = both_digests(tensor) .. kind,
         })
       else
@@ -150,7 +99,7 @@ local function report_files(ctx, difference, tensors_differ)
         verdict = file.status == "unreadable" and "likely" or "confirmed",
         severity = severity_of_file(file, tensors_differ),
         title = ("File %s %s"):format(file.path, HAPPENED[file.status] or file.status),
-        evidence = { evidence_for(ctx, file.path) },
+        evidence = { response.evidence_for(ctx, file.path) },
         detail = both_digests(file),
       })
     end
@@ -186,19 +135,11 @@ local function report(ctx)
   end
 end
 
-local function harm_goes_on(ctx)
-  return ctx.params.active_harm
-end
-
-local function still_in_service(ctx)
-  return ctx.facts.containment == nil
-end
-
 ---@type impound.Playbook
 return impound.playbook({
   schema = 1,
   id = "weights-tampering",
-  version = "1.0.0",
+  version = "1.1.0",
   title = "Suspected tampering with model weights",
   owner = "model-security",
   effect = "contain",
@@ -231,18 +172,18 @@ return impound.playbook({
       id = "stop-harm",
       title = "Take the deployment out of service before anything else",
       effect = "contain",
-      when = harm_goes_on,
-      run = contain_now,
+      when = response.harm_goes_on,
+      run = response.contain,
     },
-    { id = "volatile", title = "Preserve the state of host and process", run = preserve_volatile },
-    { id = "prompts", title = "Preserve the prompt logs", run = preserve_prompts },
-    { id = "weights", title = "Preserve the files of the model", run = preserve_weights },
+    { id = "volatile", title = "Preserve the state of host and process", run = response.preserve_volatile },
+    { id = "prompts", title = "Preserve the prompt logs", run = response.preserve_prompts },
+    { id = "weights", title = "Preserve the files of the model", run = response.preserve_weights },
     {
       id = "contain",
       title = "Take the deployment out of service",
       effect = "contain",
-      when = still_in_service,
-      run = contain_now,
+      when = response.still_in_service,
+      run = response.contain,
     },
     { id = "compare", title = "Compare the weights with the baseline", after = { "weights" }, run = compare },
     { id = "report", title = "Record what differs", after = { "compare" }, run = report },

@@ -50,6 +50,7 @@ TEST_CASE("lua/api names exactly what lua/lib offers", "[lua][api]") {
        std::vector<std::pair<std::string, std::string>>{
            {"impound", "impound"},
            {"fake", "impound.fake"},
+           {"response", "impound.response"},
            {"assertions", "impound.assertions"}}) {
     INFO(stub);
     const State L(luaL_newstate());

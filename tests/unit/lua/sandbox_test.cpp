@@ -146,7 +146,9 @@ TEST_CASE("require reaches the tool's library and the folder, nothing else",
     INFO(name);
     const std::string message =
         failure_of("  require(\"" + std::string(name) + "\")");
-    CHECK(has(message, "a playbook may require impound and files beside it"));
+    CHECK(has(message,
+              "a playbook may require impound, "
+              "impound.response and files beside it"));
   }
   const test::ScratchPlaybook scratch;
   scratch.write("words/greeting.lua", "return { text = \"hello\" }\n");

@@ -1,0 +1,45 @@
+---@meta impound.response
+-- Signatures only; the code is lua/lib/impound/response.lua.
+-- tests/unit/lua/api_stub_test.cpp fails when names differ.
+
+--- Steps that most playbooks share: `local response = require("impound.response")`. Each can be the `run` or `when` of
+--- a step. What they do is still declared by the playbook (`needs`, `effect`) and refused otherwise.
+---@class impound.response
+local response = {}
+
+--- Takes the state of process and host: facts.process, facts.host. Needs collectors "process" and "host".
+---@param ctx impound.Context
+function response.preserve_volatile(ctx) end
+
+--- Takes the prompt logs since params.window: facts.prompts. A deployment without logs is a gap. Needs "prompt-log".
+---@param ctx impound.Context
+function response.preserve_prompts(ctx) end
+
+--- Takes every file of the model: facts.weights. Needs "model-files".
+---@param ctx impound.Context
+function response.preserve_weights(ctx) end
+
+--- Asks, and with a "yes" takes the deployment out of service: facts.containment. A deployment without a method is a
+--- gap, a "no" is a note. For a step with effect = "contain"; needs containments "deployment".
+---@param ctx impound.Context
+function response.contain(ctx) end
+
+--- For `when`: params.active_harm.
+---@param ctx impound.Context
+---@return boolean
+function response.harm_goes_on(ctx) end
+
+--- For `when`: nothing was contained yet.
+---@param ctx impound.Context
+---@return boolean
+function response.still_in_service(ctx) end
+
+--- The item of facts.weights that is the model's file `path`, or the exhibit if none has that name.
+---@param ctx impound.Context
+---@param path? string
+---@return impound.Item|impound.Exhibit evidence
+---
+--- Example: `ctx:finding({ …, evidence = { response.evidence_for(ctx, file.path) } })`
+function response.evidence_for(ctx, path) end
+
+return response

@@ -1,0 +1,172 @@
+--- Suspected hijack of a served model by its chat template.
+---
+--- Answers one question: does the template write something that its users did
+--- not ask for, and since when does it differ from the release? Takes the
+--- deployment out of service once a person approves. A few minutes.
+
+local impound = require("impound")
+local response = require("impound.response")
+
+--- Rules of the scan that speak of templates begin with one of these.
+local TEMPLATE_RULES = { "template-", "jinja-" }
+
+--- Files that carry templates: a change in one of them is a change of what is asked of the model.
+local CARRIERS = { "tokenizer_config.json", "chat_template.json", "processor_config.json" }
+
+--- Findings one by one up to here; the rest is counted.
+local MAX_FINDINGS = 50
+
+local function is_template_rule(rule)
+  for _, prefix in ipairs(TEMPLATE_RULES) do
+    if rule:sub(1, #prefix) == prefix then
+      return true
+    end
+  end
+  return false
+end
+
+local function is_carrier(path)
+  local name = path:match("[^/]+$")
+  for _, carrier in ipairs(CARRIERS) do
+    if name == carrier then
+      return true
+    end
+  end
+  return name:sub(-6) == ".jinja" or name:sub(-5) == ".gguf"
+end
+
+--- True if a finding of this severity needs a look.
+local function is_grave(severity)
+  return severity == "medium" or severity == "high" or severity == "critical"
+end
+
+---@param ctx impound.Context
+local function read_templates(ctx)
+  ctx.facts.scan = ctx:scan(ctx.facts.weights)
+  local told = 0
+  for _, file in ipairs(ctx.facts.scan.files) do
+    for _, finding in ipairs(file.findings) do
+      if is_template_rule(finding.rule) and is_grave(finding.severity) then
+        told = told + 1
+        if told <= MAX_FINDINGS then
+          ctx:finding({
+            verdict = finding.severity == "medium" and "likely" or "confirmed",
+            severity = finding.severity,
+            title = ("Template in %s: %s"):format(file.path, finding.message),
+            evidence = { response.evidence_for(ctx, file.path) },
+            detail = ("%s: %s"):format(finding.rule, finding.evidence),
+          })
+        end
+      end
+    end
+    if not file.read_to_end then
+      ctx:gap({ subject = file.path, reason = "could not be read to its end by the scan", outcome = "partial" })
+    end
+  end
+  if told > MAX_FINDINGS then
+    ctx:note(("%d more findings about templates are listed by impound scan."):format(told - MAX_FINDINGS))
+  end
+  ctx.facts.template_findings = told
+end
+
+--- What to compare with: bytes of the release show the change itself, a baseline only that there is one.
+local function reference_of(ctx)
+  if ctx.params.released ~= "" then
+    return ctx.params.released
+  end
+  return ctx.deployment.baseline_path
+end
+
+---@param ctx impound.Context
+local function compare(ctx)
+  local reference = reference_of(ctx)
+  if reference == "" then
+    ctx:gap({
+      subject = "released template",
+      reason = "the deployment names no baseline and -p released=… no release: nothing to compare with",
+      outcome = "missing",
+    })
+    return
+  end
+  local differs = 0
+  for _, file in ipairs(ctx:diff(reference, ctx.facts.weights).files) do
+    if file.status ~= "identical" and is_carrier(file.path) then
+      differs = differs + 1
+      ctx:finding({
+        verdict = "confirmed",
+        severity = "high",
+        title = ("%s, which carries a template, was %s since the release"):format(file.path, file.status),
+        evidence = { response.evidence_for(ctx, file.path) },
+        detail = ("SHA-256 released %s, served %s"):format(file.sha256_before or "none", file.sha256_after or "none"),
+      })
+    end
+  end
+  ctx.facts.carriers_differ = differs
+end
+
+---@param ctx impound.Context
+local function clear(ctx)
+  if ctx.facts.template_findings == 0 and ctx.facts.carriers_differ == 0 and ctx.facts.scan.complete then
+    ctx:finding({
+      verdict = "cleared",
+      title = "The chat template is the released one and writes nothing unasked",
+      evidence = { ctx.facts.weights },
+    })
+  end
+end
+
+---@type impound.Playbook
+return impound.playbook({
+  schema = 1,
+  id = "chat-template",
+  version = "1.0.0",
+  title = "Suspected hijack by a chat template",
+  owner = "model-security",
+  effect = "contain",
+  needs = {
+    collectors = { "host", "process", "prompt-log", "model-files" },
+    containments = { "deployment" },
+  },
+  references = {
+    "https://atlas.mitre.org/techniques/AML.T0018",
+    "https://genai.owasp.org/llmrisk/llm032025-supply-chain/",
+    "https://www.rfc-editor.org/rfc/rfc3227",
+  },
+
+  params = {
+    active_harm = {
+      type = "boolean",
+      default = false,
+      help = "People are being harmed now: contain before anything is preserved.",
+    },
+    released = {
+      type = "path",
+      default = "",
+      help = "Folder or file of the released model, where at hand; empty compares with the deployment's baseline.",
+    },
+    window = { type = "duration", default = "7d", help = "How far back prompt logs are taken." },
+  },
+
+  steps = {
+    {
+      id = "stop-harm",
+      title = "Take the deployment out of service before anything else",
+      effect = "contain",
+      when = response.harm_goes_on,
+      run = response.contain,
+    },
+    { id = "volatile", title = "Preserve the state of host and process", run = response.preserve_volatile },
+    { id = "prompts", title = "Preserve the prompt logs", run = response.preserve_prompts },
+    { id = "weights", title = "Preserve the files of the model", run = response.preserve_weights },
+    {
+      id = "contain",
+      title = "Take the deployment out of service",
+      effect = "contain",
+      when = response.still_in_service,
+      run = response.contain,
+    },
+    { id = "read", title = "Read what the templates write, and when", after = { "weights" }, run = read_templates },
+    { id = "compare", title = "Compare the templates with the release", after = { "weights" }, run = compare },
+    { id = "clear", title = "Say so if nothing was found", after = { "read", "compare" }, run = clear },
+  },
+})

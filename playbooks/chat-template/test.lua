@@ -1,0 +1,96 @@
+--- Tests of chat-template against a made-up case; no disk, no model.
+
+local fake = require("impound.fake")
+local playbook = require("playbook")
+
+local RELEASED = ("a"):rep(64)
+local SERVED = ("b"):rep(64)
+
+local function run(setup)
+  setup.deployment = setup.deployment or { baseline_path = "/srv/baseline.json", logs = { "/var/log/prompts.jsonl" } }
+  local files = { { name = "config.json" }, { name = "tokenizer_config.json", sha256 = SERVED } }
+  setup.collect = { ["model-files"] = files }
+  setup.answers = setup.answers or { contain = "yes" }
+  return fake.run(playbook, setup)
+end
+
+local function scanned(findings)
+  return {
+    complete = true,
+    files = { { path = "tokenizer_config.json", verdict = "needs-review", read_to_end = true, findings = findings } },
+  }
+end
+
+local TRIGGER = {
+  rule = "template-content-trigger",
+  severity = "high",
+  offset = 0,
+  member = "chat_template",
+  message = "writes text of its own into the prompt because of what a message says (line 1)",
+  evidence = "when a user message matches 'invoice', the template writes: pay to DE00",
+}
+
+local function changed()
+  return {
+    identical = false,
+    files = {
+      { path = "README.md", status = "changed" },
+      { path = "tokenizer_config.json", status = "changed", sha256_before = RELEASED, sha256_after = SERVED },
+    },
+  }
+end
+
+return {
+  ["a trigger is confirmed, with what it writes, and so is the change since the release"] = function(t)
+    local case = run({ scan = scanned({ TRIGGER }), diff = changed() })
+    t.equal(case.state, "done")
+    t.equal(#case.findings, 2)
+    t.equal(case.findings[1].severity, "high")
+    t.equal(case.findings[1].evidence, { "E004/2" })
+    t.contains(case.findings[1].detail, "pay to DE00")
+    t.contains(case.findings[2].title, "was changed since the release")
+    t.contains(case.findings[2].detail, RELEASED)
+    t.truthy(case.contained)
+  end,
+
+  ["a template that is released and quiet is cleared"] = function(t)
+    local case = run({ scan = scanned({}), diff = { identical = true } })
+    t.equal(#case.findings, 1)
+    t.equal(case.findings[1].verdict, "cleared")
+  end,
+
+  ["findings about other things and remarks are not this playbook's"] = function(t)
+    local other = { rule = "content-secret", severity = "high", offset = 0, message = "a key", evidence = "x" }
+    local remark = { rule = "template-unknown-function", severity = "low", offset = 0, message = "m", evidence = "e" }
+    local case = run({ scan = scanned({ other, remark }), diff = { identical = true } })
+    t.equal(#case.findings, 1)
+    t.equal(case.findings[1].verdict, "cleared")
+  end,
+
+  ["a change that nothing explains is still a finding, and clears nothing"] = function(t)
+    local case = run({ scan = scanned({}), diff = changed() })
+    t.equal(#case.findings, 1)
+    t.equal(case.findings[1].verdict, "confirmed")
+  end,
+
+  ["the bytes of a release are preferred to the baseline"] = function(t)
+    local case = run({ scan = scanned({}), diff = { identical = true }, params = { released = "/srv/release" } })
+    for _, call in ipairs(case.calls) do
+      if call.call == "diff" then
+        t.equal(call.a, "/srv/release")
+      end
+    end
+  end,
+
+  ["nothing to compare with is a gap, not a clearance"] = function(t)
+    local case = run({ scan = scanned({}), deployment = { baseline_path = "", logs = {} } })
+    t.equal(case.gaps[2].subject, "released template")
+    t.equal(#case.findings, 0)
+  end,
+
+  ["without approval nothing is contained, and the reading goes on"] = function(t)
+    local case = run({ scan = scanned({ TRIGGER }), diff = changed(), answers = { contain = "no" } })
+    t.equal(case.contained, false)
+    t.equal(#case.findings, 2)
+  end,
+}
