@@ -60,7 +60,8 @@ void add_scan(CLI::App& app, Globals& globals, Run& run) {
       add_command(app, "scan", "What would run if these files were loaded.");
   auto options = std::make_shared<Options>();
   command->add_option("subject", options->subject,
-                      "File, folder, snapshot, bundle, or exhibit (E001).");
+                      "File, folder, snapshot, bundle, exhibit (E001) or item "
+                      "(E001/17).");
   command->add_flag("--rules", options->rules,
                     "Print the rules and lists, with their version.");
   command->add_flag("--sarif", options->sarif, "Print SARIF 2.1.0.");

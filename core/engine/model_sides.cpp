@@ -142,7 +142,8 @@ ModelSide open_model_side(const std::string& what, const CaseFile* case_file) {
   if (case_file != nullptr && !stat_path(what, Links::follow)) {
     if (const auto reference = parse_exhibit_reference(what)) {
       side.exhibit = reference->exhibit;
-      side.tree = open_bundle_tree(bundle_of(*case_file, reference->exhibit));
+      side.tree = open_bundle_tree(bundle_of(*case_file, reference->exhibit),
+                                   reference->item);
       return side;
     }
   }

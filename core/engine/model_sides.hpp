@@ -24,7 +24,8 @@ struct ModelSide {
   std::string exhibit;  ///< "E001" if it is one of the case
 };
 
-/// Opens "E001" (of `case_file`, which may be null), a bundle file, a baseline
+/// Opens "E001" or its item "E001/17" (of `case_file`, which may be null), a
+/// bundle file, a baseline
 /// document, a folder, a file, or a Hugging Face snapshot.
 /// @throws Error{bad_input}, Error{io}, Error{malformed}.
 [[nodiscard]] ModelSide open_model_side(const std::string& what,

@@ -184,8 +184,10 @@ class PathTree final : public Tree {
 
 class BundleTree final : public Tree {
  public:
-  explicit BundleTree(const fs::path& bundle) : path_(bundle), reader_(bundle) {
+  BundleTree(const fs::path& bundle, std::uint64_t wanted)
+      : path_(bundle), reader_(bundle) {
     for (const Item& item : reader_.items()) {
+      if (wanted != 0 && item.number != wanted) continue;
       TreeFile file{.name = item.name,
                     .kind = item.kind,
                     .size = item.size_stored,
@@ -196,7 +198,13 @@ class BundleTree final : public Tree {
       if (item.kind == FileKind::symlink) file.link_target = item.link_target;
       files_.push_back(std::move(file));
     }
+    if (wanted != 0 && files_.empty()) {
+      throw Error(
+          Errc::bad_input,
+          fmt::format("{} has no item {}", printable(path_.native()), wanted));
+    }
     std::ranges::sort(files_, {}, &TreeFile::name);
+    if (wanted != 0) return;  // what else was not taken says nothing about it
     for (const Gap& gap : reader_.gaps()) {
       problems_.push_back(fmt::format("{}: {}: {}", printable(gap.subject),
                                       to_string(gap.outcome),
@@ -236,8 +244,9 @@ std::unique_ptr<Tree> open_path_tree(const fs::path& path) {
   return std::make_unique<PathTree>(path);
 }
 
-std::unique_ptr<Tree> open_bundle_tree(const fs::path& bundle) {
-  return std::make_unique<BundleTree>(bundle);
+std::unique_ptr<Tree> open_bundle_tree(const fs::path& bundle,
+                                       std::uint64_t item) {
+  return std::make_unique<BundleTree>(bundle, item);
 }
 
 }  // namespace impound

@@ -57,9 +57,11 @@ class Tree {
 [[nodiscard]] std::unique_ptr<Tree> open_path_tree(
     const std::filesystem::path& path);
 
-/// The payload of a bundle file (…/E001.tar.zst), names without "data/".
-/// @throws Error{io}, Error{malformed}, Error{integrity}.
+/// The payload of a bundle file (…/E001.tar.zst), names without "data/"; with
+/// `item` from 1, that item alone.
+/// @throws Error{io}, Error{malformed}, Error{integrity}, Error{bad_input} if
+///         it has no such item.
 [[nodiscard]] std::unique_ptr<Tree> open_bundle_tree(
-    const std::filesystem::path& bundle);
+    const std::filesystem::path& bundle, std::uint64_t item = 0);
 
 }  // namespace impound

@@ -65,6 +65,15 @@ code 1 impound diff good bad
 says "ROME-like edit of one MLP down-projection"
 says "/temperature: 1 → 2"
 
+# One item of an exhibit is a side, too.
+item=$(impound exhibit show E001 --json | python3 -c 'import json,sys; print(["E001/%d" % i["item"] for i in json.load(sys.stdin)["item_list"] if i["name"].endswith("model.safetensors")][0])')
+code 0 impound diff d/model/model.safetensors "$item" --json
+json 'len(d["files"]) == 1 and d["tensors_identical"]'
+code 0 impound scan "$item" --json
+json 'len(d["files"]) == 1'
+code 2 impound scan E001/999
+says "has no item 999"
+
 # A baseline that was edited says so.
 sed 's/"small"/"smell"/' small.json >edited.json
 code 4 impound baseline show edited.json
