@@ -131,8 +131,8 @@ std::string oidc_issuer(const X509* certificate) {
   const std::string wrapped = extension(certificate, kIssuerOid);
   if (!wrapped.empty()) {
     const unsigned char* at = chars(as_bytes(wrapped));
-    const TextHandle text(d2i_ASN1_UTF8STRING(
-        nullptr, &at, narrow<long>(wrapped.size())));
+    const TextHandle text(
+        d2i_ASN1_UTF8STRING(nullptr, &at, narrow<long>(wrapped.size())));
     if (text != nullptr) return string_text(text.get());
     ERR_clear_error();
   }
@@ -181,8 +181,7 @@ CertificateFacts facts_of(X509* certificate, ByteView der) {
   facts.key = key_text(certificate);
   facts.oidc_issuer = oidc_issuer(certificate);
   facts.is_self_signed = X509_self_signed(certificate, 1) == 1;
-  facts.is_authority =
-      (X509_get_extension_flags(certificate) & EXFLAG_CA) != 0;
+  facts.is_authority = (X509_get_extension_flags(certificate) & EXFLAG_CA) != 0;
   facts.may_sign = may_sign(certificate);
   ERR_clear_error();
   return facts;
@@ -231,8 +230,8 @@ std::vector<Certificate> Certificate::from_text(std::string_view text,
   }
   const auto stream = openssl::stream_over(text);
   while (true) {
-    const X509Handle handle(PEM_read_bio_X509(stream.get(), nullptr,
-                                              openssl::hand_over, nullptr));
+    const X509Handle handle(
+        PEM_read_bio_X509(stream.get(), nullptr, openssl::hand_over, nullptr));
     if (handle == nullptr) break;
     if (certificates.size() == kMaxCertificates) {
       throw Error(Errc::limit, std::string(source) + ": more than " +
@@ -244,9 +243,9 @@ std::vector<Certificate> Certificate::from_text(std::string_view text,
   // The end of the file is reported as "no start line" too.
   const std::string words = openssl::last_words();
   if (certificates.empty() || words != "no start line") {
-    throw Error(Errc::malformed,
-                std::string(source) +
-                    ": expected certificates in PEM, found " + words);
+    throw Error(
+        Errc::malformed,
+        std::string(source) + ": expected certificates in PEM, found " + words);
   }
   return certificates;
 }

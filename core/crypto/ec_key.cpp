@@ -39,10 +39,10 @@ EcCurve curve_of(const EVP_PKEY* key, std::string_view source) {
   if (group == "prime256v1" || group == "P-256") return EcCurve::p256;
   if (group == "secp384r1" || group == "P-384") return EcCurve::p384;
   if (group == "secp521r1" || group == "P-521") return EcCurve::p521;
-  openssl::not_a_key(source, "a key on P-256, P-384 or P-521",
-                     group.empty() ? "a curve without a name. Unsupported key"
-                                   : "Unsupported key for curve '" +
-                                         printable(group) + "'");
+  openssl::not_a_key(
+      source, "a key on P-256, P-384 or P-521",
+      group.empty() ? "a curve without a name. Unsupported key"
+                    : "Unsupported key for curve '" + printable(group) + "'");
 }
 
 const EVP_MD* openssl_hash(EcdsaHash hash) {
@@ -106,8 +106,8 @@ EcPublicKey EcPublicKey::from_text(std::string_view text,
     return from_spki(as_bytes(text), source);
   }
   const auto stream = openssl::stream_over(text);
-  const openssl::Key key(PEM_read_bio_PUBKEY(stream.get(), nullptr,
-                                             openssl::hand_over, nullptr));
+  const openssl::Key key(
+      PEM_read_bio_PUBKEY(stream.get(), nullptr, openssl::hand_over, nullptr));
   if (key == nullptr) {
     std::string words = openssl::last_words();
     if (text.find("PRIVATE KEY-----") != std::string_view::npos) {
@@ -194,9 +194,9 @@ Bytes EcSigningKey::sign(std::string_view message) const {
           "EVP_DigestSignInit");
   const unsigned char* text = chars(as_bytes(message));
   std::size_t size = 0;
-  require(EVP_DigestSign(context.get(), nullptr, &size, text,
-                         message.size()) == 1,
-          "EVP_DigestSign");
+  require(
+      EVP_DigestSign(context.get(), nullptr, &size, text, message.size()) == 1,
+      "EVP_DigestSign");
   Bytes signature(size);
   require(EVP_DigestSign(context.get(),
                          reinterpret_cast<unsigned char*>(signature.data()),

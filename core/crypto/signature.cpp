@@ -44,8 +44,8 @@ EvpKey evp_public(const std::array<std::byte, kRawKeySize>& raw) {
 
 PublicKey PublicKey::from_pem(std::string_view pem, std::string_view source) {
   const auto stream = openssl::stream_over(pem);
-  const EvpKey key(PEM_read_bio_PUBKEY(stream.get(), nullptr,
-                                       openssl::hand_over, nullptr));
+  const EvpKey key(
+      PEM_read_bio_PUBKEY(stream.get(), nullptr, openssl::hand_over, nullptr));
   if (key == nullptr) {
     not_a_key(source, "a public key in PEM", openssl::last_words());
   }

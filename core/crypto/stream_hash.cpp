@@ -105,11 +105,11 @@ void StreamHash::update(ByteView bytes) {
   if (bytes.empty()) return;
   bool is_taken = false;
   if (state_->evp != nullptr) {
-    is_taken = EVP_DigestUpdate(state_->evp.get(), bytes.data(),
-                                bytes.size()) == 1;
+    is_taken =
+        EVP_DigestUpdate(state_->evp.get(), bytes.data(), bytes.size()) == 1;
   } else if (state_->xxh64 != nullptr) {
-    is_taken = XXH64_update(state_->xxh64.get(), bytes.data(), bytes.size()) ==
-               XXH_OK;
+    is_taken =
+        XXH64_update(state_->xxh64.get(), bytes.data(), bytes.size()) == XXH_OK;
   } else {
     is_taken = XXH3_64bits_update(state_->xxh3.get(), bytes.data(),
                                   bytes.size()) == XXH_OK;
