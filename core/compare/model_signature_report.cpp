@@ -210,13 +210,13 @@ std::string signer_rows(const SignatureReport& report) {
 
 Json SignatureReport::to_json() const {
   Json json;
-  json["verdict"] = impound::to_string(verdict);
+  json["verdict"] = to_string(verdict);
   json["ok"] = ok();
   json["reason"] = reason;
   json["subject"] = lossless_utf8(subject);
   json["signature"] = claims_json(*this);
-  json["trust"] = impound::to_string(trust);
-  json["signature_state"] = impound::to_string(signer.state);
+  json["trust"] = to_string(trust);
+  json["signature_state"] = to_string(signer.state);
   json["signer"] = signer.signer;
   json["curve"] = signer.curve;
   json["certificate"] =
@@ -231,7 +231,7 @@ Json SignatureReport::to_json() const {
   Json differing = Json::array();
   for (const SignatureDifference& one : differences) {
     Json entry;
-    entry["status"] = impound::to_string(one.kind);
+    entry["status"] = to_string(one.kind);
     entry["name"] = lossless_utf8(one.name);
     entry["path"] = lossless_utf8(one.path);
     if (statement.method == SigningMethod::shards) {
@@ -253,7 +253,7 @@ Json SignatureReport::to_json() const {
   Json found = Json::array();
   for (const SignatureFinding& one : findings) {
     found.push_back({{"rule", one.rule},
-                     {"severity", impound::to_string(one.severity)},
+                     {"severity", to_string(one.severity)},
                      {"message", lossless_utf8(one.message)},
                      {"paths", texts(one.paths)}});
   }
@@ -277,8 +277,8 @@ std::string SignatureReport::to_text() const {
   text += list_rows("unread", lines);
   text += list_rows("not covered", unsigned_files);
   for (const SignatureFinding& one : findings) {
-    text += row(impound::to_string(one.severity),
-                one.rule + ": " + printable(one.message));
+    text +=
+        row(to_string(one.severity), one.rule + ": " + printable(one.message));
     text += list_rows("", one.paths);
   }
   if (verdict == SignatureVerdict::failed &&
@@ -319,7 +319,7 @@ std::string claims_text(const SignatureReport& report) {
   for (const Problems* list :
        {&report.bundle.problems, &report.statement.problems}) {
     for (const Problem& problem : *list) {
-      text += row(impound::to_string(problem.severity),
+      text += row(to_string(problem.severity),
                   problem.rule + ": " + problem.message);
     }
   }
