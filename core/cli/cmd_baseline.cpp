@@ -9,6 +9,7 @@
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
 #include "core/engine/model_sides.hpp"
+#include "core/engine/model_signatures.hpp"
 
 namespace impound {
 namespace {
@@ -18,6 +19,8 @@ struct CreateOptions {
   std::string name;
   fs::path out;
   unsigned threads = 0;
+  /// The signature of the model, to be verified before it is described.
+  SignatureRequest signature;
 };
 
 /// The case, where one is named or obvious and `what` is an exhibit of it.
@@ -25,6 +28,16 @@ std::optional<CaseFile> case_if_needed(const Globals& globals,
                                        const std::string& what) {
   if (stat_path(what, Links::follow)) return std::nullopt;
   return open_case_to_read(globals);
+}
+
+/// Null if no signature was named.
+Json verified_signature(const Globals& globals, const CreateOptions& options,
+                        const CaseFile* case_file, Progress& progress) {
+  if (options.signature.signature.empty()) return nullptr;
+  SignatureRequest request = options.signature;
+  request.subject = options.what;
+  return baseline_provenance(check_signature(request, case_file, globals.clock,
+                                             progress, *globals.cancellation));
 }
 
 ExitCode create(const Globals& globals, const CreateOptions& options) {
@@ -38,9 +51,12 @@ ExitCode create(const Globals& globals, const CreateOptions& options) {
   const ModelSide side =
       open_model_side(options.what, case_file ? &*case_file : nullptr);
   const auto progress = make_progress(globals, Events::no);
-  const std::string document =
-      build_baseline(side, options.name, examiner, globals.clock,
-                     options.threads, *progress, *globals.cancellation);
+  const std::string document = build_baseline(
+      side, options.name,
+      verified_signature(globals, options, case_file ? &*case_file : nullptr,
+                         *progress),
+      examiner, globals.clock, options.threads, *progress,
+      *globals.cancellation);
   write_file_durably(options.out, as_bytes(document));
   const Baseline made =
       parse_baseline(document, printable(options.out.native()));
@@ -74,6 +90,7 @@ Json facts_json(const Baseline& baseline, const fs::path& file) {
   json["signature"] = to_string(baseline.signature);
   json["key"] = baseline.key_fingerprint;
   json["source"] = lossless_utf8(baseline.view.locator);
+  json["provenance"] = model_provenance(baseline);
   json["files"] = baseline.view.files.size();
   json["tensors"] = baseline.view.tensors.size();
   return json;
@@ -92,7 +109,8 @@ ExitCode show(const Globals& globals, const fs::path& file) {
       {"made", baseline.made_at},
       {"signature", fmt::format("{} {}", to_string(baseline.signature),
                                 baseline.key_fingerprint)},
-      {"sha256", baseline.sha256.hex()}};
+      {"sha256", baseline.sha256.hex()},
+      {"provenance", provenance_of(baseline)}};
   std::string text = format_table(facts) + "\n";
   std::vector<std::vector<std::string>> rows{{"file", "size", "sha256"}};
   for (const ViewFile& one : baseline.view.files) {
@@ -199,6 +217,18 @@ void add_baseline(CLI::App& app, Globals& globals, Run& run) {
   make->add_option("--name", options->name, "What people call it.")->required();
   make->add_option("-o,--out", options->out, "File to make.")->required();
   make->add_option("--threads", options->threads, "Cores to use; 0 = all.");
+  CLI::Option* signature = make->add_option(
+      "--model-signature", options->signature.signature,
+      "Signature of the model (model.sig), verified first and kept as the "
+      "baseline's provenance.");
+  make->add_option("--model-key", options->signature.key,
+                   "Public key that must have signed the model.")
+      ->needs(signature);
+  make->add_option("--model-certificate-chain",
+                   options->signature.certificate_chain,
+                   "Or root certificates for it; may be repeated.")
+      ->allow_extra_args(false)
+      ->needs(signature);
   make->callback([&globals, &run, options] {
     run = [&globals, options] { return create(globals, *options); };
   });

@@ -226,6 +226,7 @@ Json describe_baseline(const ModelView& view, const BaselineOptions& options) {
   Json source = {{"kind", view.kind}, {"locator", lossless_utf8(view.locator)}};
   if (!view.revision.empty()) source["revision"] = view.revision;
   if (!view.folder.empty()) source["folder"] = lossless_utf8(view.folder);
+  if (!options.provenance.is_null()) source["provenance"] = options.provenance;
   return {{"format", kFormat},
           {"version", kVersion},
           {"name", options.name},

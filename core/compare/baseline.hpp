@@ -20,6 +20,7 @@ struct BaselineOptions {
   Json made_by;        ///< the examiner as custody names them; null if unknown
   TimeNs made_at = 0;  ///< from the injected clock [I8]
   std::string tool;    ///< "impound 0.1.0"
+  Json provenance;     ///< of the model, where it was verified; else null
   ViewOptions view;    ///< threads, folder
 };
 

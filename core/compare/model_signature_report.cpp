@@ -138,16 +138,21 @@ std::string certificate_rows(const CertificateFacts& facts, bool is_expired) {
 
 std::string claim_rows(const SignatureReport& report) {
   const ModelStatement& statement = report.statement;
-  std::string how =
-      fmt::format("{} {}, {}", statement.resources.size(),
-                  to_string(statement.method), statement.hash_type);
+  const std::size_t count = statement.resources.size();
+  const std::string_view unit =
+      statement.method == SigningMethod::files ? "file" : "shard";
+  std::string how = fmt::format("{} {}{}, {}", count, unit,
+                                count == 1 ? "" : "s", statement.hash_type);
   if (statement.method == SigningMethod::shards) {
     how += fmt::format(" of {} bytes each", statement.shard_size);
   }
   std::string text = row("signature", printable(report.signature_name));
   if (!statement.predicate_type.empty()) {
-    text += row("claims", fmt::format("model \"{}\", {}",
-                                      printable(statement.model_name), how));
+    text += row("claims", (statement.is_old
+                               ? "a model without a name"
+                               : fmt::format("model \"{}\"",
+                                             printable(statement.model_name))) +
+                              ", " + how);
     if (!statement.root_sha256.empty()) {
       text += row("root", "sha256:" + statement.root_sha256);
     }

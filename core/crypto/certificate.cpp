@@ -150,7 +150,11 @@ std::string key_text(X509* certificate) {
   const char* kind = EVP_PKEY_get0_type_name(key);
   std::string text = kind == nullptr ? "unknown" : kind;
   if (EVP_PKEY_get_group_name(key, group.data(), group.size(), &size) == 1) {
-    text += " " + std::string(group.data(), size);
+    const std::string_view name(group.data(), size);
+    text += name == "prime256v1"  ? " P-256"
+            : name == "secp384r1" ? " P-384"
+            : name == "secp521r1" ? " P-521"
+                                  : " " + printable(name);
   } else {
     ERR_clear_error();
   }

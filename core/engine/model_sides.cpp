@@ -30,23 +30,6 @@ std::optional<Baseline> try_baseline(const fs::path& path) {
                         printable(path.native()));
 }
 
-std::string provenance_of(const Baseline& baseline) {
-  switch (baseline.signature) {
-    case BaselineSignature::valid:
-      return fmt::format("baseline {} of {}, signed by key {}",
-                         printable(baseline.name), baseline.made_at,
-                         baseline.key_fingerprint);
-    case BaselineSignature::absent:
-      return fmt::format("baseline {} of {} is NOT signed",
-                         printable(baseline.name), baseline.made_at);
-    case BaselineSignature::invalid:
-      return fmt::format("baseline {}: the signature does NOT verify: {}",
-                         printable(baseline.name),
-                         printable(baseline.signature_problem));
-  }
-  return {};
-}
-
 Json side_json(const ModelSide& side) {
   Json json;
   json["name"] = lossless_utf8(side.name);
@@ -57,6 +40,10 @@ Json side_json(const ModelSide& side) {
     json["made_at"] = side.baseline->made_at;
     json["provenance"] = {{"signature", to_string(side.baseline->signature)},
                           {"key", side.baseline->key_fingerprint}};
+    if (const Json signed_model = model_provenance(*side.baseline);
+        !signed_model.is_null()) {
+      json["provenance"]["model"] = signed_model;
+    }
   } else {
     json["kind"] = side.tree->kind();
     json["locator"] = lossless_utf8(side.tree->locator());
@@ -101,6 +88,38 @@ void record_diff(Session& session, const ModelSide& before,
 }
 
 }  // namespace
+
+Json model_provenance(const Baseline& baseline) {
+  const auto source = baseline.document.find("source");
+  if (source == baseline.document.end() || !source->is_object()) return {};
+  const auto provenance = source->find("provenance");
+  return provenance == source->end() ? Json() : *provenance;
+}
+
+std::string provenance_of(const Baseline& baseline) {
+  switch (baseline.signature) {
+    case BaselineSignature::valid: {
+      std::string text = fmt::format("baseline {} of {}, signed by key {}",
+                                     printable(baseline.name), baseline.made_at,
+                                     baseline.key_fingerprint);
+      const Json model = model_provenance(baseline);
+      if (model.is_object()) {
+        text += ", of a model whose signature verified (" +
+                printable(text_or(model, "trust", "")) + " " +
+                printable(text_or(model, "signer", "")) + ")";
+      }
+      return text;
+    }
+    case BaselineSignature::absent:
+      return fmt::format("baseline {} of {} is NOT signed",
+                         printable(baseline.name), baseline.made_at);
+    case BaselineSignature::invalid:
+      return fmt::format("baseline {}: the signature does NOT verify: {}",
+                         printable(baseline.name),
+                         printable(baseline.signature_problem));
+  }
+  return {};
+}
 
 ModelSide open_model_side(const std::string& what, const CaseFile* case_file) {
   ModelSide side;
@@ -154,8 +173,9 @@ SideDiff compare_sides(const ModelSide& a, const ModelSide& b,
 }
 
 std::string build_baseline(const ModelSide& side, const std::string& name,
-                           const Examiner& examiner, const Clock& clock,
-                           unsigned threads, Progress& progress,
+                           Json provenance, const Examiner& examiner,
+                           const Clock& clock, unsigned threads,
+                           Progress& progress,
                            const Cancellation& cancellation) {
   if (!side.tree) {
     throw Error(Errc::bad_input,
@@ -165,6 +185,7 @@ std::string build_baseline(const ModelSide& side, const std::string& name,
   }
   BaselineOptions options;
   options.name = name;
+  options.provenance = std::move(provenance);
   options.made_by = examiner.actor.to_json();
   options.made_at = clock.now();
   const ToolFacts tool = read_tool_facts();

@@ -34,6 +34,11 @@ struct ModelSide {
                                   Progress& progress,
                                   const Cancellation& cancellation);
 
+/// What a baseline keeps of the signature of its model; null if nothing.
+[[nodiscard]] Json model_provenance(const Baseline& baseline);
+/// One sentence on who vouches for a baseline, and for its model.
+[[nodiscard]] std::string provenance_of(const Baseline& baseline);
+
 struct SideDiff {
   ModelDiff diff;
   /// A sentence for people about the baseline's signature; empty if none is
@@ -53,12 +58,11 @@ struct SideDiff {
                                      const Cancellation& cancellation,
                                      Session* session);
 
-/// The document of a baseline of `what`, signed by `examiner`.
-[[nodiscard]] std::string build_baseline(const ModelSide& side,
-                                         const std::string& name,
-                                         const Examiner& examiner,
-                                         const Clock& clock, unsigned threads,
-                                         Progress& progress,
-                                         const Cancellation& cancellation);
+/// The document of a baseline of `what`, signed by `examiner`; `provenance` as
+/// baseline_provenance() gives it, or null.
+[[nodiscard]] std::string build_baseline(
+    const ModelSide& side, const std::string& name, Json provenance,
+    const Examiner& examiner, const Clock& clock, unsigned threads,
+    Progress& progress, const Cancellation& cancellation);
 
 }  // namespace impound

@@ -230,6 +230,47 @@ void record_signature_check(Session& session, const SignatureRequest& request,
   session.case_file.append({draft}, session.examiner, session.journal(answer));
 }
 
+Json check_baseline_signature(Session& session, const std::string& subject,
+                              const std::string& key_file) {
+  const ModelSide side = open_model_side(subject, &session.case_file);
+  if (!side.baseline) {
+    throw Error(Errc::unsupported,
+                printable(subject) +
+                    " is no baseline: of other things name the signature file");
+  }
+  const Baseline& baseline = *side.baseline;
+  bool ok = baseline.signature == BaselineSignature::valid;
+  std::string reason =
+      ok ? "the key in the document signed exactly these bytes"
+         : std::string(to_string(baseline.signature)) + " signature" +
+               (baseline.signature_problem.empty() ? "" : ": ") +
+               baseline.signature_problem;
+  if (!key_file.empty()) {
+    const std::string expected =
+        PublicKey::from_pem(read_text_file(key_file, limits::kMaxSmallFile),
+                            printable(key_file))
+            .fingerprint()
+            .hex();
+    if (ok && expected != baseline.key_fingerprint) {
+      ok = false;
+      reason = "signed, but by another key than " + expected;
+    }
+  }
+  Json answer;
+  answer["ok"] = ok;
+  answer["signer"] = baseline.key_fingerprint;
+  answer["reason"] = reason;
+  EntryDraft draft = session.draft("verify");
+  draft.purpose = "provenance of a baseline";
+  draft.detail["what"] = "signature of " + lossless_utf8(subject);
+  draft.detail["expected"] = "a valid signature";
+  draft.detail["found"] = lossless_utf8(reason);
+  draft.detail["result"] = ok ? "ok" : "failed";
+  draft.outcome = ok ? Outcome::ok : Outcome::failed;
+  session.case_file.append({draft}, session.examiner, session.journal(answer));
+  return answer;
+}
+
 Json baseline_provenance(const SignatureReport& report) {
   if (!report.ok() || report.signer.state != SignatureState::valid) {
     throw Error(Errc::integrity,

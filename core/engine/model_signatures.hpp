@@ -52,6 +52,14 @@ struct SignatureRequest {
 void record_signature_check(Session& session, const SignatureRequest& request,
                             const SignatureReport& report, const Json& answer);
 
+/// Checks the signature inside a baseline document, of `key_file` if one is
+/// named, and records it as `verify` (journaled).
+/// @return ok, signer, reason.
+/// @throws Error{unsupported} if `subject` is no baseline.
+[[nodiscard]] Json check_baseline_signature(Session& session,
+                                            const std::string& subject,
+                                            const std::string& key_file);
+
 /// What a baseline keeps of the signature of the model it describes.
 /// @throws Error{integrity} if the report is none of a model that is as signed.
 [[nodiscard]] Json baseline_provenance(const SignatureReport& report);
