@@ -165,7 +165,7 @@ ExitCode show(const Globals& globals, const std::string& file) {
   const SignatureReport report = describe_signature(
       read_text_file(file, kMaxSigstoreBundle), file, globals.clock.now());
   if (globals.json) {
-    print_json(report.to_json());
+    print_json(claims_json(report));
   } else {
     print_text(globals, claims_text(report));
   }

@@ -53,7 +53,7 @@ struct SignatureReport {
   std::string signature_name;
   std::string signature_sha256;  ///< of the file
   std::string subject;           ///< where the model is
-  SigstoreBundle bundle;         ///< without payload
+  SigstoreBundle bundle;
   ModelStatement statement;
   TrustKind trust = TrustKind::nothing;
   SignerReport signer;
@@ -86,12 +86,13 @@ struct SignatureReport {
     const SignatureCheckOptions& options, Progress& progress,
     const Cancellation& cancellation);
 
-/// What a signature claims, verified against nothing.
+/// What a signature claims, verified against nothing: verdict and reason mean
+/// nothing then.
 [[nodiscard]] SignatureReport describe_signature(std::string_view bundle,
                                                  std::string_view name,
                                                  TimeNs now);
-/// For people; to_json() for programs.
 [[nodiscard]] std::string claims_text(const SignatureReport& report);
+[[nodiscard]] Json claims_json(const SignatureReport& report);
 
 /// True for a name that a loader reads: weights, code, configuration.
 [[nodiscard]] bool is_model_file_name(std::string_view name);

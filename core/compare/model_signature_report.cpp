@@ -33,7 +33,9 @@ Json texts(const std::vector<std::string>& list) {
   return json;
 }
 
-Json certificate_json(const CertificateFacts& facts, bool is_expired) {
+Json certificate_json(const SignerReport& signer) {
+  if (!signer.certificate) return nullptr;
+  const CertificateFacts& facts = *signer.certificate;
   return {{"subject", facts.subject},
           {"issuer", facts.issuer},
           {"serial", facts.serial},
@@ -41,14 +43,14 @@ Json certificate_json(const CertificateFacts& facts, bool is_expired) {
           {"oidc_issuer", facts.oidc_issuer},
           {"not_before", format_time(facts.not_before)},
           {"not_after", format_time(facts.not_after)},
-          {"expired_now", is_expired},
+          {"expired_now", signer.is_expired},
           {"self_signed", facts.is_self_signed},
           {"key", facts.key},
           {"may_sign", facts.may_sign},
           {"sha256", facts.sha256}};
 }
 
-Json claims_json(const SignatureReport& report) {
+Json signature_json(const SignatureReport& report) {
   const ModelStatement& statement = report.statement;
   Json json;
   json["file"] = lossless_utf8(report.signature_name);
@@ -219,15 +221,12 @@ Json SignatureReport::to_json() const {
   json["ok"] = ok();
   json["reason"] = reason;
   json["subject"] = lossless_utf8(subject);
-  json["signature"] = claims_json(*this);
+  json["signature"] = signature_json(*this);
   json["trust"] = to_string(trust);
   json["signature_state"] = to_string(signer.state);
   json["signer"] = signer.signer;
   json["curve"] = signer.curve;
-  json["certificate"] =
-      signer.certificate
-          ? certificate_json(*signer.certificate, signer.is_expired)
-          : Json(nullptr);
+  json["certificate"] = certificate_json(signer);
   json["chain"] = signer.chain;
   json["not_verified"] = signer.unverified;
   json["matched"] = matched;
@@ -294,6 +293,19 @@ std::string SignatureReport::to_text() const {
         "made it.\n";
   }
   return text;
+}
+
+Json claims_json(const SignatureReport& report) {
+  Json json = signature_json(report);
+  json["certificate"] = certificate_json(report.signer);
+  Json list = Json::array();
+  for (const SignedResource& resource : report.statement.resources) {
+    list.push_back({{"name", lossless_utf8(resource.name)},
+                    {"algorithm", lossless_utf8(resource.algorithm)},
+                    {"digest", to_hex(resource.digest)}});
+  }
+  json["resources"] = std::move(list);
+  return json;
 }
 
 std::string claims_text(const SignatureReport& report) {
