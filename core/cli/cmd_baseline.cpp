@@ -8,7 +8,8 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
-#include "core/engine/model_sides.hpp"
+#include "core/engine/baselines.hpp"
+#include "core/engine/model_signatures.hpp"
 
 namespace impound {
 namespace {
@@ -19,6 +20,8 @@ struct CreateOptions {
   fs::path out;
   fs::path supplier_mbom;
   unsigned threads = 0;
+  /// The signature of the model, to be verified before it is described.
+  SignatureRequest signature;
 };
 
 struct VerifyOptions {
@@ -42,6 +45,16 @@ std::optional<CaseFile> case_if_needed(const Globals& globals,
   return open_case_to_read(globals);
 }
 
+/// Null if no signature was named.
+Json verified_signature(const Globals& globals, const CreateOptions& options,
+                        const CaseFile* case_file, Progress& progress) {
+  if (options.signature.signature.empty()) return nullptr;
+  SignatureRequest request = options.signature;
+  request.subject = options.what;
+  return baseline_provenance(check_signature(request, case_file, globals.clock,
+                                             progress, *globals.cancellation));
+}
+
 ExitCode create(const Globals& globals, const CreateOptions& options) {
   const fs::path mbom = mbom_path_of(options.out);
   refuse_existing(options.out);
@@ -51,13 +64,15 @@ ExitCode create(const Globals& globals, const CreateOptions& options) {
   const ModelSide side =
       open_model_side(options.what, case_file ? &*case_file : nullptr);
   const auto progress = make_progress(globals, Events::no);
-  const BaselineDocuments documents =
-      build_baseline(side,
-                     {.name = options.name,
-                      .mbom_file = mbom.filename().native(),
-                      .supplier_mbom = options.supplier_mbom,
-                      .threads = options.threads},
-                     examiner, globals.clock, *progress, *globals.cancellation);
+  const BaselineDocuments documents = build_baseline(
+      side,
+      {.name = options.name,
+       .mbom_file = mbom.filename().native(),
+       .supplier_mbom = options.supplier_mbom,
+       .model_signature = verified_signature(
+           globals, options, case_file ? &*case_file : nullptr, *progress),
+       .threads = options.threads},
+      examiner, globals.clock, *progress, *globals.cancellation);
   write_file_durably(mbom, as_bytes(documents.mbom));
   write_file_durably(options.out, as_bytes(documents.baseline));
   const Baseline made =
@@ -97,6 +112,7 @@ Json facts_json(const Baseline& baseline, const fs::path& file) {
   json["key"] = baseline.key_fingerprint;
   json["mbom"] = mbom_state(baseline, file);
   json["source"] = lossless_utf8(baseline.view.locator);
+  json["provenance"] = model_provenance(baseline);
   json["files"] = baseline.view.files.size();
   json["tensors"] = baseline.view.tensors.size();
   return json;
@@ -124,7 +140,8 @@ ExitCode show(const Globals& globals, const fs::path& file) {
       {"signature", fmt::format("{} {}", to_string(baseline.signature),
                                 baseline.key_fingerprint)},
       {"sha256", baseline.sha256.hex()},
-      {"bill", bill_text(baseline, file)}};
+      {"bill", bill_text(baseline, file)},
+      {"provenance", provenance_of(baseline)}};
   std::string text = format_table(facts) + "\n";
   std::vector<std::vector<std::string>> rows{{"file", "size", "sha256"}};
   for (const ViewFile& one : baseline.view.files) {
@@ -275,6 +292,18 @@ void add_baseline(CLI::App& app, Globals& globals, Run& run) {
                    "CycloneDX document that came with the model: checked now, "
                    "and recorded as its provenance.");
   make->add_option("--threads", options->threads, "Cores to use; 0 = all.");
+  CLI::Option* signature = make->add_option(
+      "--model-signature", options->signature.signature,
+      "Signature of the model (model.sig), verified first and kept as the "
+      "baseline's provenance.");
+  make->add_option("--model-key", options->signature.key,
+                   "Public key that must have signed the model.")
+      ->needs(signature);
+  make->add_option("--model-certificate-chain",
+                   options->signature.certificate_chain,
+                   "Or root certificates for it; may be repeated.")
+      ->allow_extra_args(false)
+      ->needs(signature);
   make->callback([&globals, &run, options] {
     run = [&globals, options] { return create(globals, *options); };
   });

@@ -86,6 +86,8 @@ void add_contain(CLI::App& app, Globals& globals, Run& run);
 void add_baseline(CLI::App& app, Globals& globals, Run& run);
 void add_diff(CLI::App& app, Globals& globals, Run& run);
 void add_scan(CLI::App& app, Globals& globals, Run& run);
+void add_signature(CLI::App& app, Globals& globals, Run& run);
+void add_gguf_hash(CLI::App& app, Globals& globals, Run& run);
 void add_exhibit(CLI::App& app, Globals& globals, Run& run);
 void add_custody(CLI::App& app, Globals& globals, Run& run);
 

@@ -18,6 +18,7 @@
 #include "core/engine/exhibits.hpp"
 #include "core/engine/findings.hpp"
 #include "core/engine/model_sides.hpp"
+#include "core/engine/model_signatures.hpp"
 #include "core/engine/scans.hpp"
 #include "core/engine/snapshot.hpp"
 #include "lua/host/playbook_commands.hpp"
@@ -45,22 +46,25 @@ Json probes_view(const Deployment& deployment) {
   return list;
 }
 
+/// A path that the deployment or a path parameter of the playbook names.
+bool is_declared_path(const RunSubject& subject, const std::string& path) {
+  const Deployment& deployment = subject.deployment;
+  if (path == deployment.baseline_path.native() ||
+      path == deployment.model_path.native()) {
+    return true;
+  }
+  return std::ranges::any_of(
+      subject.playbook.parameters, [&](const lua::ParameterInfo& parameter) {
+        return parameter.type == "path" &&
+               text_or(subject.parameters, parameter.name, "") == path;
+      });
+}
+
 /// A playbook may name exhibits and the paths that its deployment and its path
 /// parameters name, nothing else on the machine [I12].
 void refuse_undeclared_path(const RunSubject& subject,
                             const std::string& path) {
-  if (parse_exhibit_reference(path)) return;
-  const Deployment& deployment = subject.deployment;
-  if (path == deployment.baseline_path.native() ||
-      path == deployment.model_path.native()) {
-    return;
-  }
-  for (const lua::ParameterInfo& parameter : subject.playbook.parameters) {
-    if (parameter.type == "path" &&
-        text_or(subject.parameters, parameter.name, "") == path) {
-      return;
-    }
-  }
+  if (parse_exhibit_reference(path) || is_declared_path(subject, path)) return;
   throw Error(Errc::bad_input,
               fmt::format("\"{}\" is neither an exhibit nor a path of the "
                           "deployment or of a parameter of type path",
@@ -450,44 +454,34 @@ Json EngineHost::verify(const Json& arguments) {
 Json EngineHost::verify_signature(const Json& arguments) {
   const std::string subject = require_text(arguments, "subject", kSource);
   refuse_undeclared_path(subject_, subject);
-  const ModelSide side = open_model_side(subject, &session_.case_file);
-  if (!side.baseline) {
-    throw Error(Errc::unsupported, printable(subject) +
-                                       " is no baseline: signatures of other "
-                                       "things are not read by this build");
+  const std::string key = text_or(arguments, "key", "");
+  if (!key.empty()) refuse_undeclared_path(subject_, key);
+  if (!arguments.contains("signature")) {
+    return check_baseline_signature(session_, subject, key);
   }
-  const Baseline& baseline = *side.baseline;
-  bool ok = baseline.signature == BaselineSignature::valid;
-  std::string reason =
-      ok ? "the key in the document signed exactly these bytes"
-         : std::string(to_string(baseline.signature)) + " signature" +
-               (baseline.signature_problem.empty() ? "" : ": ") +
-               baseline.signature_problem;
-  if (const std::string key = text_or(arguments, "key", ""); !key.empty()) {
-    refuse_undeclared_path(subject_, key);
-    const std::string expected =
-        PublicKey::from_pem(read_text_file(key, limits::kMaxSmallFile),
-                            printable(key))
-            .fingerprint()
-            .hex();
-    if (ok && expected != baseline.key_fingerprint) {
-      ok = false;
-      reason = "signed, but by another key than " + expected;
-    }
+  SignatureRequest request;
+  request.subject = subject;
+  request.key = key;
+  request.signature = require_text(arguments, "signature", kSource);
+  request.place = is_declared_path(subject_, request.signature)
+                      ? SignaturePlace::anywhere
+                      : SignaturePlace::with_evidence;
+  for (const Json& one : arguments.value("certificate_chain", Json::array())) {
+    request.certificate_chain.push_back(one.get<std::string>());
+    refuse_undeclared_path(subject_, request.certificate_chain.back());
   }
-  Json answer;
-  answer["ok"] = ok;
-  answer["signer"] = baseline.key_fingerprint;
-  answer["reason"] = reason;
-  EntryDraft draft = session_.draft("verify");
-  draft.purpose = "provenance of a baseline";
-  draft.detail["what"] = "signature of " + lossless_utf8(subject);
-  draft.detail["expected"] = "a valid signature";
-  draft.detail["found"] = lossless_utf8(reason);
-  draft.detail["result"] = ok ? "ok" : "failed";
-  draft.outcome = ok ? Outcome::ok : Outcome::failed;
-  session_.case_file.append({draft}, session_.examiner,
-                            session_.journal(answer));
+  request.sigstore = arguments.value("sigstore", false);
+  request.identity = text_or(arguments, "identity", "");
+  request.issuer = text_or(arguments, "issuer", "");
+  request.unsigned_compare = arguments.value("unsigned_compare", false);
+  request.ignore_unsigned_files =
+      arguments.value("ignore_unsigned_files", false);
+  request.enforce_time = arguments.value("enforce_time", false);
+  const SignatureReport report =
+      check_signature(request, &session_.case_file, session_.clock,
+                      session_.progress, session_.cancellation);
+  Json answer = report.to_json();
+  record_signature_check(session_, request, report, answer);
   return answer;
 }
 

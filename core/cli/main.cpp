@@ -82,6 +82,8 @@ int main(int argc, char** argv) {
   impound::add_baseline(app, globals, run);
   impound::add_diff(app, globals, run);
   impound::add_scan(app, globals, run);
+  impound::add_signature(app, globals, run);
+  impound::add_gguf_hash(app, globals, run);
   impound::add_exhibit(app, globals, run);
   impound::add_custody(app, globals, run);
 

@@ -10,6 +10,7 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/compare/text_changes.hpp"
+#include "core/engine/baselines.hpp"
 #include "core/engine/exhibits.hpp"
 
 namespace impound {
@@ -32,49 +33,6 @@ std::optional<Baseline> try_baseline(const fs::path& path) {
                         printable(path.native()));
 }
 
-std::string provenance_of(const Baseline& baseline) {
-  switch (baseline.signature) {
-    case BaselineSignature::valid:
-      return fmt::format("baseline {} of {}, signed by key {}",
-                         printable(baseline.name), baseline.made_at,
-                         baseline.key_fingerprint);
-    case BaselineSignature::absent:
-      return fmt::format("baseline {} of {} is NOT signed",
-                         printable(baseline.name), baseline.made_at);
-    case BaselineSignature::invalid:
-      return fmt::format("baseline {}: the signature does NOT verify: {}",
-                         printable(baseline.name),
-                         printable(baseline.signature_problem));
-  }
-  return {};
-}
-
-/// A supplier's bill of material as provenance: which document, and how much of
-/// it the bytes confirm.
-Json supplier_statement(const fs::path& path, const ModelView& view) {
-  const std::string text = read_text_file(path, kMaxMbom);
-  const MbomReport report =
-      check_mbom(text, printable(path.native()), view, read_model_facts(view));
-  const auto failed = std::find_if(
-      report.claims.begin(), report.claims.end(),
-      [](const MbomClaim& claim) { return claim.state == ClaimState::fails; });
-  if (failed != report.claims.end()) {
-    throw Error(
-        Errc::integrity,
-        fmt::format("{} contradicts the model in {} statements, which is "
-                    "therefore not signed as known good; the first: {} says "
-                    "{}, found {}",
-                    printable(path.native()), report.count(ClaimState::fails),
-                    printable(failed->at), printable(failed->stated),
-                    printable(failed->found)));
-  }
-  return {{"file", lossless_utf8(path.filename().native())},
-          {"sha256", sha256(text).hex()},
-          {"serial_number", lossless_utf8(report.serial)},
-          {"holds", report.count(ClaimState::holds)},
-          {"unchecked", report.count(ClaimState::unchecked) + report.left_out}};
-}
-
 Json side_json(const ModelSide& side) {
   Json json;
   json["name"] = lossless_utf8(side.name);
@@ -87,9 +45,9 @@ Json side_json(const ModelSide& side) {
                           {"key", side.baseline->key_fingerprint},
                           {"mbom", mbom_state(*side.baseline, side.name)}};
     // Signed with the baseline: what vouched for the model at that time.
-    const auto vouched = side.baseline->document.find("provenance");
-    if (vouched != side.baseline->document.end()) {
-      json["provenance"]["when_made"] = *vouched;
+    if (const Json vouched = model_provenance(*side.baseline);
+        !vouched.is_null()) {
+      json["provenance"]["model"] = vouched;
     }
   } else {
     json["kind"] = side.tree->kind();
@@ -186,68 +144,6 @@ SideDiff compare_sides(const ModelSide& a, const ModelSide& b,
   }
   if (session != nullptr) record_diff(*session, before, after, result);
   return result;
-}
-
-BaselineDocuments build_baseline(const ModelSide& side,
-                                 const BaselineRequest& request,
-                                 const Examiner& examiner, const Clock& clock,
-                                 Progress& progress,
-                                 const Cancellation& cancellation) {
-  if (!side.tree) {
-    throw Error(Errc::bad_input,
-                printable(side.name) +
-                    " is a baseline already; expected a "
-                    "folder, a file, a snapshot or an exhibit");
-  }
-  const ModelView view =
-      view_side(side, request.threads, progress, cancellation);
-  const ModelFacts facts = read_model_facts(view);
-  const ToolFacts tool = read_tool_facts();
-  BaselineOptions options;
-  options.name = request.name;
-  options.made_by = examiner.actor.to_json();
-  options.made_at = clock.now();
-  options.tool = tool.name + " " + tool.version;
-  if (!request.supplier_mbom.empty()) {
-    options.provenance["supplier_mbom"] =
-        supplier_statement(request.supplier_mbom, view);
-  }
-  BaselineDocuments documents;
-  documents.mbom = write_mbom(view, facts,
-                              {.name = request.name,
-                               .author = examiner.actor.name,
-                               .organisation = examiner.actor.org,
-                               .made_at = options.made_at,
-                               .tool_version = tool.version});
-  options.mbom = {{"file", lossless_utf8(request.mbom_file)},
-                  {"sha256", sha256(documents.mbom).hex()}};
-  documents.baseline =
-      sign_baseline(describe_baseline(view, options), examiner.key);
-  return documents;
-}
-
-fs::path mbom_path_of(const fs::path& baseline) {
-  fs::path path = baseline;
-  return path.replace_extension(".cdx.json");
-}
-
-std::string_view mbom_state(const Baseline& baseline,
-                            const fs::path& document) {
-  if (!baseline.mbom_sha256) return "none";
-  // The name comes from the document: it must not lead anywhere else.
-  if (!is_safe_member_name(baseline.mbom_file) ||
-      baseline.mbom_file.find('/') != std::string::npos) {
-    return "missing";
-  }
-  const fs::path path = document.parent_path() / baseline.mbom_file;
-  if (!stat_path(path, Links::follow)) return "missing";
-  return sha256_of(*open_source(path)) == *baseline.mbom_sha256 ? "matches"
-                                                                : "changed";
-}
-
-MbomReport check_mbom_file(const fs::path& mbom, const ModelView& view) {
-  return check_mbom(read_text_file(mbom, kMaxMbom), printable(mbom.native()),
-                    view, read_model_facts(view));
 }
 
 }  // namespace impound

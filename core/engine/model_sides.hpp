@@ -9,7 +9,6 @@
 
 #include "core/compare/baseline.hpp"
 #include "core/compare/delta_signature.hpp"
-#include "core/compare/mbom.hpp"
 #include "core/compare/model_diff.hpp"
 #include "core/engine/session.hpp"
 #include "core/evidence/tree.hpp"
@@ -54,43 +53,5 @@ struct SideDiff {
                                      Progress& progress,
                                      const Cancellation& cancellation,
                                      Session* session);
-
-/// What a baseline is made with.
-struct BaselineRequest {
-  std::string name;  ///< what people call the model
-  /// File name of the bill of material, beside the baseline.
-  std::string mbom_file;
-  /// A bill of material that came with the model; empty path if none.
-  std::filesystem::path supplier_mbom;
-  unsigned threads = 0;  ///< 0 = all cores
-};
-
-struct BaselineDocuments {
-  std::string baseline;  ///< signed by the examiner; names the one below
-  std::string mbom;      ///< CycloneDX 1.6
-};
-
-/// The documents of a baseline of `side`.
-/// @throws Error{integrity} if the supplier's bill of material contradicts the
-///         bytes: nobody should sign that as known good.
-[[nodiscard]] BaselineDocuments build_baseline(
-    const ModelSide& side, const BaselineRequest& request,
-    const Examiner& examiner, const Clock& clock, Progress& progress,
-    const Cancellation& cancellation);
-
-/// "model.baseline.json" → "model.baseline.cdx.json": where the bill of
-/// material of a baseline lies.
-[[nodiscard]] std::filesystem::path mbom_path_of(
-    const std::filesystem::path& baseline);
-
-/// Whether the bill of material beside a baseline is the one it was signed
-/// with: "none", "matches", "changed" or "missing".
-[[nodiscard]] std::string_view mbom_state(
-    const Baseline& baseline, const std::filesystem::path& document);
-
-/// Holds the bill of material `mbom` against a model or baseline.
-/// @throws Error{io}, Error{malformed}, Error{unsupported}.
-[[nodiscard]] MbomReport check_mbom_file(const std::filesystem::path& mbom,
-                                         const ModelView& view);
 
 }  // namespace impound

@@ -109,11 +109,38 @@ function Context:load_baseline(path) end
 ---@return { ok: boolean, problems: table[] } report
 function Context:verify(exhibit) end
 
---- Verifies the signature inside a baseline document. Journaled.
----@param subject string Path of the baseline: the deployment's, or a path parameter.
----@param options? { key?: string } Path of the public key (PEM) that must have signed.
---- Error `unsupported` if the subject is no baseline.
----@return { ok: boolean, signer: string, reason: string } report
+---@class impound.Trust
+---@field key? string Path of the public key (PEM) that must have signed.
+---@field signature? impound.Item|string Signature of a model (OpenSSF Model Signing): a path, an item, or its name in the
+---subject. Absent: the signature inside a baseline document is verified. Present: exactly one of key, certificate_chain,
+---sigstore, unsigned_compare.
+---@field certificate_chain? string|string[] Paths of root certificates.
+---@field sigstore? boolean Keyless: with the certificate in the signature; the transparency log is never verified.
+---@field identity? string Keyless: the name that must have signed.
+---@field issuer? string Keyless: who must have identified it.
+---@field unsigned_compare? boolean Hold the files against the manifest only.
+---@field ignore_unsigned_files? boolean Files that were not signed are no failure.
+---@field enforce_time? boolean The certificate must be valid now, too.
+
+---@class impound.SignatureReport
+---@field ok boolean Nothing differs; look at verdict, which says more.
+---@field signer string Who signed; empty if nobody was found to have.
+---@field reason string
+---@field verdict? "verified"|"findings"|"unreadable"|"failed" Of a model; absent for baselines, as is what follows.
+---@field differences? { status: "extra"|"missing"|"changed", name: string, path: string, start?: integer, ["end"]?: integer, expected: string, actual: string }[]
+---@field mismatch? string[] The same in the words of model_signing.
+---@field unsigned_files? string[] Files that the signature does not cover.
+---@field not_verified? string[] "transparency log" …
+---@field findings? { rule: string, severity: impound.Severity, message: string, paths: string[] }[]
+
+--- Verifies the signature of a model, or the one inside a baseline document. Journaled, and a `verify` entry of the case.
+---@param subject impound.Exhibit|string A model: an exhibit, or a path of the deployment or of a path parameter.
+---@param options? impound.Trust
+---@return impound.SignatureReport report
+--- Error `unsupported` if there is no options.signature and the subject is no baseline, `bad_input` if the signature is
+--- nowhere to be found.
+---
+--- Example: `local report = ctx:verify_signature(weights, { signature = "model.sig", key = ctx.params.vendor_key })`
 function Context:verify_signature(subject, options) end
 
 --- Says what model files would do to whoever loads them, as `impound scan --json` does. Executes nothing. Journaled.

@@ -27,7 +27,7 @@ local fake = {}
 ---@field baseline? table
 ---@field scan? table An answer, or answers by subject.
 ---@field verify? table
----@field signature? table
+---@field signature? table An answer, or answers by subject.
 ---@field contain? table
 ---@field release? table
 ---@field probe? table

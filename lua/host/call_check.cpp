@@ -32,8 +32,17 @@ constexpr std::array kDiff{CallArgument{"a", "text"},
                            CallArgument{"b", "text"}};
 constexpr std::array kLoadBaseline{CallArgument{"path", "text?"}};
 constexpr std::array kVerify{CallArgument{"exhibit", "text"}};
-constexpr std::array kVerifySignature{CallArgument{"subject", "text"},
-                                      CallArgument{"key", "text?"}};
+constexpr std::array kVerifySignature{
+    CallArgument{"subject", "text"},
+    CallArgument{"key", "text?"},
+    CallArgument{"signature", "text?"},
+    CallArgument{"certificate_chain", "texts?"},
+    CallArgument{"sigstore", "flag?"},
+    CallArgument{"identity", "text?"},
+    CallArgument{"issuer", "text?"},
+    CallArgument{"unsigned_compare", "flag?"},
+    CallArgument{"ignore_unsigned_files", "flag?"},
+    CallArgument{"enforce_time", "flag?"}};
 constexpr std::array kScan{CallArgument{"subject", "text"}};
 constexpr std::array kFinding{
     CallArgument{"verdict", "verdict"}, CallArgument{"severity", "severity?"},
@@ -133,6 +142,8 @@ Json check_one(const CallRule& rule, const std::string& name,
     if (!value.is_string() || value.get<std::string>().empty()) {
       refuse(rule, name, "text", value);
     }
+  } else if (type == "flag") {
+    if (!value.is_boolean()) refuse(rule, name, "true or false", value);
   } else if (type == "integer" || type == "size" || type == "count") {
     if (!value.is_number_integer() || value.get<std::int64_t>() < 0) {
       refuse(rule, name, "a whole number from 0", value);
@@ -197,6 +208,30 @@ void check_question(const CallRule& rule, Json& question) {
   }
 }
 
+/// Without a signature file it is the one inside a baseline that is verified,
+/// which takes a key at most.
+void check_trust(const CallRule& rule, const Json& arguments) {
+  const bool has_signature = arguments.contains("signature");
+  for (const auto& [name, value] : arguments.items()) {
+    if (name == "subject" || name == "key" || has_signature) continue;
+    refuse(rule, "signature", "the signature file that " + name + " is about",
+           Json());
+  }
+  if (!has_signature) return;
+  const auto is_set = [&](const char* name) {
+    return arguments.contains(name) && arguments[name] != Json(false);
+  };
+  const int ways =
+      static_cast<int>(is_set("key")) +
+      static_cast<int>(is_set("certificate_chain") || is_set("sigstore")) +
+      static_cast<int>(is_set("unsigned_compare"));
+  if (ways != 1) {
+    refuse(rule, "key",
+           "one of key, certificate_chain, sigstore and unsigned_compare",
+           ways == 0 ? Json() : Json("several of them"));
+  }
+}
+
 }  // namespace
 
 std::span<const CallRule> call_rules() { return kRules; }
@@ -239,6 +274,7 @@ Json check_arguments(const CallRule& rule, const Json& arguments) {
   }
   if (rule.function == "finding") check_finding(rule, checked);
   if (rule.function == "ask") check_question(rule, checked);
+  if (rule.function == "verify_signature") check_trust(rule, checked);
   return checked;
 }
 

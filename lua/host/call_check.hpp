@@ -13,8 +13,8 @@ namespace impound::lua {
 
 struct CallArgument {
   std::string_view name;
-  /// text, integer, size, count, object, texts, references, verdict, severity,
-  /// outcome, act; a trailing '?' = may be absent.
+  /// text, flag, integer, size, count, object, texts, references, verdict,
+  /// severity, outcome, act; a trailing '?' = may be absent.
   std::string_view type;
 };
 

@@ -90,7 +90,9 @@ Json FakeHost::answer(const HostCall& call) {
     return prepared(call, "scan", arguments["subject"].get<std::string>());
   }
   if (function == "verify") return prepared(call, "verify", "");
-  if (function == "verify_signature") return prepared(call, "signature", "");
+  if (function == "verify_signature") {
+    return prepared(call, "signature", arguments["subject"].get<std::string>());
+  }
   if (function == "probe") {
     Json result = prepared(call, "probe", "");
     result["contained"] = record_["contained"];

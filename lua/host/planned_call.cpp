@@ -71,7 +71,13 @@ PlannedCall plan_from_arguments(const HostCall& call) {
             "Would verify " + argument(call, "exhibit") + "."};
   }
   if (function == "verify_signature") {
-    return {Json{{"ok", true}, {"signer", ""}, {"reason", ""}},
+    return {Json{{"ok", true},
+                 {"verdict", "verified"},
+                 {"signer", ""},
+                 {"reason", ""},
+                 {"differences", Json::array()},
+                 {"unsigned_files", Json::array()},
+                 {"findings", Json::array()}},
             "Would verify the signature of " + argument(call, "subject") + "."};
   }
   if (function == "scan") {

@@ -16,7 +16,11 @@
 ///   diff              a, b                               see diff_result.lua
 ///   load_baseline     path?                              path, name, files[] …
 ///   verify            exhibit                            ok, problems[]
-///   verify_signature  subject, key?                      ok, signer, reason
+///   verify_signature  subject, key?, signature?,         ok, signer, reason;
+///                     certificate_chain[]?, sigstore?,   with a signature:
+///                     identity?, issuer?,                verdict, findings[],
+///                     unsigned_compare?, enforce_time?,  differences[] …
+///                     ignore_unsigned_files?
 ///   scan              subject                            verdict, findings[]
 ///   finding           verdict, severity?, title,         finding ("F001")
 ///                     evidence[], detail?

@@ -107,7 +107,13 @@ end
 
 function Context:verify_signature(subject, options)
   local arguments = shallow_copy(options or {})
-  arguments.subject = reference(subject)
+  if type(arguments) == "table" then
+    arguments.subject = reference(subject)
+    arguments.signature = reference(arguments.signature)
+    if type(arguments.certificate_chain) == "string" then
+      arguments.certificate_chain = { arguments.certificate_chain }
+    end
+  end
   return host.request("verify_signature", arguments)
 end
 

@@ -30,7 +30,7 @@ const std::vector<std::string> kBelowEngine{
 const std::vector<Room>& rooms() {
   static const std::vector<Room> kRooms{
       {"core/base/", {}, {"fmt/", "nlohmann/"}},
-      {"core/crypto/", {"core/base/"}, {"openssl/"}},
+      {"core/crypto/", {"core/base/"}, {"openssl/", "xxhash.h"}},
       {"core/storage/", {"core/base/"}, {"sqlite3.h", "archive", "zstd"}},
       {"core/formats/", {"core/base/"}, {"simdjson", "zlib.h"}},
       {"core/evidence/", {"core/base/", "core/crypto/", "core/storage/"}, {}},
