@@ -127,6 +127,7 @@ function Context:verify(exhibit) end
 ---@field signer string Who signed; empty if nobody was found to have.
 ---@field reason string
 ---@field verdict? "verified"|"findings"|"unreadable"|"failed" Of a model; absent for baselines, as is what follows.
+---@field signature_state? "valid"|"invalid"|"not checked"
 ---@field differences? { status: "extra"|"missing"|"changed", name: string, path: string, start?: integer, ["end"]?: integer, expected: string, actual: string }[]
 ---@field mismatch? string[] The same in the words of model_signing.
 ---@field unsigned_files? string[] Files that the signature does not cover.

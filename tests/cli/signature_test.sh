@@ -243,3 +243,48 @@ code 4 verify E001 --signature model.sig --key other-pub.pem
 code 0 impound custody log --json
 json '[e["detail"]["verdict"] for e in d if e["action"] == "verify" and "model signature" in e["detail"]["what"]] == ["verified", "failed"]'
 code 0 impound custody verify
+
+# --- a playbook gets the same result as a table
+export IMPOUND_PLAYBOOKS=$work/playbooks
+mkdir -p playbooks/vendor-signature
+cat >playbooks/vendor-signature/playbook.lua <<'LUA'
+--- Is the model the one that its vendor signed?
+local impound = require("impound")
+
+local function verify(ctx)
+  local weights = ctx:collect("model-files")
+  local key = ctx.params.key ~= "" and ctx.params.key or nil
+  local report = ctx:verify_signature(weights, { signature = "model.sig", key = key, unsigned_compare = key == nil })
+  local plain = ctx:verify_signature(weights, { signature = weights:item("model.sig") or "model/model.sig", unsigned_compare = true })
+  ctx:note(report.verdict .. " " .. plain.verdict .. " " .. plain.signature_state)
+  ctx:finding({
+    verdict = report.ok and "cleared" or "confirmed",
+    severity = not report.ok and "high" or nil,
+    title = report.reason,
+    evidence = { weights },
+  })
+  local taken, problem = pcall(ctx.verify_signature, ctx, weights, { signature = "/etc/passwd", unsigned_compare = true })
+  ctx:note(tostring(taken) .. " " .. problem.code)
+end
+
+return impound.playbook({
+  schema = 1,
+  id = "vendor-signature",
+  version = "1.0.0",
+  title = "Is the model the one that its vendor signed?",
+  owner = "tests",
+  effect = "read",
+  needs = { collectors = { "model-files" } },
+  references = { "https://github.com/ossf/model-signing-spec" },
+  params = { key = { type = "path", default = "", help = "The vendor's public key." } },
+  steps = { { id = "verify", title = "Verify the signature of the model", run = verify } },
+})
+LUA
+code 0 impound playbook check vendor-signature
+code 0 impound run vendor-signature --deployment d.toml -p "key=$work/pub.pem"
+code 0 impound custody log --json
+json '[e["detail"]["text"] for e in d if e["action"] == "note"] == ["verified findings not checked", "false bad_input"]'
+printf 'Weights of a model' >m/model.safetensors
+code 1 impound run vendor-signature --deployment d.toml -p "key=$work/pub.pem"
+says "the model is not what was signed: 1 changed"
+code 0 impound custody verify
