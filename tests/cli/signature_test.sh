@@ -264,7 +264,7 @@ local function verify(ctx)
     evidence = { weights },
   })
   local taken, problem = pcall(ctx.verify_signature, ctx, weights, { signature = "/etc/passwd", unsigned_compare = true })
-  ctx:note(tostring(taken) .. " " .. problem.code)
+  ctx:note(tostring(taken) .. " " .. tostring(problem.code))
 end
 
 return impound.playbook({
