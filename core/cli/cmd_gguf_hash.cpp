@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
+
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
 #include "core/base/limits.hpp"
@@ -146,8 +148,10 @@ ExitCode show(const Globals& globals, const Options& options,
 
 ExitCode refuse_manifest(const Globals& globals, const Options& options,
                          GgufExit exit, std::string_view what) {
-  print_note(globals,
-             fmt::format("impound: {} {}", what, printable(options.check)));
+  // As every other failure, it is said even under --quiet.
+  std::fputs(
+      fmt::format("impound: {} {}\n", what, printable(options.check)).c_str(),
+      stderr);
   return show(globals, options, {}, exit);
 }
 

@@ -111,9 +111,9 @@ function Context:verify(exhibit) end
 
 ---@class impound.Trust
 ---@field key? string Path of the public key (PEM) that must have signed.
----@field signature? impound.Item|string Signature of a model (OpenSSF Model Signing): a path, an item, or its name in the
----subject. Absent: the signature inside a baseline document is verified. Present: exactly one of key, certificate_chain,
----sigstore, unsigned_compare.
+---@field signature? impound.Item|string Signature of a model (OpenSSF Model Signing): a path, an item, or its name in
+---the subject. Absent: the signature inside a baseline document is verified. Present: exactly one of key,
+---certificate_chain, sigstore, unsigned_compare.
 ---@field certificate_chain? string|string[] Paths of root certificates.
 ---@field sigstore? boolean Keyless: with the certificate in the signature; the transparency log is never verified.
 ---@field identity? string Keyless: the name that must have signed.
@@ -127,18 +127,28 @@ function Context:verify(exhibit) end
 ---@field signer string Who signed; empty if nobody was found to have.
 ---@field reason string
 ---@field verdict? "verified"|"findings"|"unreadable"|"failed" Of a model; absent for baselines, as is what follows.
----@field differences? { status: "extra"|"missing"|"changed", name: string, path: string, start?: integer, ["end"]?: integer, expected: string, actual: string }[]
+---@field signature_state? "valid"|"invalid"|"not checked"
+---@field differences? impound.SignatureDifference[]
 ---@field mismatch? string[] The same in the words of model_signing.
 ---@field unsigned_files? string[] Files that the signature does not cover.
 ---@field not_verified? string[] "transparency log" …
 ---@field findings? { rule: string, severity: impound.Severity, message: string, paths: string[] }[]
 
+---@class impound.SignatureDifference
+---@field status "extra"|"missing"|"changed"
+---@field name string As in the signature: a path, or path:start:end of a shard.
+---@field path string
+---@field start? integer First byte of a shard.
+---@field end? integer Behind its last byte.
+---@field expected string Hexadecimal; empty if it is extra.
+---@field actual string Hexadecimal; empty if it is missing.
+
 --- Verifies the signature of a model, or the one inside a baseline document. Journaled, and a `verify` entry of the case.
 ---@param subject impound.Exhibit|string A model: an exhibit, or a path of the deployment or of a path parameter.
 ---@param options? impound.Trust
 ---@return impound.SignatureReport report
---- Error `unsupported` if there is no options.signature and the subject is no baseline, `bad_input` if the signature is
---- nowhere to be found.
+--- Error `unsupported` without options.signature if the subject is no baseline, `bad_input` if there is no such
+--- signature.
 ---
 --- Example: `local report = ctx:verify_signature(weights, { signature = "model.sig", key = ctx.params.vendor_key })`
 function Context:verify_signature(subject, options) end

@@ -73,8 +73,11 @@ PlannedCall plan_from_arguments(const HostCall& call) {
   if (function == "verify_signature") {
     return {Json{{"ok", true},
                  {"verdict", "verified"},
+                 {"signature_state", "valid"},
                  {"signer", ""},
-                 {"reason", ""},
+                 {"reason", "only planned, nothing was verified"},
+                 {"mismatch", Json::array()},
+                 {"not_verified", Json::array()},
                  {"differences", Json::array()},
                  {"unsigned_files", Json::array()},
                  {"findings", Json::array()}},
