@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <map>
 #include <memory>
 
 #include "core/base/error.hpp"
@@ -11,33 +10,11 @@
 #include "core/compare/delta_label.hpp"
 #include "core/compare/model_sentence.hpp"
 #include "core/compare/npy_writer.hpp"
+#include "core/compare/open_tensors.hpp"
+#include "core/formats/dequantise.hpp"
 
 namespace impound {
 namespace {
-
-/// The files of one side, each opened once.
-class OpenFiles {
- public:
-  explicit OpenFiles(const ModelView& view) : view_(view) {}
-
-  [[nodiscard]] TensorBytes bytes_of(const ViewTensor& tensor) {
-    // Only the current tensor's file is in use: a model of a thousand files
-    // does not run out of descriptors.
-    constexpr std::size_t kMostOpen = 64;
-    if (sources_.size() > kMostOpen) sources_.clear();
-    std::unique_ptr<ByteSource>& source = sources_[tensor.file];
-    if (source == nullptr) source = view_.open(tensor.file);
-    return {.source = source.get(),
-            .dtype = tensor.dtype,
-            .shape = tensor.shape,
-            .offset = tensor.offset,
-            .size = tensor.size};
-  }
-
- private:
-  const ModelView& view_;
-  std::map<std::string, std::unique_ptr<ByteSource>> sources_;
-};
 
 /// A tensor's name as a part of a file's: hostile names do not leave a folder.
 std::string file_name_of(std::string_view tensor, std::size_t number) {
@@ -93,27 +70,93 @@ std::string reason_for_none(const TensorBytes& before,
   return {};
 }
 
+bool is_float(Dtype dtype) {
+  return traits(dtype).kind == NumberKind::floating;
+}
+
+/// What is left of a change when the noise of the quantiser is taken away: the
+/// old numbers through the same quantiser against the new ones. Empty where the
+/// type has no single quantiser.
+std::optional<TensorFindings> without_noise(const TensorBytes& before,
+                                            const TensorBytes& after,
+                                            unsigned threads,
+                                            const Cancellation& cancellation) {
+  constexpr std::uint64_t kBlock = 32;
+  if (!is_float(before.dtype) || !has_one_quantiser(after.dtype) ||
+      after.columns() % kBlock != 0 || before.shape != after.shape) {
+    return std::nullopt;
+  }
+  const auto source = requantised(before, after.dtype);
+  const TensorBytes expected{.source = source.get(),
+                             .dtype = Dtype::f32,
+                             .shape = before.shape,
+                             .offset = 0,
+                             .size = source->size()};
+  TensorFindings found = decide(expected, after, threads, cancellation);
+  found.because = fmt::format("against the old numbers through {}: {}",
+                              to_string(after.dtype), found.because);
+  return found;
+}
+
+/// The kind of change of two tensors in one order.
+TensorFindings explain(const OpenPair& pair, unsigned threads,
+                       const Cancellation& cancellation) {
+  const TensorBytes& before = pair.before.bytes;
+  const TensorBytes& after = pair.after.bytes;
+  // A quantised file that was decoded again: the noise is in the old side.
+  if (has_one_quantiser(before.dtype) && is_float(after.dtype)) {
+    TensorFindings turned = decide(after, before, threads, cancellation);
+    if (turned.label == "quantised") {
+      turned.because = "from the new side to the old: " + turned.because;
+      return turned;
+    }
+  }
+  TensorFindings found = decide(before, after, threads, cancellation);
+  if (found.label == "quantised" || found.label == "cast") return found;
+  std::optional<TensorFindings> edit =
+      without_noise(before, after, threads, cancellation);
+  if (edit && edit->label != "identical" && edit->label != "cast" &&
+      edit->statistics.relative() < found.statistics.relative()) {
+    return std::move(*edit);
+  }
+  return found;
+}
+
 /// Sets the stats of a change; empty, with the reason in the stats, where there
 /// are no numbers or they cannot be read.
 std::optional<TensorFindings> measure(TensorChange& change,
-                                      OpenFiles& old_files,
-                                      OpenFiles& new_files, unsigned threads,
+                                      OpenTensors& old_files,
+                                      OpenTensors& new_files, unsigned threads,
                                       const Cancellation& cancellation) {
   try {
-    const TensorBytes before = old_files.bytes_of(*change.before);
-    const TensorBytes after = new_files.bytes_of(*change.after);
-    const std::string reason = reason_for_none(before, after);
+    const OpenPair pair = open_pair(change, old_files, new_files);
+    if (change.reorder && !pair.reorder) change.reorder.reset();
+    const std::string reason =
+        reason_for_none(pair.before.bytes, pair.after.bytes);
     if (!reason.empty()) {
       change.stats = {{"because", reason}};
       return std::nullopt;
     }
-    TensorFindings found = decide(before, after, threads, cancellation);
+    TensorFindings found = explain(pair, threads, cancellation);
     change.stats = found.to_json();
+    if (!pair.after.is_in_place && change.stats.contains("changes")) {
+      // Where the bytes are decoded, a number has no place of its own.
+      for (Json& each : change.stats["changes"]) each.erase("file_offset");
+    }
     return found;
   } catch (const Error& error) {
     change.stats = {{"because", lossless_utf8(error.what())}};
     return std::nullopt;
   }
+}
+
+/// What the bytes say where digests could not: they differ in their order, or
+/// a side has none.
+void settle_status(TensorChange& change,
+                   const std::optional<TensorFindings>& found) {
+  if (!found || change.status != TensorStatus::unreadable) return;
+  change.status = found->label == "identical" ? TensorStatus::identical
+                                              : TensorStatus::changed;
 }
 
 void describe(const TensorFindings& found, SentenceTensor& tensor) {
@@ -144,8 +187,8 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
     }
   }
   progress.begin("explain", total);
-  OpenFiles old_files(before);
-  OpenFiles new_files(after);
+  OpenTensors old_files(before);
+  OpenTensors new_files(after);
   std::vector<SentenceTensor> tensors;
   std::size_t added = 0;
   std::size_t removed = 0;
@@ -164,6 +207,7 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
           measure(change, old_files, new_files, options.threads, cancellation);
       if (cancellation.requested()) break;
       tensor.label = found ? found->label : "unclassified";
+      settle_status(change, found);
       if (found) {
         describe(*found, tensor);
         save_evidence(*found, file_name_of(change.name, i), options,

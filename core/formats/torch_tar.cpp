@@ -158,8 +158,8 @@ void read_tensors(TarWalk& walk, TarParts& parts) {
     const auto fields = walk.heap().children(walk.root(), 3);
     TorchTensor tensor;
     for (std::uint64_t d = 0; d < dimensions; ++d) {
-      tensor.info.shape.push_back(walk.number_at(8 + 8 * i));
-      tensor.strides.push_back(walk.number_at(8 + 8 * (dimensions + i)));
+      tensor.info.shape.push_back(walk.number_at(8 + 8 * d));
+      tensor.strides.push_back(walk.number_at(8 + 8 * (dimensions + d)));
     }
     const std::uint64_t first = walk.number_at(8 + 2 * 8 * dimensions);
     if (!walk.skip(8 + 2 * 8 * dimensions + 8)) return;
