@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "core/base/error.hpp"
@@ -171,6 +172,52 @@ void describe(const TensorFindings& found, SentenceTensor& tensor) {
   if (found.recast) tensor.through = found.recast->through;
 }
 
+/// A model that was converted on the way (HF to GGUF) is judged by what the
+/// conversion does not explain.
+ModelVerdict judge_converted(std::vector<SentenceTensor> tensors,
+                             std::size_t added, std::size_t removed) {
+  const auto is_conversion = [](const SentenceTensor& tensor) {
+    return tensor.label == "cast" || tensor.label == "quantised";
+  };
+  const auto converted = static_cast<std::size_t>(
+      std::count_if(tensors.begin(), tensors.end(), is_conversion));
+  const bool has_other = std::any_of(
+      tensors.begin(), tensors.end(), [&](const SentenceTensor& tensor) {
+        return tensor.label != "identical" && !is_conversion(tensor);
+      });
+  if (converted == 0 || !has_other) {
+    return judge_model(tensors, added, removed);
+  }
+  std::string through;
+  for (SentenceTensor& tensor : tensors) {
+    if (!is_conversion(tensor)) continue;
+    if (tensor.label == "quantised" && through.empty()) {
+      through = tensor.through;
+    }
+    tensor.label = "identical";
+  }
+  ModelVerdict verdict = judge_model(tensors, added, removed);
+  verdict.sentence +=
+      fmt::format("; besides, {} tensor{} only converted to another type{}",
+                  converted, converted == 1 ? " was" : "s were",
+                  through.empty() ? "" : ", quantised through " + through);
+  return verdict;
+}
+
+/// An adapter beside the model changes what is loaded, not its tensors.
+std::string new_adapters(const ModelDiff& diff) {
+  std::string text;
+  for (const FileChange& change : diff.files) {
+    if (!change.content.is_object() || !change.content.contains("adapter")) {
+      continue;
+    }
+    text += fmt::format("; a new adapter stands beside it: {} ({})",
+                        printable(change.path),
+                        change.content["adapter"].get<std::string>());
+  }
+  return text;
+}
+
 }  // namespace
 
 void explain_changes(ModelDiff& diff, const ModelView& before,
@@ -224,9 +271,10 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
     progress.end("stopped");
     return;
   }
-  ModelVerdict verdict = judge_model(tensors, added, removed);
+  ModelVerdict verdict = judge_converted(std::move(tensors), added, removed);
   diff.label = std::move(verdict.label);
   diff.sentence = std::move(verdict.sentence);
+  diff.sentence += new_adapters(diff);
   progress.end(diff.sentence);
 }
 
