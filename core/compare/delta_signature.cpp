@@ -2,9 +2,11 @@
 #include "core/compare/delta_signature.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
@@ -173,11 +175,14 @@ void describe(const TensorFindings& found, SentenceTensor& tensor) {
 }
 
 /// A model that was converted on the way (HF to GGUF) is judged by what the
-/// conversion does not explain.
+/// conversion does not explain. `retyped` are the names of tensors that have
+/// another type now: rounding in the same type is no conversion.
 ModelVerdict judge_converted(std::vector<SentenceTensor> tensors,
+                             const std::set<std::string_view>& retyped,
                              std::size_t added, std::size_t removed) {
-  const auto is_conversion = [](const SentenceTensor& tensor) {
-    return tensor.label == "cast" || tensor.label == "quantised";
+  const auto is_conversion = [&](const SentenceTensor& tensor) {
+    return (tensor.label == "cast" || tensor.label == "quantised") &&
+           retyped.contains(tensor.name);
   };
   const auto converted = static_cast<std::size_t>(
       std::count_if(tensors.begin(), tensors.end(), is_conversion));
@@ -204,16 +209,44 @@ ModelVerdict judge_converted(std::vector<SentenceTensor> tensors,
   return verdict;
 }
 
-/// An adapter beside the model changes what is loaded, not its tensors.
-std::string new_adapters(const ModelDiff& diff) {
+/// What changed beside the tensors and changes what the model does: they may
+/// all be identical and the template still be another.
+std::string beside_tensors(const ModelDiff& diff) {
   std::string text;
-  for (const FileChange& change : diff.files) {
-    if (!change.content.is_object() || !change.content.contains("adapter")) {
-      continue;
+  std::set<std::string_view> parts;
+  const auto add = [&](std::string_view name) {
+    const auto has = [&](std::string_view word) {
+      return name.find(word) != std::string_view::npos;
+    };
+    if (has("chat_template")) {
+      parts.insert("chat template");
+    } else if (has("tokenizer") || has("vocab.json") || has("added_tokens") ||
+               has("special_tokens_map") || has("merges.txt")) {
+      parts.insert("tokenizer");
+    } else if (has("generation_config")) {
+      parts.insert("generation settings");
+    } else if (has("adapter_config")) {
+      parts.insert("adapter settings");
     }
-    text += fmt::format("; a new adapter stands beside it: {} ({})",
-                        printable(change.path),
-                        change.content["adapter"].get<std::string>());
+  };
+  for (const FileChange& change : diff.files) {
+    if (!change.content.is_object()) continue;
+    if (change.content.contains("adapter")) {
+      text += fmt::format("; a new adapter stands beside it: {} ({})",
+                          printable(change.path),
+                          change.content["adapter"].get<std::string>());
+    } else if (change.content.contains("notes")) {
+      add(change.path.substr(change.path.rfind('/') + 1));
+    }
+  }
+  for (const MetadataChange& change : diff.metadata) {
+    const bool is_other_format =
+        change.content.is_null() && (!change.before || !change.after);
+    if (!is_other_format) add(change.key);
+  }
+  if (!parts.empty()) {
+    text +=
+        fmt::format("; changed beside the tensors: {}", fmt::join(parts, ", "));
   }
   return text;
 }
@@ -271,10 +304,15 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
     progress.end("stopped");
     return;
   }
-  ModelVerdict verdict = judge_converted(std::move(tensors), added, removed);
+  std::set<std::string_view> retyped;
+  for (const TensorChange& change : diff.tensors) {
+    if (change.status == TensorStatus::retyped) retyped.insert(change.name);
+  }
+  ModelVerdict verdict =
+      judge_converted(std::move(tensors), retyped, added, removed);
   diff.label = std::move(verdict.label);
   diff.sentence = std::move(verdict.sentence);
-  diff.sentence += new_adapters(diff);
+  diff.sentence += beside_tensors(diff);
   progress.end(diff.sentence);
 }
 

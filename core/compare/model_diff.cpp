@@ -104,8 +104,13 @@ std::string conversion_of(const TensorChange& change) {
 }
 
 /// A metadata text on one line, cut.
-std::string shown_text(const std::optional<std::string>& text) {
+std::string shown_text(const std::optional<std::string>& text,
+                       const std::string& type) {
   if (!text) return "(none)";
+  // Numbers of GGUF are JSON already.
+  if (!type.empty() && type != "string" && text->size() < 80) {
+    return printable(*text);
+  }
   constexpr std::size_t kMost = 120;
   if (text->size() <= kMost) return fmt::format("\"{}\"", printable(*text));
   return fmt::format("\"{}…\" ({} bytes)", printable(text->substr(0, kMost)),
@@ -140,8 +145,9 @@ std::string metadata_row(const MetadataChange& change) {
   } else if (change.content.is_object()) {
     text += !change.before ? "added" : !change.after ? "removed" : "changed";
   } else {
-    text += fmt::format("{} → {}", shown_text(change.before),
-                        shown_text(change.after));
+    text +=
+        fmt::format("{} → {}", shown_text(change.before, change.type_before),
+                    shown_text(change.after, change.type_after));
   }
   return text + "\n" + content_text(change.content);
 }

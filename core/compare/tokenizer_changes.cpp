@@ -76,6 +76,9 @@ std::string step_words(const Json& step) {
   }
   if (type == "Lowercase") return "Lowercase: upper case is lost";
   if (type == "StripAccents") return "StripAccents: accents are lost";
+  if (type == "NFC" || type == "NFD" || type == "NFKC" || type == "NFKD") {
+    return type + ": characters that Unicode holds for equal become one";
+  }
   if (type == "Strip") return "Strip: white space at the ends is lost";
   if (type == "Split") {
     return fmt::format("Split at {} ({})",
