@@ -61,6 +61,9 @@ void add_tensor(const TorchTensor& tensor, bool is_big_endian,
                                        .strides = tensor.strides,
                                        .swap = swap};
   }
+  if (!tensor.quantiser.empty()) {
+    found.add_text(tensor.info.name + " (quantiser)", "", tensor.quantiser);
+  }
   found.tensors.push_back(std::move(view));
 }
 

@@ -44,6 +44,9 @@ struct TorchTensor {
   /// Row-major without gaps, and its bytes stand in the file as they are.
   bool is_readable = false;
   std::string missing;  ///< why it is not is_inside
+  /// Of a quantised tensor: scheme, scale and zero point as the pickle has
+  /// them. Scales that are tensors are tensors of their own.
+  std::string quantiser;
 };
 
 struct TorchFile {

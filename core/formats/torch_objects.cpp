@@ -125,8 +125,16 @@ class TensorWalk {
       const std::string& what = callee->resolved_name;
       const auto arguments = heap_.children(heap_.call(value)->arguments, 16);
       if (what == "_rebuild_tensor" || what == "_rebuild_tensor_v2" ||
-          what == "_rebuild_tensor_v3" || what == "_rebuild_qtensor") {
+          what == "_rebuild_tensor_v3") {
         tensor(arguments, name);
+        return;
+      }
+      if (what == "_rebuild_qtensor") {
+        const std::size_t known = tensors_.size();
+        tensor(arguments, name);
+        if (tensors_.size() == known || arguments.size() < 5) return;
+        tensors_.back().quantiser = heap_.render(arguments[4]);
+        visit(arguments[4], join(name, "quantiser"), depth + 1);
         return;
       }
       if (what.starts_with("_rebuild_parameter") && !arguments.empty()) {

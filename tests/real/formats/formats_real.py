@@ -154,13 +154,22 @@ def check_torch(folder):
     all_identical(os.path.join(folder, "linear.safetensors"),
                   os.path.join(folder, "module.pt"))
 
-    # Quantised: named, with its numbers as they are kept.
-    scaled = torch.quantize_per_tensor(torch.randn(4, 4), 0.1, 0, torch.qint8)
-    torch.save({"w": scaled}, os.path.join(folder, "quantised.pt"))
-    result = diff(os.path.join(folder, "quantised.pt"),
-                  os.path.join(folder, "quantised.pt"))
-    check("quantised", [(t["name"], t["dtype"]) for t in result["tensors"]] ==
-          [("w", "QI8")] or result["tensors"][0]["name"] == "w")
+    # Quantised: named, its numbers as they are kept, its scale beside them.
+    values = torch.randn(4, 4)
+    for name, scale in (("one", 0.1), ("two", 0.2)):
+        w = torch.quantize_per_tensor(values * scale * 10, scale, 0, torch.qint8)
+        torch.save({"w": w}, os.path.join(folder, name + ".pt"))
+    result = diff(os.path.join(folder, "one.pt"), os.path.join(folder, "two.pt"))
+    check(result["tensors"], [(t["name"], t["dtype"]) for t in result["tensors"]]
+          == [("w", "QINT8")])
+    check(result["metadata"], "0.1" in result["metadata"][0]["before"] and
+          "0.2" in result["metadata"][0]["after"])
+    w = torch.quantize_per_channel(values, torch.tensor([.1, .2, .3, .4]).double(),
+                                   torch.zeros(4).long(), 0, torch.qint8)
+    torch.save({"w": w}, os.path.join(folder, "channels.pt"))
+    names = statuses(diff(os.path.join(folder, "channels.pt"),
+                          os.path.join(folder, "channels.pt")))
+    check(names, set(names) == {"w", "w.quantiser.1", "w.quantiser.2"})
 
     # A zip whose storages were packed again is still read.
     repacked = os.path.join(folder, "repacked.pt")
