@@ -70,6 +70,11 @@ void add_tensor(const TorchTensor& tensor, bool is_big_endian,
 void add_torch(const TorchFile& torch, const ZipArchive* archive,
                FoundTensors& found) {
   found.add_problems(torch.problems);
+  if (!torch.is_complete) {
+    found.problems.push_back(
+        {"torch-incomplete", Severity::high, 0,
+         "its object pickle does not end: tensors may be missing here"});
+  }
   std::map<std::string, const TorchStorage*> storages;
   for (const TorchStorage& storage : torch.storages) {
     storages[storage.key] = &storage;

@@ -17,7 +17,7 @@ namespace impound {
 namespace {
 
 /// Decoded bytes that are hashed whatever the size of the file.
-constexpr std::uint64_t kAlwaysReread = 4 * limits::kGiB;
+constexpr std::uint64_t kAlwaysReread = 256 * limits::kMiB;
 
 bool is_shard_index(std::string_view path) {
   return path.ends_with(".safetensors.index.json") ||

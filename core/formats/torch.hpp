@@ -55,6 +55,7 @@ struct TorchFile {
   std::string root;  ///< folder of a zip: "archive"
   bool is_big_endian = false;
   bool is_torchscript = false;
+  bool is_complete = true;  ///< its object pickle was walked to its end
   std::vector<TorchStorage> storages;
   std::vector<TorchTensor> tensors;
   /// Where its pickles are: in the file for legacy, in members else.

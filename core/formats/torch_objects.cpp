@@ -184,16 +184,29 @@ class TensorWalk {
     return name.empty() ? key : name + "." + key;
   }
 
+  /// A tensor that is there, but not as torch writes it.
+  void unreadable(const std::string& name, std::string why) {
+    TorchTensor found;
+    found.info.name = name;
+    found.missing = std::move(why);
+    tensors_.push_back(std::move(found));
+  }
+
   void tensor(const std::vector<PickleValue>& arguments,
               const std::string& name) {
-    if (arguments.size() < 4) return;
-    const auto id = heap_.children(arguments[0], 1);
-    if (id.empty()) return;
-    const auto parts = heap_.children(id[0], 8);
+    std::vector<PickleValue> parts;
+    if (arguments.size() >= 4) {
+      const auto id = heap_.children(arguments[0], 1);
+      if (!id.empty()) parts = heap_.children(id[0], 8);
+    }
+    if (parts.size() < 5) {
+      unreadable(name, "it is not made of a storage");
+      return;
+    }
     const auto shape = numbers(heap_, arguments[2]);
     const auto strides = numbers(heap_, arguments[3]);
-    if (parts.size() < 5 || !shape || !strides ||
-        arguments[1].kind != Kind::integer) {
+    if (!shape || !strides || arguments[1].kind != Kind::integer) {
+      unreadable(name, "its offset, shape or strides are no sizes");
       return;
     }
     TorchTensor found;
@@ -202,7 +215,10 @@ class TensorWalk {
     found.strides = *strides;
     found.storage = heap_.text(parts[2], 4096);
     const auto known = by_key_.find(found.storage);
-    if (known == by_key_.end()) return;
+    if (known == by_key_.end()) {
+      unreadable(name, "its storage is not listed");
+      return;
+    }
     const TorchStorage& storage = *known->second;
     found.info.dtype = storage.dtype;
     // _rebuild_tensor_v3 gives a type; a quantised tensor gives its scales.
@@ -229,7 +245,10 @@ class TensorWalk {
     const auto id = heap_.children(value, 1);
     if (id.empty()) return;
     const auto found = by_id_->find(key_text(id[0]));
-    if (found == by_id_->end()) return;
+    if (found == by_id_->end()) {
+      unreadable(name, "no tensor is listed under its id");
+      return;
+    }
     TorchTensor tensor = found->second;
     tensor.info.name = name;
     tensors_.push_back(std::move(tensor));
