@@ -68,6 +68,13 @@ bool view_keras_zip(const WeightsFile& file, const ZipArchive& archive,
                        printable(member.name))});
       continue;
     }
+    const std::uint64_t size = file.source.size();
+    if (member.data_offset > size || member.size > size - member.data_offset) {
+      found.problems.push_back({"tensor-not-viewed", Severity::medium,
+                                member.header_offset,
+                                printable(member.name) + " is cut off"});
+      continue;
+    }
     const SubSource inner(file.source, member.data_offset, member.size);
     add_datasets(read_hdf5(inner), member.data_offset, found);
   }

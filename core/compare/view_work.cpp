@@ -110,13 +110,28 @@ class Work {
       const Bytes text = source->head(0, source->size());
       content.index = parse_shard_index(as_text(text), base_name(file.path));
     }
-    for (const TensorFormat& format : tensor_formats()) {
-      if (!format.recognise(weights)) continue;
-      content.weights.emplace().format = format.name;
-      format.read(weights, *content.weights);
-      break;
-    }
+    find_tensors(weights, content);
     hash(*source, file, content);
+  }
+
+  /// A file that no reader can follow is still hashed: it has no tensors here,
+  /// and that is said.
+  static void find_tensors(const WeightsFile& file, FileContent& content) {
+    try {
+      for (const TensorFormat& format : tensor_formats()) {
+        if (!format.recognise(file)) continue;
+        content.weights.emplace().format = format.name;
+        format.read(file, *content.weights);
+        return;
+      }
+    } catch (const Error& error) {
+      if (error.code() == Errc::io || error.code() == Errc::integrity) throw;
+      if (!content.weights) content.weights.emplace();
+      content.weights->tensors.clear();
+      content.weights->problems.push_back(
+          {"weights-unreadable", Severity::high, 0,
+           fmt::format("its tensors cannot be listed: {}", error.what())});
+    }
   }
 
   /// The file and its tensors from the same bytes; then those that are decoded.
