@@ -153,6 +153,7 @@ std::vector<std::string> template_notes(std::string_view before,
   constexpr std::size_t kMost = 20;
   for (const TemplateCondition& each : now.conditions) {
     if (known.contains(each.condition) || each.writes.empty()) continue;
+    known.insert(describe(each));
     if (notes.size() < kMost) notes.push_back(printable(describe(each)));
   }
   for (const TemplateFinding& each : now.findings) {

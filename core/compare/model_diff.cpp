@@ -123,8 +123,9 @@ std::string array_text(const Json& content) {
       fmt::format("{} → {} elements", dump_line(content["count_before"]),
                   dump_line(content["count_after"]));
   if (content.contains("first_different")) {
-    text += fmt::format(", {} differ, the first at {}: {} → {}",
+    text += fmt::format(", {} differ{}, the first at {}: {} → {}",
                         dump_line(content["different"]),
+                        content["different"] == 1 ? "s" : "",
                         dump_line(content["first_different"]),
                         printable(dump_line(content["before"])),
                         printable(dump_line(content["after"])));

@@ -77,6 +77,14 @@ Json diff_vocabulary(const Vocabulary& before, const Vocabulary& after) {
           {"moved", std::move(moves)}};
 }
 
+namespace {
+
+std::string tokens_are(std::uint64_t count) {
+  return count == 1 ? "1 token is" : fmt::format("{} tokens are", count);
+}
+
+}  // namespace
+
 std::vector<std::string> vocabulary_notes(const Json& changes) {
   std::vector<std::string> notes;
   if (!changes.is_object()) return notes;
@@ -90,12 +98,12 @@ std::vector<std::string> vocabulary_notes(const Json& changes) {
         count("moved"), some_tokens(changes["moved"], count("moved"))));
   }
   if (count("added") > 0) {
-    notes.push_back(fmt::format("{} tokens are new: {}", count("added"),
+    notes.push_back(fmt::format("{} new: {}", tokens_are(count("added")),
                                 some_tokens(changes["added"], count("added"))));
   }
   if (count("removed") > 0) {
     notes.push_back(
-        fmt::format("{} tokens are gone: {}", count("removed"),
+        fmt::format("{} gone: {}", tokens_are(count("removed")),
                     some_tokens(changes["removed"], count("removed"))));
   }
   return notes;
