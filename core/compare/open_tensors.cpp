@@ -81,10 +81,13 @@ double distance(const TensorBytes& before, const TensorBytes& after) {
 OpenTensor OpenTensors::open(const ViewTensor& tensor,
                              const std::optional<StridedLayout>& order) {
   constexpr std::size_t kMostOpen = 64;
-  if (sources_.size() > kMostOpen) sources_.clear();
   const bool is_elsewhere = tensor.access && !tensor.access->data_file.empty();
   const std::string& file =
       is_elsewhere ? tensor.access->data_file : tensor.file;
+  // What was opened last is still in use, and is found again here.
+  if (!sources_.contains(file) && sources_.size() >= kMostOpen) {
+    sources_.clear();
+  }
   std::unique_ptr<ByteSource>& source = sources_[file];
   if (source == nullptr) source = view_.open(file);
   OpenTensor opened;

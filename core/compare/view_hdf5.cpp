@@ -42,8 +42,9 @@ void add_datasets(const Hdf5File& file, std::uint64_t shift,
 }  // namespace
 
 bool recognise_hdf5(const WeightsFile& file) {
-  std::uint64_t offset = 0;
-  return find_hdf5(file.source, offset) && offset == 0;
+  // Behind a user block it may stand elsewhere: those are not searched for in
+  // every file.
+  return as_text(file.head).starts_with("\x89HDF\r\n\x1a\n");
 }
 
 void view_hdf5(const WeightsFile& file, FoundTensors& found) {
