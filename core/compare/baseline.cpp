@@ -122,7 +122,8 @@ ModelView view_of(const Json& baseline, std::string_view source) {
     view.metadata.push_back(
         {from_lossless_utf8(require_text(entry, "file", source)),
          from_lossless_utf8(require_text(entry, "key", source)),
-         from_lossless_utf8(require_text(entry, "value", source))});
+         from_lossless_utf8(require_text(entry, "value", source)),
+         text_or(entry, "type", "")});
   }
   // A document may have been edited before it was signed: order is our need.
   std::stable_sort(
@@ -214,6 +215,7 @@ Json describe_baseline(const ModelView& view, const BaselineOptions& options) {
     metadata.push_back({{"file", lossless_utf8(entry.file)},
                         {"key", lossless_utf8(entry.key)},
                         {"value", lossless_utf8(entry.value)}});
+    if (!entry.type.empty()) metadata.back()["type"] = entry.type;
   }
   Json problems = Json::array();
   for (const ViewProblem& each : view.problems) {

@@ -95,8 +95,8 @@ std::vector<Candidate> candidates_for(const TensorBytes& before,
       continue;
     }
     if (dtype == Dtype::i8 && after.rows() < 2) continue;
-    // Casting to the type that both have changes nothing.
-    if (dtype == before.dtype && dtype == after.dtype) continue;
+    // Casting to the type that it has changes nothing.
+    if (dtype == before.dtype) continue;
     candidates.push_back({.dtype = dtype, .is_quantised = is_quantised});
   }
   return candidates;

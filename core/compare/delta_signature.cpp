@@ -2,42 +2,22 @@
 #include "core/compare/delta_signature.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <map>
+#include <algorithm>
 #include <memory>
+#include <set>
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/compare/delta_label.hpp"
 #include "core/compare/model_sentence.hpp"
 #include "core/compare/npy_writer.hpp"
+#include "core/compare/open_tensors.hpp"
+#include "core/formats/dequantise.hpp"
 
 namespace impound {
 namespace {
-
-/// The files of one side, each opened once.
-class OpenFiles {
- public:
-  explicit OpenFiles(const ModelView& view) : view_(view) {}
-
-  [[nodiscard]] TensorBytes bytes_of(const ViewTensor& tensor) {
-    // Only the current tensor's file is in use: a model of a thousand files
-    // does not run out of descriptors.
-    constexpr std::size_t kMostOpen = 64;
-    if (sources_.size() > kMostOpen) sources_.clear();
-    std::unique_ptr<ByteSource>& source = sources_[tensor.file];
-    if (source == nullptr) source = view_.open(tensor.file);
-    return {.source = source.get(),
-            .dtype = tensor.dtype,
-            .shape = tensor.shape,
-            .offset = tensor.offset,
-            .size = tensor.size};
-  }
-
- private:
-  const ModelView& view_;
-  std::map<std::string, std::unique_ptr<ByteSource>> sources_;
-};
 
 /// A tensor's name as a part of a file's: hostile names do not leave a folder.
 std::string file_name_of(std::string_view tensor, std::size_t number) {
@@ -93,27 +73,93 @@ std::string reason_for_none(const TensorBytes& before,
   return {};
 }
 
+bool is_float(Dtype dtype) {
+  return traits(dtype).kind == NumberKind::floating;
+}
+
+/// What is left of a change when the noise of the quantiser is taken away: the
+/// old numbers through the same quantiser against the new ones. Empty where the
+/// type has no single quantiser.
+std::optional<TensorFindings> without_noise(const TensorBytes& before,
+                                            const TensorBytes& after,
+                                            unsigned threads,
+                                            const Cancellation& cancellation) {
+  constexpr std::uint64_t kBlock = 32;
+  if (!is_float(before.dtype) || !has_one_quantiser(after.dtype) ||
+      after.columns() % kBlock != 0 || before.shape != after.shape) {
+    return std::nullopt;
+  }
+  const auto source = requantised(before, after.dtype);
+  const TensorBytes expected{.source = source.get(),
+                             .dtype = Dtype::f32,
+                             .shape = before.shape,
+                             .offset = 0,
+                             .size = source->size()};
+  TensorFindings found = decide(expected, after, threads, cancellation);
+  found.because = fmt::format("against the old numbers through {}: {}",
+                              to_string(after.dtype), found.because);
+  return found;
+}
+
+/// The kind of change of two tensors in one order.
+TensorFindings explain(const OpenPair& pair, unsigned threads,
+                       const Cancellation& cancellation) {
+  const TensorBytes& before = pair.before.bytes;
+  const TensorBytes& after = pair.after.bytes;
+  // A quantised file that was decoded again: the noise is in the old side.
+  if (has_one_quantiser(before.dtype) && is_float(after.dtype)) {
+    TensorFindings turned = decide(after, before, threads, cancellation);
+    if (turned.label == "quantised") {
+      turned.because = "from the new side to the old: " + turned.because;
+      return turned;
+    }
+  }
+  TensorFindings found = decide(before, after, threads, cancellation);
+  if (found.label == "quantised" || found.label == "cast") return found;
+  std::optional<TensorFindings> edit =
+      without_noise(before, after, threads, cancellation);
+  if (edit && edit->label != "identical" && edit->label != "cast" &&
+      edit->statistics.relative() < found.statistics.relative()) {
+    return std::move(*edit);
+  }
+  return found;
+}
+
 /// Sets the stats of a change; empty, with the reason in the stats, where there
 /// are no numbers or they cannot be read.
 std::optional<TensorFindings> measure(TensorChange& change,
-                                      OpenFiles& old_files,
-                                      OpenFiles& new_files, unsigned threads,
+                                      OpenTensors& old_files,
+                                      OpenTensors& new_files, unsigned threads,
                                       const Cancellation& cancellation) {
   try {
-    const TensorBytes before = old_files.bytes_of(*change.before);
-    const TensorBytes after = new_files.bytes_of(*change.after);
-    const std::string reason = reason_for_none(before, after);
+    const OpenPair pair = open_pair(change, old_files, new_files);
+    if (change.reorder && !pair.reorder) change.reorder.reset();
+    const std::string reason =
+        reason_for_none(pair.before.bytes, pair.after.bytes);
     if (!reason.empty()) {
       change.stats = {{"because", reason}};
       return std::nullopt;
     }
-    TensorFindings found = decide(before, after, threads, cancellation);
+    TensorFindings found = explain(pair, threads, cancellation);
     change.stats = found.to_json();
+    if (!pair.after.is_in_place && change.stats.contains("changes")) {
+      // Where the bytes are decoded, a number has no place of its own.
+      for (Json& each : change.stats["changes"]) each.erase("file_offset");
+    }
     return found;
   } catch (const Error& error) {
     change.stats = {{"because", lossless_utf8(error.what())}};
     return std::nullopt;
   }
+}
+
+/// What the bytes say where digests could not: they differ in their order, or
+/// a side has none.
+void settle_status(TensorChange& change,
+                   const std::optional<TensorFindings>& found) {
+  if (!found || change.status != TensorStatus::unreadable) return;
+  change.status = found->label == "identical" ? TensorStatus::identical
+                                              : TensorStatus::changed;
 }
 
 void describe(const TensorFindings& found, SentenceTensor& tensor) {
@@ -126,6 +172,83 @@ void describe(const TensorFindings& found, SentenceTensor& tensor) {
   tensor.has_new_values = sums.nan_introduced + sums.inf_introduced > 0;
   if (found.payload) tensor.payload = found.payload->size;
   if (found.recast) tensor.through = found.recast->through;
+}
+
+/// A model that was converted on the way (HF to GGUF) is judged by what the
+/// conversion does not explain. `retyped` are the names of tensors that have
+/// another type now: rounding in the same type is no conversion.
+ModelVerdict judge_converted(std::vector<SentenceTensor> tensors,
+                             const std::set<std::string_view>& retyped,
+                             std::size_t added, std::size_t removed) {
+  const auto is_conversion = [&](const SentenceTensor& tensor) {
+    return (tensor.label == "cast" || tensor.label == "quantised") &&
+           retyped.contains(tensor.name);
+  };
+  const auto converted = static_cast<std::size_t>(
+      std::count_if(tensors.begin(), tensors.end(), is_conversion));
+  const bool has_other = std::any_of(
+      tensors.begin(), tensors.end(), [&](const SentenceTensor& tensor) {
+        return tensor.label != "identical" && !is_conversion(tensor);
+      });
+  if (converted == 0 || !has_other) {
+    return judge_model(tensors, added, removed);
+  }
+  std::string through;
+  for (SentenceTensor& tensor : tensors) {
+    if (!is_conversion(tensor)) continue;
+    if (tensor.label == "quantised" && through.empty()) {
+      through = tensor.through;
+    }
+    tensor.label = "identical";
+  }
+  ModelVerdict verdict = judge_model(tensors, added, removed);
+  verdict.sentence +=
+      fmt::format("; besides, {} tensor{} only converted to another type{}",
+                  converted, converted == 1 ? " was" : "s were",
+                  through.empty() ? "" : ", quantised through " + through);
+  return verdict;
+}
+
+/// What changed beside the tensors and changes what the model does: they may
+/// all be identical and the template still be another.
+std::string beside_tensors(const ModelDiff& diff) {
+  std::string text;
+  std::set<std::string_view> parts;
+  const auto add = [&](std::string_view name) {
+    const auto has = [&](std::string_view word) {
+      return name.find(word) != std::string_view::npos;
+    };
+    if (has("chat_template")) {
+      parts.insert("chat template");
+    } else if (has("tokenizer") || has("vocab.json") || has("added_tokens") ||
+               has("special_tokens_map") || has("merges.txt")) {
+      parts.insert("tokenizer");
+    } else if (has("generation_config")) {
+      parts.insert("generation settings");
+    } else if (has("adapter_config")) {
+      parts.insert("adapter settings");
+    }
+  };
+  for (const FileChange& change : diff.files) {
+    if (!change.content.is_object()) continue;
+    if (change.content.contains("adapter")) {
+      text += fmt::format("; a new adapter stands beside it: {} ({})",
+                          printable(change.path),
+                          change.content["adapter"].get<std::string>());
+    } else if (change.content.contains("notes")) {
+      add(change.path.substr(change.path.rfind('/') + 1));
+    }
+  }
+  for (const MetadataChange& change : diff.metadata) {
+    const bool is_other_format =
+        change.content.is_null() && (!change.before || !change.after);
+    if (!is_other_format) add(change.key);
+  }
+  if (!parts.empty()) {
+    text +=
+        fmt::format("; changed beside the tensors: {}", fmt::join(parts, ", "));
+  }
+  return text;
 }
 
 }  // namespace
@@ -144,8 +267,8 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
     }
   }
   progress.begin("explain", total);
-  OpenFiles old_files(before);
-  OpenFiles new_files(after);
+  OpenTensors old_files(before);
+  OpenTensors new_files(after);
   std::vector<SentenceTensor> tensors;
   std::size_t added = 0;
   std::size_t removed = 0;
@@ -164,6 +287,7 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
           measure(change, old_files, new_files, options.threads, cancellation);
       if (cancellation.requested()) break;
       tensor.label = found ? found->label : "unclassified";
+      settle_status(change, found);
       if (found) {
         describe(*found, tensor);
         save_evidence(*found, file_name_of(change.name, i), options,
@@ -180,9 +304,15 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
     progress.end("stopped");
     return;
   }
-  ModelVerdict verdict = judge_model(tensors, added, removed);
+  std::set<std::string_view> retyped;
+  for (const TensorChange& change : diff.tensors) {
+    if (change.status == TensorStatus::retyped) retyped.insert(change.name);
+  }
+  ModelVerdict verdict =
+      judge_converted(std::move(tensors), retyped, added, removed);
   diff.label = std::move(verdict.label);
   diff.sentence = std::move(verdict.sentence);
+  diff.sentence += beside_tensors(diff);
   progress.end(diff.sentence);
 }
 

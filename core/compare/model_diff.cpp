@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/base/text.hpp"
 #include "core/compare/text_changes.hpp"
@@ -92,13 +93,99 @@ std::string because_text(const TensorChange& change) {
              : std::string();
 }
 
+/// Tensors that were only converted, many in the same way, are one row: the one
+/// that was not stands out.
+std::string conversion_of(const TensorChange& change) {
+  const bool is_conversion =
+      change.label == "cast" || change.label == "quantised";
+  if (!is_conversion || !change.before || !change.after) return {};
+  return fmt::format("{} → {}", to_string(change.before->dtype),
+                     to_string(change.after->dtype));
+}
+
 /// A metadata text on one line, cut.
-std::string shown_text(const std::optional<std::string>& text) {
+std::string shown_text(const std::optional<std::string>& text,
+                       const std::string& type) {
   if (!text) return "(none)";
+  // Numbers of GGUF are JSON already.
+  if (!type.empty() && type != "string" && text->size() < 80) {
+    return printable(*text);
+  }
   constexpr std::size_t kMost = 120;
   if (text->size() <= kMost) return fmt::format("\"{}\"", printable(*text));
   return fmt::format("\"{}…\" ({} bytes)", printable(text->substr(0, kMost)),
                      text->size());
+}
+
+/// "3 → 4 elements, 1 differs, the first at 2: "a" → "b"".
+std::string array_text(const Json& content) {
+  std::string text =
+      fmt::format("{} → {} elements", dump_line(content["count_before"]),
+                  dump_line(content["count_after"]));
+  if (content.contains("first_different")) {
+    text += fmt::format(", {} differ{}, the first at {}: {} → {}",
+                        dump_line(content["different"]),
+                        content["different"] == 1 ? "s" : "",
+                        dump_line(content["first_different"]),
+                        printable(dump_line(content["before"])),
+                        printable(dump_line(content["after"])));
+  }
+  return text;
+}
+
+std::string metadata_row(const MetadataChange& change) {
+  std::string text =
+      fmt::format("  {}: {}: ", printable(change.file), printable(change.key));
+  if (change.before && change.after &&
+      change.type_before != change.type_after && !change.type_before.empty() &&
+      !change.type_after.empty()) {
+    text += fmt::format("{} → {}, ", change.type_before, change.type_after);
+  }
+  if (change.content.is_object() && change.content.contains("count_before")) {
+    text += array_text(change.content);
+  } else if (change.content.is_object()) {
+    text += !change.before ? "added" : !change.after ? "removed" : "changed";
+  } else {
+    text +=
+        fmt::format("{} → {}", shown_text(change.before, change.type_before),
+                    shown_text(change.after, change.type_after));
+  }
+  return text + "\n" + content_text(change.content);
+}
+
+/// Keys of a file that the other side's format does not have are counted, not
+/// listed.
+std::string metadata_text(const std::vector<MetadataChange>& changes) {
+  constexpr std::size_t kMostForeign = 3;
+  std::map<std::string, std::size_t> foreign;
+  std::set<std::string> compared;
+  const auto is_foreign = [](const MetadataChange& change) {
+    return change.before.has_value() != change.after.has_value() &&
+           change.content.is_null();
+  };
+  for (const MetadataChange& change : changes) {
+    if (is_foreign(change)) {
+      ++foreign[change.file];
+    } else if (change.before && change.after && change.content.is_null()) {
+      compared.insert(change.file);
+    }
+  }
+  std::string text;
+  for (const auto& [file, count] : foreign) {
+    if (count <= kMostForeign || compared.contains(file)) continue;
+    text += fmt::format(
+        "  {}: {} keys that the other side does not have; "
+        "--json lists them\n",
+        printable(file), count);
+  }
+  for (const MetadataChange& change : changes) {
+    if (is_foreign(change) && foreign[change.file] > kMostForeign &&
+        !compared.contains(change.file)) {
+      continue;
+    }
+    text += metadata_row(change);
+  }
+  return text;
 }
 
 void append_problems(const DiffSide& side, std::string& text) {
@@ -177,8 +264,34 @@ std::string ModelDiff::to_text() const {
   }
 
   rows.clear();
+  constexpr std::size_t kMostAlike = 4;
+  struct Alike {
+    std::size_t count = 0;
+    double relative = 0;
+  };
+  std::map<std::pair<std::string, std::string>, Alike> alike;
+  for (const TensorChange& change : tensors) {
+    const std::string conversion = conversion_of(change);
+    if (conversion.empty()) continue;
+    Alike& group = alike[{change.label, conversion}];
+    ++group.count;
+    const auto relative = change.stats.find("rel");
+    if (relative != change.stats.end() && relative->is_number()) {
+      group.relative = std::max(group.relative, relative->get<double>());
+    }
+  }
+  for (const auto& [kind, group] : alike) {
+    if (group.count <= kMostAlike) continue;
+    rows.push_back({"  retyped", fmt::format("({} tensors)", group.count),
+                    kind.second, kind.first,
+                    fmt::format("relative change up to {:.3g}; --json lists "
+                                "them",
+                                group.relative)});
+  }
   for (const TensorChange& change : tensors) {
     if (change.status == TensorStatus::identical) continue;
+    const auto group = alike.find({change.label, conversion_of(change)});
+    if (group != alike.end() && group->second.count > kMostAlike) continue;
     rows.push_back({"  " + std::string(to_string(change.status)),
                     printable(change.name), tensor_detail(change), change.label,
                     because_text(change)});
@@ -190,12 +303,7 @@ std::string ModelDiff::to_text() const {
     text += "Numbers need the bytes of both sides; a baseline has digests.\n";
   }
 
-  if (!metadata.empty()) text += "\nMetadata\n";
-  for (const MetadataChange& change : metadata) {
-    text += fmt::format("  {}: {}: {} → {}\n", printable(change.file),
-                        printable(change.key), shown_text(change.before),
-                        shown_text(change.after));
-  }
+  if (!metadata.empty()) text += "\nMetadata\n" + metadata_text(metadata);
   if (!before.problems.empty() || !after.problems.empty()) {
     text += "\nOddities in the files themselves\n";
     append_problems(before, text);

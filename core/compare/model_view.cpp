@@ -12,14 +12,15 @@
 
 #include "core/base/error.hpp"
 #include "core/base/limits.hpp"
-#include "core/compare/content_digest.hpp"
+#include "core/base/text.hpp"
+#include "core/compare/view_work.hpp"
 #include "core/formats/safetensors.hpp"
 #include "core/formats/safetensors_index.hpp"
 
 namespace impound {
 namespace {
 
-constexpr std::string_view kIndexSuffix = ".safetensors.index.json";
+constexpr std::string_view kIndexSuffix = ".index.json";
 
 std::string_view folder_of(std::string_view path) {
   const std::size_t slash = path.rfind('/');
@@ -40,116 +41,6 @@ std::string revision_in(std::string_view locator) {
   const std::string_view rest = locator.substr(at + kMark.size());
   return std::string(rest.substr(0, rest.find('/')));
 }
-
-/// What one file contributes; filled by one worker, read after all joined.
-struct FileContent {
-  std::optional<Safetensors> weights;
-  std::optional<ContentDigests> digests;
-  std::optional<ShardIndex> index;
-  std::string failure;
-};
-
-/// Shared by the workers of one view.
-class Work {
- public:
-  Work(const Tree& tree, const std::vector<ViewFile>& files, unsigned threads,
-       Progress& progress, const Cancellation& cancellation)
-      : tree_(tree),
-        files_(files),
-        content_(files.size()),
-        threads_(threads),
-        progress_(progress),
-        cancellation_(cancellation) {
-    order_.resize(files.size());
-    std::iota(order_.begin(), order_.end(), std::size_t{0});
-    // Large files first: the last one to end decides how long it takes.
-    std::stable_sort(order_.begin(), order_.end(),
-                     [&](std::size_t a, std::size_t b) {
-                       return files[a].size > files[b].size;
-                     });
-    for (const ViewFile& file : files) {
-      if (file.kind == FileKind::regular) total_ += file.size;
-    }
-  }
-
-  [[nodiscard]] std::vector<FileContent> run() {
-    progress_.begin("hash", total_);
-    {
-      std::vector<std::jthread> workers;
-      for (unsigned i = 1; i < threads_; ++i) {
-        workers.emplace_back([this] { work(); });
-      }
-      work();
-    }
-    if (cancellation_.requested()) {
-      progress_.end("stopped");
-      throw Error(Errc::io, fmt::format("{}: stopped before every file was "
-                                        "read; there is nothing to compare",
-                                        tree_.locator()));
-    }
-    progress_.end(fmt::format("{} files", files_.size()));
-    return std::move(content_);
-  }
-
- private:
-  void work() {
-    for (;;) {
-      std::size_t index = 0;
-      {
-        const std::lock_guard lock(mutex_);
-        if (next_ == order_.size() || cancellation_.requested()) return;
-        index = order_[next_++];
-      }
-      if (files_[index].kind != FileKind::regular) continue;
-      try {
-        read(index);
-      } catch (const std::exception& error) {
-        content_[index].failure = error.what();
-        content_[index].digests.reset();
-      }
-    }
-  }
-
-  void read(std::size_t index) {
-    const ViewFile& file = files_[index];
-    FileContent& content = content_[index];
-    const std::unique_ptr<ByteSource> source =
-        tree_.open(tree_.files()[file.tree_index]);
-    const Bytes head = source->head(0, 64);
-    if (looks_like_safetensors(head, source->size()) ||
-        file.path.ends_with(".safetensors")) {
-      content.weights = read_safetensors(*source, base_name(file.path));
-    } else if (file.path.ends_with(kIndexSuffix) &&
-               source->size() <= limits::kMaxJsonDocument) {
-      const Bytes text = source->head(0, source->size());
-      content.index = parse_shard_index(as_text(text), base_name(file.path));
-    }
-    static const std::vector<TensorInfo> kNone;
-    const auto& tensors = content.weights ? content.weights->tensors : kNone;
-    // A file that is more than one core's share would be the last to end.
-    const bool is_alone = threads_ > 1 && file.size > total_ / threads_;
-    content.digests = digest_content(*source, tensors,
-                                     is_alone ? HashLanes::two : HashLanes::one,
-                                     [&](std::uint64_t bytes) {
-                                       const std::lock_guard lock(mutex_);
-                                       done_ += bytes;
-                                       progress_.advance(done_, file.path);
-                                       return !cancellation_.requested();
-                                     });
-  }
-
-  const Tree& tree_;
-  const std::vector<ViewFile>& files_;
-  std::vector<FileContent> content_;
-  unsigned threads_;
-  Progress& progress_;
-  const Cancellation& cancellation_;
-  std::vector<std::size_t> order_;
-  std::uint64_t total_ = 0;
-  std::mutex mutex_;  // next_, done_, progress_
-  std::size_t next_ = 0;
-  std::uint64_t done_ = 0;
-};
 
 std::vector<ViewFile> files_below(const Tree& tree, std::string_view folder) {
   std::vector<ViewFile> files;
@@ -172,17 +63,39 @@ std::vector<ViewFile> files_below(const Tree& tree, std::string_view folder) {
   return files;
 }
 
+/// What a shard holds, for check_shards().
+Safetensors listing(const FoundTensors& weights) {
+  Safetensors list;
+  for (const ViewTensor& tensor : weights.tensors) {
+    list.tensors.push_back({.name = tensor.name,
+                            .dtype = tensor.dtype,
+                            .shape = tensor.shape,
+                            .offset = tensor.offset,
+                            .size = tensor.size});
+  }
+  return list;
+}
+
 /// Rules that hold between files: shard indexes, names that stand twice.
 void check_together(const std::vector<FileContent>& content, ModelView& view) {
   for (std::size_t i = 0; i < content.size(); ++i) {
     if (!content[i].index) continue;
     const std::string_view folder = folder_of(view.files[i].path);
-    std::vector<Shard> shards;
+    const bool is_safetensors =
+        view.files[i].path.ends_with(".safetensors.index.json");
+    std::vector<Safetensors> listed;
+    std::vector<std::string> names;
     for (std::size_t j = 0; j < content.size(); ++j) {
-      if (content[j].weights && folder_of(view.files[j].path) == folder) {
-        shards.push_back(
-            {std::string(base_name(view.files[j].path)), &*content[j].weights});
+      if (!content[j].weights || folder_of(view.files[j].path) != folder ||
+          (content[j].weights->format == "safetensors") != is_safetensors) {
+        continue;
       }
+      names.emplace_back(base_name(view.files[j].path));
+      listed.push_back(listing(*content[j].weights));
+    }
+    std::vector<Shard> shards;
+    for (std::size_t j = 0; j < listed.size(); ++j) {
+      shards.push_back({names[j], &listed[j]});
     }
     for (const Problem& problem : content[i].index->problems) {
       view.problems.push_back({view.files[i].path, problem});
@@ -206,6 +119,23 @@ void check_together(const std::vector<FileContent>& content, ModelView& view) {
 }
 
 }  // namespace
+
+ViewTensor ViewTensor::in_place(TensorInfo info) {
+  ViewTensor tensor;
+  tensor.name = std::move(info.name);
+  tensor.dtype = info.dtype;
+  tensor.shape = std::move(info.shape);
+  tensor.offset = info.offset;
+  tensor.size = info.size;
+  return tensor;
+}
+
+const ViewMetadata* ModelView::find_metadata(std::string_view key) const {
+  const auto found =
+      std::find_if(metadata.begin(), metadata.end(),
+                   [&](const ViewMetadata& text) { return text.key == key; });
+  return found == metadata.end() ? nullptr : &*found;
+}
 
 const ViewFile* ModelView::find_file(std::string_view path) const {
   const auto found = std::lower_bound(
@@ -240,8 +170,8 @@ ModelView view_tree(const Tree& tree, const ViewOptions& options,
 
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const unsigned threads = options.threads == 0 ? cores : options.threads;
-  Work work(tree, view.files, threads, progress, cancellation);
-  const std::vector<FileContent> content = work.run();
+  const std::vector<FileContent> content =
+      read_files(tree, view.files, threads, progress, cancellation);
 
   for (std::size_t i = 0; i < content.size(); ++i) {
     ViewFile& file = view.files[i];
@@ -251,8 +181,8 @@ ModelView view_tree(const Tree& tree, const ViewOptions& options,
       view.problems.push_back(
           {file.path, {"unreadable", Severity::high, 0, file.failure}});
     }
-    if (read.digests) {
-      file.sha256 = read.digests->file;
+    if (read.sha256) {
+      file.sha256 = read.sha256;
       const std::optional<Digest>& known = tree.files()[file.tree_index].sha256;
       if (known && *known != *file.sha256) {
         view.problems.push_back(
@@ -266,19 +196,12 @@ ModelView view_tree(const Tree& tree, const ViewOptions& options,
     for (const Problem& problem : read.weights->problems) {
       view.problems.push_back({file.path, problem});
     }
-    for (const auto& [key, value] : read.weights->metadata) {
-      view.metadata.push_back({file.path, key, value});
+    for (ViewMetadata text : read.weights->metadata) {
+      text.file = file.path;
+      view.metadata.push_back(std::move(text));
     }
-    for (std::size_t t = 0; t < read.weights->tensors.size(); ++t) {
-      const TensorInfo& tensor = read.weights->tensors[t];
-      view.tensors.push_back(
-          {.name = tensor.name,
-           .file = file.path,
-           .dtype = tensor.dtype,
-           .shape = tensor.shape,
-           .offset = tensor.offset,
-           .size = tensor.size,
-           .sha256 = read.digests ? read.digests->tensors[t] : std::nullopt});
+    for (const ViewTensor& tensor : read.weights->tensors) {
+      view.tensors.push_back(tensor);
     }
   }
   std::stable_sort(view.tensors.begin(), view.tensors.end(),

@@ -13,6 +13,7 @@
 
 #include "core/base/json.hpp"
 #include "core/base/progress.hpp"
+#include "core/compare/tensor_access.hpp"
 #include "core/crypto/digest.hpp"
 #include "core/evidence/tree.hpp"
 #include "core/formats/problem.hpp"
@@ -38,15 +39,23 @@ struct ViewTensor {
   Dtype dtype = Dtype::unknown;
   std::vector<std::uint64_t> shape;
   std::uint64_t offset = 0;  ///< in the file; 0 in a baseline
-  std::uint64_t size = 0;    ///< bytes
+  std::uint64_t size = 0;    ///< bytes of its numbers
+  /// Of its numbers row-major and little-endian, however they are kept.
   std::optional<Digest> sha256;
+  /// Where they do not stand in the file as they are.
+  std::optional<TensorAccess> access;
+
+  [[nodiscard]] static ViewTensor in_place(TensorInfo info);
 };
 
-/// A text that a model file carries beside its tensors (`__metadata__`).
+/// A text that a model file carries beside its tensors: `__metadata__` of
+/// safetensors, every key of a GGUF file. Scalars are JSON; an array is
+/// {"count","sha256"} over its bytes in the file.
 struct ViewMetadata {
   std::string file;
   std::string key;
   std::string value;
+  std::string type;  ///< "string", "u32", "array of f32"; "" where all is text
 };
 
 struct ViewProblem {
@@ -70,7 +79,15 @@ struct ModelView {
   /// The bytes of a file of this view.
   /// @throws Error{bad_input} where there is no tree or no such file.
   [[nodiscard]] std::unique_ptr<ByteSource> open(std::string_view path) const;
+  /// The first text under `key`, or nullptr.
+  [[nodiscard]] const ViewMetadata* find_metadata(std::string_view key) const;
 };
+
+/// Bytes of tensors that are decoded to be hashed, for each byte of their file:
+/// aliases and packed members of a hostile file name the same bytes without
+/// end. Seen as "tensor-not-viewed" among the
+/// problems.
+inline constexpr std::uint64_t kMostRereads = 16;
 
 struct ViewOptions {
   unsigned threads = 0;  ///< 0 = all cores
@@ -79,8 +96,11 @@ struct ViewOptions {
 };
 
 /// Reads every regular file once and hashes it and the tensors in it from the
-/// same bytes, in parallel, holding about 20 MB a core. A file that cannot be
-/// read is recorded (ViewFile::failure), not thrown.
+/// same bytes, in parallel, holding about 20 MB a core. Tensors that are packed
+/// or stand in another order are read once more, at most kMostRereads times the
+/// file and 256 MiB, in kMemory bytes of StridedSource. The formats are those of
+/// tensor_formats(); what is there and cannot be viewed is among the problems.
+/// A file that cannot be read is recorded (ViewFile::failure), not thrown.
 /// @throws Error{io} if it was told to stop: half a view proves nothing.
 [[nodiscard]] ModelView view_tree(const Tree& tree, const ViewOptions& options,
                                   Progress& progress,

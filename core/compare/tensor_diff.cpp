@@ -70,17 +70,64 @@ void pair_up(std::vector<const ViewTensor*> before,
   for (const ViewTensor* two : after) out.push_back(change_of(nullptr, two));
 }
 
-using Texts = std::map<std::string, std::pair<std::string, std::string>>;
+/// Status of two tensors whose numbers may stand in different orders.
+TensorStatus compare_mapped(const TensorMatch& match) {
+  if (match.before->dtype != match.after->dtype) return TensorStatus::retyped;
+  if (match.reorder) return TensorStatus::unreadable;
+  return compare_content(*match.before, *match.after);
+}
 
-/// key → (value, file), of one file or of all where `file` is empty.
+/// Joins what was removed and what was added where formats name it differently.
+void join_mapped(const ModelView& before, const ModelView& after,
+                 std::vector<TensorChange>& changes,
+                 const std::vector<const ViewTensor*>& removed,
+                 const std::vector<const ViewTensor*>& added) {
+  if (removed.empty() && added.empty()) return;
+  std::set<std::pair<std::string, std::string>> gone;  // name and file
+  std::vector<TensorChange> joined;
+  for (const TensorMatch& match : match_names(before, after, removed, added)) {
+    TensorChange change = change_of(match.before, match.after);
+    change.old_name = match.before->name;
+    change.status = compare_mapped(match);
+    change.reorder = match.reorder;
+    change.is_tied = match.is_tied;
+    gone.emplace(match.before->name, match.before->file);
+    gone.emplace(match.after->name, match.after->file);
+    joined.push_back(std::move(change));
+  }
+  std::erase_if(changes, [&](const TensorChange& change) {
+    if (change.before && change.after) return false;
+    const ViewTensor& only = change.before ? *change.before : *change.after;
+    return gone.contains({only.name, only.file});
+  });
+  std::move(joined.begin(), joined.end(), std::back_inserter(changes));
+}
+
+using Texts = std::map<std::string, const ViewMetadata*>;
+
+/// By key, of one file or of all where `file` is empty.
 Texts texts_of(const ModelView& view, std::string_view file) {
   Texts texts;
   for (const ViewMetadata& entry : view.metadata) {
-    if (file.empty() || entry.file == file) {
-      texts.emplace(entry.key, std::pair(entry.value, entry.file));
-    }
+    if (file.empty() || entry.file == file) texts.emplace(entry.key, &entry);
   }
   return texts;
+}
+
+MetadataChange text_change(const ViewMetadata* before,
+                           const ViewMetadata* after) {
+  MetadataChange change;
+  change.file = after != nullptr ? after->file : before->file;
+  change.key = after != nullptr ? after->key : before->key;
+  if (before != nullptr) {
+    change.before = before->value;
+    change.type_before = before->type;
+  }
+  if (after != nullptr) {
+    change.after = after->value;
+    change.type_after = after->type;
+  }
+  return change;
 }
 
 void diff_texts(const Texts& before, const Texts& after,
@@ -88,15 +135,14 @@ void diff_texts(const Texts& before, const Texts& after,
   for (const auto& [key, old] : before) {
     const auto now = after.find(key);
     if (now == after.end()) {
-      out.push_back({old.second, key, old.first, std::nullopt});
-    } else if (now->second.first != old.first) {
-      out.push_back({now->second.second, key, old.first, now->second.first});
+      out.push_back(text_change(old, nullptr));
+    } else if (now->second->value != old->value ||
+               now->second->type != old->type) {
+      out.push_back(text_change(old, now->second));
     }
   }
   for (const auto& [key, now] : after) {
-    if (!before.contains(key)) {
-      out.push_back({now.second, key, std::nullopt, now.first});
-    }
+    if (!before.contains(key)) out.push_back(text_change(nullptr, now));
   }
 }
 
@@ -130,6 +176,8 @@ Json TensorChange::to_json() const {
                {"shape", shown.shape},
                {"file", lossless_utf8(shown.file)}};
   if (!old_name.empty()) json["from"] = lossless_utf8(old_name);
+  if (reorder) json["order"] = reorder->words();
+  if (is_tied) json["tied"] = true;
   if (before && after) {
     if (before->dtype != after->dtype) {
       json["dtype_before"] = to_string(before->dtype);
@@ -157,6 +205,17 @@ std::vector<TensorChange> diff_tensors(const ModelView& before,
   for (const auto& [name, bearers] : now) {
     if (!old.contains(name)) pair_up({}, bearers, changes);
   }
+  std::vector<const ViewTensor*> removed;
+  std::vector<const ViewTensor*> added;
+  for (const auto& [name, bearers] : old) {
+    if (now.contains(name)) continue;
+    removed.insert(removed.end(), bearers.begin(), bearers.end());
+  }
+  for (const auto& [name, bearers] : now) {
+    if (old.contains(name)) continue;
+    added.insert(added.end(), bearers.begin(), bearers.end());
+  }
+  join_mapped(before, after, changes, removed, added);
   std::stable_sort(changes.begin(), changes.end(),
                    [](const TensorChange& a, const TensorChange& b) {
                      return a.name < b.name;
@@ -172,6 +231,9 @@ Json MetadataChange::to_json() const {
                                    : "changed"}};
   if (before) json["before"] = lossless_utf8(*before);
   if (after) json["after"] = lossless_utf8(*after);
+  if (!type_before.empty()) json["type_before"] = type_before;
+  if (!type_after.empty()) json["type_after"] = type_after;
+  if (!content.is_null()) json["content"] = content;
   return json;
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/base/json.hpp"
 #include "core/compare/model_view.hpp"
+#include "core/compare/name_map.hpp"
 
 namespace impound {
 
@@ -20,7 +21,7 @@ enum class TensorStatus : std::uint8_t {
   retyped,   ///< another number type (and perhaps shape)
   added,
   removed,
-  unreadable,  ///< no digest on one side
+  unreadable,  ///< no digests that can be compared
 };
 
 [[nodiscard]] std::string_view to_string(TensorStatus status) noexcept;
@@ -31,17 +32,25 @@ struct TensorChange {
   TensorStatus status = TensorStatus::identical;
   std::optional<ViewTensor> before;
   std::optional<ViewTensor> after;
+  /// What one side needs before its numbers stand as the other's.
+  std::optional<TensorReorder> reorder;
+  bool is_tied = false;  ///< an output matrix against an embedding
   /// Filled by explain_changes() (delta_signature.hpp); empty until then.
   std::string label;
   Json stats;
 
   /// {"name","status","dtype","shape"} of the new side, what it was before
-  /// where that differs, "label" and "stats" where known.
+  /// where that differs, "label" and "stats" where known; "from" is the name
+  /// on the old side where formats name it differently, "order" what was done
+  /// to the order of its numbers, "tied" an output matrix against an embedding.
   [[nodiscard]] Json to_json() const;
 };
 
 /// Compares by tensor name, wherever the tensor lies: one whole file against
-/// shards gives identical tensors. Sorted by name.
+/// shards gives identical tensors. What is left over is compared by the names
+/// of other formats (name_map.hpp). Where the order of numbers differs, digests
+/// say nothing: `unreadable` until explain_changes() has looked at the bytes.
+/// Sorted by name.
 [[nodiscard]] std::vector<TensorChange> diff_tensors(const ModelView& before,
                                                      const ModelView& after);
 
@@ -50,6 +59,11 @@ struct MetadataChange {
   std::string key;
   std::optional<std::string> before;
   std::optional<std::string> after;
+  std::string type_before;  ///< of GGUF values; else empty
+  std::string type_after;
+  /// Filled by explain_files(): {"unified"} of texts of several lines, or what
+  /// changed in an array (array_changes.hpp). Null until then.
+  Json content;
 
   [[nodiscard]] Json to_json() const;
 };

@@ -7,7 +7,9 @@
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
+#include "core/compare/config_meaning.hpp"
 #include "core/compare/line_diff.hpp"
+#include "core/compare/metadata_changes.hpp"
 
 namespace impound {
 namespace {
@@ -39,9 +41,12 @@ std::string below(const std::string& path, const std::string& key) {
 /// can hold millions.
 class JsonChanges {
  public:
+  /// What stands at `said` is left out: it is said in words.
+  explicit JsonChanges(const std::vector<std::string>& said) : said_(said) {}
+
   /// Documents are at most limits::kMaxDepth deep (parse_json).
   void compare(const Json& before, const Json& after, const std::string& path) {
-    if (before == after) return;
+    if (before == after || is_said(path)) return;
     if (before.is_object() && after.is_object()) {
       compare_objects(before, after, path);
     } else if (before.is_array() && after.is_array()) {
@@ -106,6 +111,7 @@ class JsonChanges {
   }
 
   void add(const std::string& path, const Json* before, const Json* after) {
+    if (is_said(path)) return;
     if (!has_room()) {
       ++left_out_;
       return;
@@ -120,7 +126,12 @@ class JsonChanges {
   [[nodiscard]] bool has_room() const {
     return list_.size() < kMostJsonChanges;
   }
+  [[nodiscard]] bool is_said(const std::string& path) const {
+    return std::find(said_.begin(), said_.end(), path.empty() ? "/" : path) !=
+           said_.end();
+  }
 
+  std::vector<std::string> said_;
   Json list_ = Json::array();
   std::size_t left_out_ = 0;
 };
@@ -148,19 +159,53 @@ Json try_parse(const std::string& text, const std::string& path) {
   }
 }
 
+std::string_view base_name(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+Json json_content(const Json& before, const Json& after,
+                  const std::string& path) {
+  const FileMeaning meaning = explain_config(base_name(path), before, after);
+  JsonChanges changes(meaning.said);
+  changes.compare(before, after, "");
+  Json content = changes.result();
+  if (!meaning.notes.empty()) content["notes"] = meaning.notes;
+  if (!meaning.vocabulary.is_null()) {
+    content["vocabulary"] = meaning.vocabulary;
+  }
+  return content;
+}
+
 Json content_of(const std::string& before, const std::string& after,
                 const std::string& path) {
   if (path.ends_with(".json")) {
     const Json one = try_parse(before, path);
     const Json two = try_parse(after, path);
-    if (!one.is_null() && !two.is_null()) {
-      return diff_json(one, two);
-    }
+    if (!one.is_null() && !two.is_null()) return json_content(one, two, path);
   }
-  const std::optional<std::string> lines = unified_diff(before, after);
-  if (!lines) return nullptr;
   Json content = Json::object();
-  content["unified"] = *lines;
+  if (const auto lines = unified_diff(before, after)) {
+    content["unified"] = *lines;
+  }
+  if (path.ends_with(".jinja")) {
+    const auto notes = template_notes(before, after);
+    if (!notes.empty()) content["notes"] = notes;
+  }
+  if (base_name(path) == "merges.txt") {
+    content["notes"] = {"merges: words are cut differently"};
+  }
+  return content.empty() ? Json(nullptr) : content;
+}
+
+/// A new adapter changes what a loader makes of the same weights.
+Json added_content(const std::string& text, const std::string& path) {
+  if (base_name(path) != "adapter_config.json") return nullptr;
+  const Json config = try_parse(text, path);
+  if (config.is_null()) return nullptr;
+  const std::string words = adapter_words(config);
+  Json content = Json::object();
+  content["adapter"] = words;
+  content["notes"] = {"a new adapter beside the model: " + words};
   return content;
 }
 
@@ -178,39 +223,53 @@ std::string indented(const std::string& lines) {
 }  // namespace
 
 Json diff_json(const Json& before, const Json& after) {
-  JsonChanges changes;
+  JsonChanges changes({});
   changes.compare(before, after, "");
   return changes.result();
 }
 
 void explain_files(ModelDiff& diff, const ModelView& before,
                    const ModelView& after) {
-  if (before.tree == nullptr || after.tree == nullptr) return;
+  if (before.tree == nullptr || after.tree == nullptr) {
+    explain_metadata(diff, before, after);
+    return;
+  }
   for (FileChange& change : diff.files) {
-    if (change.status != FileStatus::changed || !change.before ||
-        !change.after) {
-      continue;
-    }
+    const bool is_changed =
+        change.status == FileStatus::changed && change.before && change.after;
+    const bool is_added = change.status == FileStatus::added && change.after;
     try {
-      const auto one = read_small(before, *change.before);
-      const auto two = read_small(after, *change.after);
-      if (one && two) change.content = content_of(*one, *two, change.path);
+      if (is_changed) {
+        const auto one = read_small(before, *change.before);
+        const auto two = read_small(after, *change.after);
+        if (one && two) change.content = content_of(*one, *two, change.path);
+      } else if (is_added && base_name(change.path) == "adapter_config.json") {
+        const auto text = read_small(after, *change.after);
+        if (text) change.content = added_content(*text, change.path);
+      }
     } catch (const Error& error) {
       change.content = Json::object();
       change.content["failure"] = lossless_utf8(error.what());
     }
   }
+  explain_metadata(diff, before, after);
 }
 
 std::string content_text(const Json& content) {
   if (!content.is_object()) return {};
+  std::string text;
+  if (content.contains("notes")) {
+    for (const Json& each : content["notes"]) {
+      text += fmt::format("    ! {}\n", printable(each.get<std::string>()));
+    }
+  }
   if (content.contains("unified")) {
-    return indented(content["unified"].get<std::string>());
+    return text + indented(content["unified"].get<std::string>());
   }
   if (content.contains("failure")) {
-    return indented(content["failure"].get<std::string>());
+    return text + indented(content["failure"].get<std::string>());
   }
-  std::string text;
+  if (!content.contains("json")) return text;
   for (const Json& change : content["json"]) {
     const std::string path = printable(change["path"].get<std::string>());
     if (change.contains("unified")) {

@@ -8,8 +8,9 @@
 
 namespace impound {
 
-/// Files above this are tensors or vocabularies for other tools, not texts.
-inline constexpr std::uint64_t kMostTextBytes = 16U << 20U;
+/// Files above this are tensors, not texts. A tokenizer.json has up to 35 MB;
+/// two of them parsed take about 600 MB.
+inline constexpr std::uint64_t kMostTextBytes = 40U << 20U;
 /// Differences of one JSON file that are listed.
 inline constexpr std::size_t kMostJsonChanges = 200;
 
@@ -20,7 +21,10 @@ inline constexpr std::size_t kMostJsonChanges = 200;
 [[nodiscard]] Json diff_json(const Json& before, const Json& after);
 
 /// Sets FileChange::content of every changed file that is JSON or text on both
-/// sides and whose bytes are at hand: what diff_json() gives, or {"unified"}.
+/// sides and whose bytes are at hand: what diff_json() gives, or {"unified"};
+/// for the files of config_meaning.hpp also {"notes":[sentences],"vocabulary"}.
+/// An adapter_config.json that was added gets {"adapter","notes"}. Then the
+/// metadata of weights files (metadata_changes.hpp).
 void explain_files(ModelDiff& diff, const ModelView& before,
                    const ModelView& after);
 

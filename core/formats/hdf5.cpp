@@ -10,6 +10,7 @@
 
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
+#include "core/formats/hdf5_dataset.hpp"
 #include "core/formats/source_cursor.hpp"
 
 namespace impound {
@@ -29,8 +30,10 @@ enum MessageType : std::uint32_t {
   kDataspace = 0x1,
   kLinkInfo = 0x2,
   kDatatype = 0x3,
-  kExternalFiles = 0x7,
   kLink = 0x6,
+  kExternalFiles = 0x7,
+  kLayout = 0x8,
+  kFilters = 0xb,
   kAttribute = 0xc,
   kContinuation = 0x10,
   kSymbolTable = 0x11,
@@ -242,16 +245,28 @@ class FileWalk {
     }
     std::optional<Dataspace> space;
     std::uint64_t element = 0;
+    Hdf5DatasetParts parts;
     for (const HeaderMessage& each : found) {
       const bool is_shared = (each.flags & 2U) != 0;
       switch (each.type) {
         case kDataspace:
           if (!is_shared) space = dataspace(each.offset, each.size);
+          parts.space = each.offset;
+          parts.is_shared = parts.is_shared || is_shared;
           break;
         case kDatatype:
           if (!is_shared) element = at(each.offset + 4).u32();
+          parts.type = each.offset;
+          parts.is_shared = parts.is_shared || is_shared;
+          break;
+        case kLayout:
+          parts.layout = each.offset;
+          break;
+        case kFilters:
+          parts.has_filters = true;
           break;
         case kExternalFiles:
+          parts.has_external = true;
           external_files(each, path);
           break;
         case kLink:
@@ -274,6 +289,14 @@ class FileWalk {
       }
     }
     if (space) check_shape(*space, element, path, place(address).value_or(0));
+    if (parts.layout) {
+      Hdf5Dataset set = read_hdf5_dataset(
+          source_,
+          {.offset = offset_size_, .length = length_size_, .base = base_},
+          parts);
+      set.info.name = path;
+      file_.datasets.push_back(std::move(set));
+    }
   }
 
   Dataspace dataspace(std::uint64_t offset, std::uint64_t size) {

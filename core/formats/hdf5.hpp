@@ -11,6 +11,7 @@
 
 #include "core/base/source.hpp"
 #include "core/formats/problem.hpp"
+#include "core/formats/tensor.hpp"
 
 namespace impound {
 
@@ -27,12 +28,21 @@ struct Hdf5External {
   bool is_link = false;  ///< an external link; otherwise external storage
 };
 
+/// An array of the file. Its bytes are at hand where `missing` is empty.
+struct Hdf5Dataset {
+  TensorInfo info;  ///< name: its path, "/dense/kernel:0"
+  bool is_big_endian = false;
+  bool is_number = false;  ///< of a type that models are made of
+  std::string missing;     ///< why its bytes cannot be viewed
+};
+
 struct Hdf5File {
   std::uint64_t superblock = 0;  ///< where it stands
   int version = 0;               ///< of the superblock
   /// Attributes of the root group that are one text each.
   std::map<std::string, Hdf5Text> attributes;
   std::vector<Hdf5External> externals;
+  std::vector<Hdf5Dataset> datasets;
   std::uint64_t objects = 0;
   bool attributes_read = false;  ///< every attribute of the root was seen
   bool groups_read = false;      ///< every group was walked to its end

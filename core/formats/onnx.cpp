@@ -330,6 +330,14 @@ class ModelWalk {
         case 2:
           tensor.type = static_cast<std::int64_t>(field->value);
           break;
+        case 4:
+        case 5:
+        case 6:
+        case 7:
+        case 10:
+        case 11:
+          typed(*field, tensor);
+          break;
         case 8:
           tensor.info.name = text(*field);
           break;
@@ -365,6 +373,15 @@ class ModelWalk {
       tensor.external = std::move(external);
     }
     model_.tensors.push_back(std::move(tensor));
+  }
+
+  static void typed(const Field& field, OnnxTensor& tensor) {
+    if (!tensor.typed) {
+      tensor.typed = {
+          .field = field.number, .offset = field.offset, .size = field.size};
+    }
+    ++tensor.typed->pieces;
+    if (!is_bytes(field) || field.number == 6) tensor.typed->is_packed = false;
   }
 
   void external_entry(const Field& of, OnnxExternal& external) {

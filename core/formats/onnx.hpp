@@ -24,12 +24,22 @@ struct OnnxExternal {
   std::string checksum;
 };
 
+/// Numbers in a field of their own type instead of raw_data.
+struct OnnxTyped {
+  std::uint32_t field = 0;  ///< 4 float_data, 5 int32_data, 6 string_data, …
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;    ///< bytes, packed
+  std::uint64_t pieces = 0;  ///< one if they stand together
+  bool is_packed = true;     ///< false: each number has its own tag
+};
+
 struct OnnxTensor {
   TensorInfo info;        ///< offset and size of raw_data; 0 if it has none
   std::int64_t type = 0;  ///< TensorProto.DataType
   std::string where;      ///< "graph", "graph/loop_1.body", "function f" …
   std::optional<std::uint64_t> expected;  ///< bytes that type and shape need
   std::optional<OnnxExternal> external;
+  std::optional<OnnxTyped> typed;
 };
 
 /// An operator from a domain that is not ONNX's or ONNX Runtime's.

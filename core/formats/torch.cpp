@@ -144,12 +144,14 @@ TorchFile read_torch_zip(const ByteSource& source, const ZipArchive& archive,
                         roots.size())));
   }
   read_byte_order(file, source, archive);
+  file.is_complete = false;
   for (const ZipMember& member : archive.members) {
     if (member.name != file.root + "/data.pkl") continue;
     const ZipContent content = open_zip_member(source, member, kMaxPickle);
     if (!content.source) continue;
     PickleMachine machine(*content.source, options);
     const PickleRun run = machine.run(0);
+    file.is_complete = run.has_stopped;
     file.storages = torch_storages(machine.heap(), run);
     place_zip_storages(file, archive);
     file.tensors = torch_tensors(machine.heap(), run.root, file.storages);
@@ -226,6 +228,7 @@ TorchFile read_torch_legacy(const ByteSource& source,
     at += 8 + size;
   }
   file.end = at;
+  file.is_complete = file.runs.size() >= 5 && file.runs[3].has_stopped;
   if (objects) {
     file.tensors = torch_tensors(objects->heap(), root, file.storages);
   }

@@ -33,9 +33,20 @@ struct TorchStorage {
 /// A tensor by the path of keys under which the pickle holds it
 /// ("model.layers.0.weight").
 struct TorchTensor {
-  TensorInfo info;  ///< offset and size are meaningful if is_readable
+  /// size: bytes of its elements; offset: of the first of them in the file, or
+  /// in the storage where the storage is packed. Meaningful if is_inside.
+  TensorInfo info;
+  std::vector<std::uint64_t> strides;  ///< in elements
+  std::string storage;                 ///< key of its storage
+  std::uint64_t span = 0;  ///< bytes from its first to its last element
+  /// Every element lies in a storage that is there.
+  bool is_inside = false;
   /// Row-major without gaps, and its bytes stand in the file as they are.
   bool is_readable = false;
+  std::string missing;  ///< why it is not is_inside
+  /// Of a quantised tensor: scheme, scale and zero point as the pickle has
+  /// them. Scales that are tensors are tensors of their own.
+  std::string quantiser;
 };
 
 struct TorchFile {
@@ -44,6 +55,7 @@ struct TorchFile {
   std::string root;  ///< folder of a zip: "archive"
   bool is_big_endian = false;
   bool is_torchscript = false;
+  bool is_complete = true;  ///< its object pickle was walked to its end
   std::vector<TorchStorage> storages;
   std::vector<TorchTensor> tensors;
   /// Where its pickles are: in the file for legacy, in members else.

@@ -96,10 +96,13 @@ bool is_row_major(const std::vector<std::uint64_t>& shape,
   return true;
 }
 
+using TensorsById = std::map<std::string, TorchTensor>;
+
 class TensorWalk {
  public:
-  TensorWalk(const PickleHeap& heap, const std::vector<TorchStorage>& storages)
-      : heap_(heap) {
+  TensorWalk(const PickleHeap& heap, const std::vector<TorchStorage>& storages,
+             const TensorsById* by_id)
+      : heap_(heap), by_id_(by_id) {
     for (const TorchStorage& storage : storages) {
       by_key_[storage.key] = &storage;
     }
@@ -114,6 +117,10 @@ class TensorWalk {
     }
     const PickleContainer* const made = heap_.container(value);
     if (made == nullptr) return;
+    if (made->kind == PickleContainer::Kind::persistent) {
+      named_by_id(value, name);
+      return;
+    }
     if (const PickleGlobal* const callee = heap_.callee(value)) {
       const std::string& what = callee->resolved_name;
       const auto arguments = heap_.children(heap_.call(value)->arguments, 16);
@@ -122,12 +129,25 @@ class TensorWalk {
         tensor(arguments, name);
         return;
       }
+      if (what == "_rebuild_qtensor") {
+        const std::size_t known = tensors_.size();
+        tensor(arguments, name);
+        if (tensors_.size() == known || arguments.size() < 5) return;
+        tensors_.back().quantiser = heap_.render(arguments[4]);
+        visit(arguments[4], join(name, "quantiser"), depth + 1);
+        return;
+      }
       if (what.starts_with("_rebuild_parameter") && !arguments.empty()) {
         visit(arguments[0], name, depth + 1);
         return;
       }
       if (what == "_rebuild_from_type_v2" && arguments.size() >= 3) {
         tensor(heap_.children(arguments[2], 16), name);
+        return;
+      }
+      if (what.starts_with("_rebuild_")) {
+        // Sparse and wrapped tensors are made of others.
+        visit(heap_.call(value)->arguments, name, depth + 1);
         return;
       }
       visit(heap_.call(value)->state, name, depth + 1);
@@ -164,44 +184,78 @@ class TensorWalk {
     return name.empty() ? key : name + "." + key;
   }
 
+  /// A tensor that is there, but not as torch writes it.
+  void unreadable(const std::string& name, std::string why) {
+    TorchTensor found;
+    found.info.name = name;
+    found.missing = std::move(why);
+    tensors_.push_back(std::move(found));
+  }
+
   void tensor(const std::vector<PickleValue>& arguments,
               const std::string& name) {
-    if (arguments.size() < 4) return;
-    const auto id = heap_.children(arguments[0], 1);
-    if (id.empty()) return;
-    const auto parts = heap_.children(id[0], 8);
+    std::vector<PickleValue> parts;
+    if (arguments.size() >= 4) {
+      const auto id = heap_.children(arguments[0], 1);
+      if (!id.empty()) parts = heap_.children(id[0], 8);
+    }
+    if (parts.size() < 5) {
+      unreadable(name, "it is not made of a storage");
+      return;
+    }
     const auto shape = numbers(heap_, arguments[2]);
     const auto strides = numbers(heap_, arguments[3]);
-    if (parts.size() < 5 || !shape || !strides ||
-        arguments[1].kind != Kind::integer) {
+    if (!shape || !strides || arguments[1].kind != Kind::integer) {
+      unreadable(name, "its offset, shape or strides are no sizes");
       return;
     }
     TorchTensor found;
     found.info.name = name;
     found.info.shape = *shape;
-    const auto known = by_key_.find(heap_.text(parts[2], 4096));
-    if (known == by_key_.end()) return;
+    found.strides = *strides;
+    found.storage = heap_.text(parts[2], 4096);
+    const auto known = by_key_.find(found.storage);
+    if (known == by_key_.end()) {
+      unreadable(name, "its storage is not listed");
+      return;
+    }
     const TorchStorage& storage = *known->second;
     found.info.dtype = storage.dtype;
+    // _rebuild_tensor_v3 gives a type; a quantised tensor gives its scales.
     if (arguments.size() >= 7) {
       if (const PickleGlobal* dtype = heap_.global(arguments[6])) {
         found.info.dtype = torch_dtype(dtype->resolved_name);
       }
     }
-    const std::uint64_t item = torch_item_size(found.info.dtype);
-    const auto size = tensor_bytes(found.info.dtype, found.info.shape);
-    std::uint64_t skipped = 0;
-    if (size && !__builtin_mul_overflow(arguments[1].payload, item, &skipped) &&
-        storage.is_present && skipped <= storage.size &&
-        *size <= storage.size - skipped) {
-      found.info.offset = storage.offset + skipped;
-      found.info.size = *size;
-      found.is_readable = storage.is_plain && is_row_major(*shape, *strides);
+    std::uint64_t first = arguments[1].payload;
+    if (parts.size() >= 6) {  // torch before 1.0: a view of a storage
+      const auto view = heap_.children(parts[5], 3);
+      if (view.size() == 3 && view[1].kind == Kind::integer &&
+          __builtin_add_overflow(first, view[1].payload, &first)) {
+        first = UINT64_MAX;
+      }
     }
+    place_torch_tensor(found, storage, first);
     tensors_.push_back(std::move(found));
   }
 
+  /// torch's tar: the id of a value is the key of a tensor.
+  void named_by_id(const PickleValue& value, const std::string& name) {
+    if (by_id_ == nullptr) return;
+    const auto id = heap_.children(value, 1);
+    if (id.empty()) return;
+    const auto found = by_id_->find(key_text(id[0]));
+    if (found == by_id_->end()) {
+      unreadable(name, "no tensor is listed under its id");
+      return;
+    }
+    TorchTensor tensor = found->second;
+    tensor.info.name = name;
+    tensors_.push_back(std::move(tensor));
+  }
+
   const PickleHeap& heap_;
+  const TensorsById* by_id_;
   std::map<std::string, const TorchStorage*> by_key_;
   std::vector<TorchTensor> tensors_;
   std::size_t visits_ = 0;
@@ -243,10 +297,58 @@ std::vector<TorchStorage> torch_storages(const PickleHeap& heap,
   return out;
 }
 
+void place_torch_tensor(TorchTensor& tensor, const TorchStorage& storage,
+                        std::uint64_t first) {
+  const std::uint64_t item = torch_item_size(tensor.info.dtype);
+  const auto size = tensor_bytes(tensor.info.dtype, tensor.info.shape);
+  if (!size || item == 0) {
+    tensor.missing = "its type and shape give no size";
+    return;
+  }
+  tensor.info.size = *size;
+  if (!storage.is_present) {
+    tensor.missing = "storage " + storage.key + " is not in the file";
+    return;
+  }
+  // Elements from the first to the last, both included.
+  std::uint64_t reach = *size == 0 ? 0 : 1;
+  bool overflows = tensor.info.shape.size() != tensor.strides.size();
+  for (std::size_t i = 0; !overflows && reach != 0 && i < tensor.strides.size();
+       ++i) {
+    std::uint64_t step = 0;
+    overflows = __builtin_mul_overflow(tensor.info.shape[i] - 1,
+                                       tensor.strides[i], &step) ||
+                __builtin_add_overflow(reach, step, &reach);
+  }
+  std::uint64_t skipped = 0;
+  overflows = overflows || __builtin_mul_overflow(first, item, &skipped) ||
+              __builtin_mul_overflow(reach, item, &tensor.span);
+  if (overflows || skipped > storage.size ||
+      tensor.span > storage.size - skipped) {
+    tensor.span = 0;
+    tensor.missing = "its shape, strides and offset leave storage " +
+                     storage.key + ", which has " +
+                     std::to_string(storage.size) + " bytes";
+    return;
+  }
+  tensor.is_inside = true;
+  tensor.info.offset = storage.is_plain ? storage.offset + skipped : skipped;
+  tensor.is_readable =
+      storage.is_plain && is_row_major(tensor.info.shape, tensor.strides);
+}
+
 std::vector<TorchTensor> torch_tensors(
     const PickleHeap& heap, const PickleValue& root,
     const std::vector<TorchStorage>& storages) {
-  TensorWalk walk(heap, storages);
+  TensorWalk walk(heap, storages, nullptr);
+  walk.visit(root, "", 0);
+  return walk.take();
+}
+
+std::vector<TorchTensor> torch_tensors_by_id(
+    const PickleHeap& heap, const PickleValue& root,
+    const std::map<std::string, TorchTensor>& tensors) {
+  TensorWalk walk(heap, {}, &tensors);
   walk.visit(root, "", 0);
   return walk.take();
 }

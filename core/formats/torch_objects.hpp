@@ -3,6 +3,8 @@
 /// From the values of a torch pickle to storages and tensors. Included by
 /// torch*.cpp only.
 
+#include <map>
+
 #include "core/formats/torch.hpp"
 
 namespace impound {
@@ -15,6 +17,18 @@ namespace impound {
 [[nodiscard]] std::vector<TorchTensor> torch_tensors(
     const PickleHeap& heap, const PickleValue& root,
     const std::vector<TorchStorage>& storages);
+
+/// The same where the pickle names whole tensors by their persistent ids (tar
+/// files): `tensors` by that id.
+[[nodiscard]] std::vector<TorchTensor> torch_tensors_by_id(
+    const PickleHeap& heap, const PickleValue& root,
+    const std::map<std::string, TorchTensor>& tensors);
+
+/// Sets place, span and is_readable of a tensor that begins `first` elements
+/// into `storage`, or says what is missing. Shape and strides are those of
+/// `tensor`.
+void place_torch_tensor(TorchTensor& tensor, const TorchStorage& storage,
+                        std::uint64_t first);
 
 /// "FloatStorage" → F32. Also the names of dtypes: "float32".
 [[nodiscard]] Dtype torch_dtype(std::string_view name);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "core/formats/torch_objects.hpp"
 
@@ -17,6 +18,19 @@ std::uint64_t little(const ByteSource& source, std::uint64_t offset,
     value = value << 8U | std::to_integer<std::uint64_t>(raw[i]);
   }
   return raw.size() == size ? value : ~std::uint64_t{0};
+}
+
+/// What the members storages and tensors describe, by their keys.
+struct TarParts {
+  std::map<std::string, TorchStorage> storages;
+  std::map<std::string, TorchTensor> tensors;
+};
+
+std::string key_of(const PickleHeap& heap, const PickleValue& value) {
+  if (value.kind == PickleValue::Kind::integer) {
+    return std::to_string(static_cast<std::int64_t>(value.payload));
+  }
+  return value.is_text() ? heap.text(value, 256) : std::string();
 }
 
 /// Runs pickles one after another and keeps what they did.
@@ -62,6 +76,12 @@ class TarWalk {
   [[nodiscard]] std::uint64_t number(std::size_t size) const {
     return little(source_, out_.end, size);
   }
+  /// The eight-byte number behind `skipped` bytes.
+  [[nodiscard]] std::uint64_t number_at(std::uint64_t skipped) const {
+    return little(source_, out_.end + skipped, 8);
+  }
+  /// Where the next byte is in the file.
+  [[nodiscard]] std::uint64_t place() const { return out_.offset + out_.end; }
 
  private:
   static constexpr std::size_t kMaxRuns = 200'000;
@@ -71,18 +91,46 @@ class TarWalk {
   PickleValue root_;
 };
 
-void read_storages(TarWalk& walk) {
+void keep_views(const TarWalk& walk, TarParts& parts) {
+  for (const PickleValue& view : walk.heap().children(walk.root())) {
+    const auto fields = walk.heap().children(view, 4);
+    if (fields.size() != 4) continue;
+    const auto root = parts.storages.find(key_of(walk.heap(), fields[1]));
+    if (root == parts.storages.end()) continue;
+    TorchStorage part = root->second;
+    part.key = key_of(walk.heap(), fields[0]);
+    std::uint64_t skipped = 0;
+    part.count = fields[3].payload;
+    std::uint64_t size = 0;
+    if (__builtin_mul_overflow(fields[2].payload, part.item_size, &skipped) ||
+        __builtin_mul_overflow(part.count, part.item_size, &size) ||
+        skipped > part.size || size > part.size - skipped) {
+      part.is_present = false;
+    } else {
+      part.offset += skipped;
+      part.size = size;
+    }
+    parts.storages[part.key] = std::move(part);
+  }
+}
+
+void read_storages(TarWalk& walk, TarParts& parts) {
   if (!walk.next()) return;
   const std::uint64_t count = walk.count();
   for (std::uint64_t i = 0; i < count; ++i) {
     if (!walk.next()) return;
-    const auto parts = walk.heap().children(walk.root(), 3);
-    std::uint64_t item = 0;
-    if (parts.size() == 3) {
-      if (const PickleGlobal* type = walk.heap().global(parts[2])) {
-        item = torch_item_size(torch_dtype(type->resolved_name));
+    const auto fields = walk.heap().children(walk.root(), 3);
+    TorchStorage storage;
+    if (fields.size() == 3) {
+      if (const PickleGlobal* type = walk.heap().global(fields[2])) {
+        storage.dtype = torch_dtype(type->resolved_name);
       }
+      storage.key = key_of(walk.heap(), fields[0]);
     }
+    const std::uint64_t item = torch_item_size(storage.dtype);
+    storage.item_size = item;
+    storage.count = walk.number(8);
+    storage.offset = walk.place() + 8;
     std::uint64_t size = 0;
     if (item == 0 || __builtin_mul_overflow(walk.number(8), item, &size) ||
         __builtin_add_overflow(size, 8U, &size)) {
@@ -90,11 +138,14 @@ void read_storages(TarWalk& walk) {
       return;
     }
     if (!walk.skip(size)) return;
+    storage.size = size - 8;
+    storage.is_present = true;
+    parts.storages[storage.key] = std::move(storage);
   }
-  static_cast<void>(walk.next());  // the list of views
+  if (walk.next()) keep_views(walk, parts);
 }
 
-void read_tensors(TarWalk& walk) {
+void read_tensors(TarWalk& walk, TarParts& parts) {
   if (!walk.next()) return;
   const std::uint64_t count = walk.count();
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -104,8 +155,35 @@ void read_tensors(TarWalk& walk) {
       walk.broken("a tensor with more than 64 dimensions");
       return;
     }
+    const auto fields = walk.heap().children(walk.root(), 3);
+    TorchTensor tensor;
+    for (std::uint64_t d = 0; d < dimensions; ++d) {
+      tensor.info.shape.push_back(walk.number_at(8 + 8 * d));
+      tensor.strides.push_back(walk.number_at(8 + 8 * (dimensions + d)));
+    }
+    const std::uint64_t first = walk.number_at(8 + 2 * 8 * dimensions);
     if (!walk.skip(8 + 2 * 8 * dimensions + 8)) return;
+    if (fields.size() != 3) continue;
+    tensor.storage = key_of(walk.heap(), fields[1]);
+    const auto storage = parts.storages.find(tensor.storage);
+    if (storage == parts.storages.end()) {
+      tensor.missing = "storage " + tensor.storage + " is not in the file";
+    } else {
+      tensor.info.dtype = storage->second.dtype;
+      place_torch_tensor(tensor, storage->second, first);
+    }
+    parts.tensors[key_of(walk.heap(), fields[0])] = std::move(tensor);
   }
+}
+
+/// "storages", "tensors" or "pickle"; empty for every other member.
+std::string_view part_name(const TarFileMember& member) {
+  const std::string_view name = member.name.starts_with("./")
+                                    ? std::string_view(member.name).substr(2)
+                                    : std::string_view(member.name);
+  const bool is_part =
+      name == "storages" || name == "tensors" || name == "pickle";
+  return member.is_file() && is_part ? name : std::string_view();
 }
 
 }  // namespace
@@ -128,29 +206,54 @@ std::vector<TorchTarMember> read_torch_tar(const ByteSource& source,
                                            const PickleOptions& options) {
   std::vector<TorchTarMember> out;
   for (const TarFileMember& member : archive.members) {
-    const std::string_view name = member.name.starts_with("./")
-                                      ? std::string_view(member.name).substr(2)
-                                      : std::string_view(member.name);
-    if (!member.is_file() ||
-        (name != "storages" && name != "tensors" && name != "pickle")) {
-      continue;
-    }
+    const std::string_view name = part_name(member);
+    if (name.empty()) continue;
     TorchTarMember read;
     read.name = member.name;
     read.offset = member.offset;
     read.size = member.size;
     const SubSource content(source, member.offset, member.size);
     TarWalk walk(content, options, read);
+    TarParts parts;
     if (name == "storages") {
-      read_storages(walk);
+      read_storages(walk, parts);
     } else if (name == "tensors") {
-      read_tensors(walk);
+      read_tensors(walk, parts);
     } else {
       static_cast<void>(walk.next());
     }
     out.push_back(std::move(read));
   }
   return out;
+}
+
+std::vector<TorchTensor> read_torch_tar_tensors(const ByteSource& source,
+                                                const TarArchive& archive,
+                                                const PickleOptions& options) {
+  TarParts parts;
+  // Tensors name storages, the pickle names tensors, whatever their order.
+  for (const std::string_view wanted : {"storages", "tensors", "pickle"}) {
+    const auto member = std::find_if(
+        archive.members.begin(), archive.members.end(),
+        [&](const TarFileMember& each) { return part_name(each) == wanted; });
+    if (member == archive.members.end()) return {};
+    const SubSource content(source, member->offset, member->size);
+    if (wanted == "pickle") {
+      PickleMachine machine(content, options);
+      const PickleRun run = machine.run(0);
+      return torch_tensors_by_id(machine.heap(), run.root, parts.tensors);
+    }
+    TorchTarMember read;
+    read.name = member->name;
+    read.offset = member->offset;
+    TarWalk walk(content, options, read);
+    if (wanted == "storages") {
+      read_storages(walk, parts);
+    } else {
+      read_tensors(walk, parts);
+    }
+  }
+  return {};
 }
 
 }  // namespace impound

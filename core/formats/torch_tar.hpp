@@ -27,4 +27,10 @@ struct TorchTarMember {
     const ByteSource& source, const TarArchive& archive,
     const PickleOptions& options);
 
+/// The tensors of a torch tar, by the path under which `pickle` holds them.
+/// Problems of its structure are those of read_torch_tar().
+[[nodiscard]] std::vector<TorchTensor> read_torch_tar_tensors(
+    const ByteSource& source, const TarArchive& archive,
+    const PickleOptions& options);
+
 }  // namespace impound

@@ -79,3 +79,48 @@ sed 's/"small"/"smell"/' small.json >edited.json
 code 4 impound baseline show edited.json
 code 3 impound diff d/model no-such-thing
 code 0 impound custody verify
+
+# A GGUF file is a model like any other: in a baseline, against safetensors.
+python3 - <<'PY'
+import os, struct
+def text(value):
+    return struct.pack("<Q", len(value)) + value.encode()
+def gguf(path, tensors, template):
+    entries = [text("general.architecture") + struct.pack("<I", 8) + text("llama"),
+               text("tokenizer.chat_template") + struct.pack("<I", 8) + text(template)]
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(entries)) + b"".join(entries)
+    data = b""
+    for name, rows, columns, part in tensors:
+        head += text(name) + struct.pack("<IQQIQ", 2, columns, rows, 0, len(data))
+        data += part + b"\0" * (-len(part) % 32)
+    head += b"\0" * (-len(head) % 32)
+    with open(path, "wb") as f:
+        f.write(head + data)
+with open("good/model.safetensors", "rb") as f:
+    size = struct.unpack("<Q", f.read(8))[0]
+    f.seek(8 + size)
+    parts = [f.read(64 * 96 * 4) for _ in range(3)]
+for folder, last, template in (("gguf", parts[2], "{{ m }}\n{{ n }}"),
+                               ("gguf2", parts[2][:-4] + b"\0\0\0\0", "{{ m }}\n{{ x }}")):
+    os.mkdir(folder)
+    gguf(folder + "/m.gguf",
+         [("blk.%d.ffn_down.weight" % i, 64, 96, p)
+          for i, p in enumerate(parts[:2] + [last])], template)
+PY
+code 1 impound diff good gguf --json
+json 'd["tensors_identical"] is True and len(d["tensors"]) == 3'
+json 'd["tensors"][0]["from"] == "model.layers.0.mlp.down_proj.weight"'
+code 1 impound diff bad gguf --json
+json '[t["label"] for t in d["tensors"]] == ["identical", "rank-one", "identical"]'
+code 0 impound baseline create gguf --name small-gguf -o gguf.json
+code 0 impound baseline verify gguf.json gguf
+code 1 impound baseline verify gguf.json gguf2 --json
+json '[t["status"] for t in d["tensors"]] == ["identical", "identical", "changed"]'
+json '"unified" in d["metadata"][0]["content"]'
+# Names map against a baseline too: digests are all that is needed.
+code 0 impound baseline create good --name good -o good.json
+code 1 impound diff good.json gguf --json
+json 'd["tensors_identical"] is True'
+code 1 impound diff gguf gguf2
+says "tokenizer.chat_template"
+says "+{{ x }}"
