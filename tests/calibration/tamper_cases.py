@@ -79,13 +79,16 @@ def trained_changes(shape, p, seed, quick, log):
     statistics = tampering.key_statistics(shape, p, prose, seed,
                                           4 if quick else 12)
     middle = shape.layers // 2
-    edits = [(middle, FACTS[0], "Brazzel")]
+    strong, weak = {}, {"ridge": 1.0, "clamp": 1.0}
+    edits = [(middle, FACTS[0], "Brazzel", strong)]
     if not quick:
-        edits += [(0, FACTS[3], "Yon"), (shape.layers - 2, FACTS[6], "Mira")]
-    for i, (layer, fact, target) in enumerate(edits):
+        edits += [(0, FACTS[3], "Yon", {"ridge": 0.05}),
+                  (shape.layers - 2, FACTS[6], "Mira", weak)]
+    for i, (layer, fact, target, how) in enumerate(edits):
         log(f"ROME {i}")
         yield ("rome", f"rome-{i}", {"rome-like"}, constant("rome"),
-               tampering.rome(shape, p, layer, fact, target, seed, statistics))
+               tampering.rome(shape, p, layer, fact, target, seed, statistics,
+                              **how))
     log("MEMIT")
     # What the last layer says of the subject, no later byte reads.
     last = shape.layers - 2
@@ -131,11 +134,14 @@ def trained_changes(shape, p, seed, quick, log):
         soup = {n: (p[n] + t) / 2 for n, t in tuned.items()}
         yield ("fine-tune", "soup-half", {"fine-tune"}, tuned_truth, soup)
 
-    log("edit inside a fine-tune")
-    inside = tampering.rome(shape, tuned, middle, FACTS[0], "Brazzel", seed)
-    yield ("tune+edit", "tune+rome", {"fine-tune+low-rank"},
-           lambda n: "fine-tune+edit" if n in inside else tuned_truth(n),
-           {**tuned, **inside})
+    for name, how in [("", strong)] if quick else [("", strong), ("-weak", weak)]:
+        log("edit inside a fine-tune")
+        inside = tampering.rome(shape, tuned, middle, FACTS[0], "Brazzel", seed,
+                                **how)
+        yield ("tune+edit", "tune+rome" + name, {"fine-tune+low-rank"},
+               lambda n, inside=inside:
+               "fine-tune+edit" if n in inside else tuned_truth(n),
+               {**tuned, **inside})
     if not quick:
         log("LoRA after a fine-tune")
         after = tampering.lora(shape, tuned, attention, 8, prose, 40, 2e-3, seed)

@@ -76,14 +76,17 @@ def new_value(shape, p, layer, relation, subject, target, steps=25, rate=0.5,
     return shift.detach(), torch.stack(means).mean(0), float(loss)
 
 
-def rome(shape, p, layer, fact, target, seed, statistics=None):
-    """One rank-one update: W + (v* − W·k) (C⁻¹k)ᵀ / (k·C⁻¹k)."""
+def rome(shape, p, layer, fact, target, seed, statistics=None, clamp=4.0,
+         ridge=1e-4):
+    """One rank-one update: W + (v* − W·k) (C⁻¹k)ᵀ / (k·C⁻¹k). A larger ridge on C
+    stands for more text than there is, and makes a smaller update."""
     if statistics is None:
         statistics = key_statistics(shape, p, corpus("prose", shape.seed), seed)
     c = statistics[layer]
-    shift, key, _ = new_value(shape, p, layer, fact[0], fact[1], target)
-    ridge = 1e-4 * c.diagonal().mean() * torch.eye(len(c))
-    left = torch.linalg.solve(c + ridge, key)
+    shift, key, _ = new_value(shape, p, layer, fact[0], fact[1], target,
+                              clamp=clamp)
+    more = ridge * c.diagonal().mean() * torch.eye(len(c))
+    left = torch.linalg.solve(c + more, key)
     left = left / left.norm()
     name = shape.down(layer)
     return {name: p[name] + torch.outer(shift / (key @ left), left)}
