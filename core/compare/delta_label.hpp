@@ -39,6 +39,8 @@ struct TensorFindings {
   unsigned low_bits = 0;  ///< that hold a payload
   bool is_exponent_flip = false;
 
+  /// ‖B−A‖/‖A‖, of what the integers of a quantised tensor stand for.
+  [[nodiscard]] double relative() const;
   [[nodiscard]] Json to_json() const;
 };
 

@@ -17,11 +17,15 @@ namespace {
 /// edits ≥ 7 (rank 16, eight steps, BF16), mostly above 40; fine-tunes whose
 /// rest is rounding ≤ 3.4.
 constexpr double kLowRankStep = 5;
+/// The same where both sides were rounded, each by itself, from finer numbers:
+/// the rest is twice the rounding, and a fine-tune's rest more easily as small.
+/// Measured: an output matrix, whose rows share a mean, ≤ 11.6.
+constexpr double kLowRankStepTwice = 12;
 /// Rest beyond a low-rank change, against expected rounding: rounding is
 /// bounded, its sum of squares is close to what is expected.
 constexpr double kRoundingRoom = 1.3;
 /// Rest that sums in single precision cannot tell from nothing.
-constexpr double kSmallRest = 1e-4;
+constexpr double kSmallRest = 1e-5;
 /// Step in a dense change that shows an edit. Measured: matrices in layers
 /// ≤ 3.4; an output matrix ≤ 11.6 (its rows share a mean); a ROME edit inside a
 /// fine-tune ≥ 85 where it is strong. The siblings of a tensor can show weaker
@@ -33,11 +37,14 @@ constexpr double kHiddenStepLater = 5;
 /// The same where the rest is noise without direction, which has no steps.
 /// Measured: fine-tunes that end in rounding ≤ 1.4.
 constexpr double kStepToNoise = 2;
+/// ... for so many components, which differ by less than this.
+constexpr std::size_t kFlatComponents = 12;
+constexpr double kFlat = 1.35;
 constexpr double kSparseShare = 0.1;
 /// Rows or columns that an edit of single rows may touch.
 constexpr double kFewLines = 0.05;
 /// Of a change that was rounded away, what is left is spread.
-constexpr double kSpread = 0.5;
+constexpr double kSpread = 0.25;
 /// Change of the size of rounding: F²/expected.
 constexpr double kRoundedAway = 2;
 /// A change that its rounding cannot have shaped.
@@ -63,6 +70,9 @@ class SpectrumJudge {
 
   RankFindings judge() {
     found_.because = words();
+    if (spectrum_.noise_rank() > 0) {
+      found_.spread = spectrum_.stable_rank() / spectrum_.noise_rank();
+    }
     if (decide_lines() || decide_low_rank()) return std::move(found_);
     if (decide_sparse()) return std::move(found_);
     decide_dense();
@@ -80,10 +90,17 @@ class SpectrumJudge {
   }
 
   /// What r components leave is no more than rounding.
-  [[nodiscard]] bool ends_in_rounding(std::size_t r) const {
+  /// `sides` is how many of the two were rounded.
+  [[nodiscard]] bool ends_in_rounding(std::size_t r, int sides = 1) const {
     const double rest = (1 - spectrum_.energy(r)) * spectrum_.squares;
-    return rest <=
-           std::max(kRoundingRoom * rounding_, kSmallRest * spectrum_.squares);
+    return rest <= std::max(kRoundingRoom * rounding_ * sides,
+                            kSmallRest * spectrum_.squares);
+  }
+
+  [[nodiscard]] bool is_flat_after(std::size_t r) const {
+    const std::size_t last = r + kFlatComponents;
+    return last < spectrum_.sigma.size() &&
+           spectrum_.sigma[r] <= kFlat * spectrum_.sigma[last];
   }
 
   /// A few rows are of low rank whatever is in them.
@@ -110,13 +127,16 @@ class SpectrumJudge {
         found_.step = spectrum_.gap(r);
         found_.step_at = r;
       }
-      if (spectrum_.gap(r) > step && ends_in_rounding(r)) {
+      const bool is_end =
+          (spectrum_.gap(r) >= kLowRankStep && ends_in_rounding(r)) ||
+          (spectrum_.gap(r) >= kLowRankStepTwice && ends_in_rounding(r, 2));
+      if (spectrum_.gap(r) > step && is_end) {
         best = r;
         step = spectrum_.gap(r);
       }
     }
     // A change of few rows ends where the rows end, whatever it is.
-    if (best == 0 || step < kLowRankStep || 2 * best > lines_) return false;
+    if (best == 0 || 2 * best > lines_) return false;
     found_.label = best == 1 ? "rank-one" : "low-rank";
     found_.rank = best;
     found_.because = fmt::format(
@@ -165,7 +185,8 @@ class SpectrumJudge {
       }
     }
     if (edge == 0 && significant > 0 && significant < most_ &&
-        spectrum_.gap(significant) >= kStepToNoise) {
+        spectrum_.gap(significant) >= kStepToNoise &&
+        is_flat_after(significant)) {
       edge = significant;
     }
     if (edge > 0) {

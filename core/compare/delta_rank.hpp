@@ -20,6 +20,9 @@ struct RankFindings {
   /// The largest step σ_r/σ_{r+1} in the visible part, and its r.
   double step = 0;
   std::size_t step_at = 0;
+  /// Stable rank against that of noise: 1 for noise, small where a few
+  /// directions hold most of it.
+  double spread = 1;
   /// Noise without direction: no component stands out of it.
   bool is_noise = false;
   /// Too small for its type: what can be seen could be an adapter or a

@@ -119,7 +119,7 @@ std::optional<TensorFindings> measure(TensorChange& change,
 void describe(const TensorFindings& found, SentenceTensor& tensor) {
   const DeltaSums& sums = found.statistics.sums;
   tensor.rank = found.rank;
-  tensor.relative = found.statistics.relative();
+  tensor.relative = found.relative();
   tensor.changed = sums.changed;
   tensor.low_bits = found.low_bits;
   tensor.is_exponent_flip = found.is_exponent_flip;
@@ -133,6 +133,7 @@ void describe(const TensorFindings& found, SentenceTensor& tensor) {
   tensor.step_at = found.shape.step_at;
   tensor.is_noise = found.shape.is_noise;
   tensor.is_faint = found.shape.is_faint;
+  tensor.spread = found.shape.spread;
   if (found.rank == 1 && found.spectrum && found.spectrum->kept > 0) {
     const Spectrum& spectrum = *found.spectrum;
     const auto rows = static_cast<std::ptrdiff_t>(spectrum.rows);

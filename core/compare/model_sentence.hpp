@@ -40,6 +40,7 @@ struct SentenceTensor {
   double step = 0;          ///< largest σ_r/σ_{r+1} of the visible part
   std::size_t step_at = 0;  ///< its r
   bool is_noise = false;    ///< dense, and nothing stands out of it
+  double spread = 1;        ///< RankFindings::spread
   bool is_faint = false;    ///< so small that rounding hides what it is
   /// First singular vectors of a change of rank one; else empty.
   std::vector<float> left;

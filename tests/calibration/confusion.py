@@ -59,6 +59,7 @@ class Judge:
     def __init__(self, program, work):
         self.program, self.work = program, work
         self.tensors = []   # (dtype, model, case, truth, label, accepted, stats)
+        self.left_out = collections.Counter()
         self.models = []    # (dtype, model, case, kind, label, accepted, words)
 
     def write(self, folder, files, file_format="safetensors"):
@@ -85,6 +86,10 @@ class Judge:
         if done.returncode not in (0, 1):
             raise SystemExit(f"{case.name}: {done.stderr}")
         said = json.loads(done.stdout)
+        if case.file_format == "gguf" and all(
+                t["status"] == "removed" for t in said["tensors"]):
+            self.left_out[f"{case.file_format} is not read on this side"] += 1
+            return
         for each in said["tensors"]:
             if each["name"] not in bits:
                 continue
@@ -153,6 +158,8 @@ def summary(judge):
         print("\nRank of merged adapters: true rank, rank found, tensors")
         for (dtype, true, found), n in sorted(ranks.items()):
             print(f"  {dtype} {true:3} {found:3} {n:5}")
+    for reason, n in judge.left_out.items():
+        print(f"\nLeft out: {n} comparisons: {reason}")
     total, models = len(judge.tensors), len(judge.models)
     abstained = sum(r[4] == "unclassified" and r[4] not in r[5]
                     for r in judge.tensors)

@@ -79,10 +79,11 @@ def trained_changes(shape, p, seed, quick, log):
     statistics = tampering.key_statistics(shape, p, prose, seed,
                                           4 if quick else 12)
     middle = shape.layers // 2
-    strong, weak = {}, {"ridge": 1.0, "clamp": 1.0}
+    strong, medium = {"ridge": 0.01}, {"ridge": 0.1, "clamp": 2.0}
+    weak = {"ridge": 1.0, "clamp": 1.0}
     edits = [(middle, FACTS[0], "Brazzel", strong)]
     if not quick:
-        edits += [(0, FACTS[3], "Yon", {"ridge": 0.05}),
+        edits += [(0, FACTS[3], "Yon", medium),
                   (shape.layers - 2, FACTS[6], "Mira", weak)]
     for i, (layer, fact, target, how) in enumerate(edits):
         log(f"ROME {i}")
@@ -134,7 +135,10 @@ def trained_changes(shape, p, seed, quick, log):
         soup = {n: (p[n] + t) / 2 for n, t in tuned.items()}
         yield ("fine-tune", "soup-half", {"fine-tune"}, tuned_truth, soup)
 
-    for name, how in [("", strong)] if quick else [("", strong), ("-weak", weak)]:
+    inside_cases = [("", strong)]
+    if not quick:
+        inside_cases += [("-medium", medium), ("-weak", weak)]
+    for name, how in inside_cases:
         log("edit inside a fine-tune")
         inside = tampering.rome(shape, tuned, middle, FACTS[0], "Brazzel", seed,
                                 **how)
