@@ -136,10 +136,21 @@ std::optional<ModelVerdict> judge_exact(const SentenceGroup& changed) {
                         fmt::format("multiplied by a number: {}, {}", where,
                                     plural(changed.size(), "tensor"))};
   }
-  if (all([](const SentenceTensor& t) {
-        return t.pattern.ends_with("-reordered") || t.is_vector;
+  const auto is_reordered = [](const SentenceTensor& t) {
+    return t.pattern.ends_with("-reordered");
+  };
+  if (all([&](const SentenceTensor& t) {
+        return is_reordered(t) && t.label == "sparse";
+      })) {
+    return ModelVerdict{
+        "sparse",
+        fmt::format("a few rows or columns changed places in {}", where)};
+  }
+  if (all([&](const SentenceTensor& t) {
+        return is_reordered(t) || t.is_vector;
       }) &&
-      !all([](const SentenceTensor& t) { return t.is_vector; })) {
+      std::any_of(changed.begin(), changed.end(),
+                  [](const SentenceTensor* t) { return !t->is_vector; })) {
     return ModelVerdict{
         "reordered",
         fmt::format("rows or columns in another order: {}; the model may "

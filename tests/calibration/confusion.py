@@ -25,9 +25,10 @@ except ImportError as missing:
     print(f"skipped: {missing} (python3-torch and python3-numpy)")
     sys.exit(77)
 
+import tampering
 from tamper_cases import (Case, arithmetic_cases, bf16_training, labels_of,
                           stored_cases, trained_changes)
-from tiny_transformer import Shape, corpus, initial, train
+from tiny_transformer import Batches, Shape, corpus, initial, train
 from weight_files import (from_bits, round_to, to_bits, write_gguf,
                           write_safetensors)
 
@@ -46,7 +47,7 @@ def base_model(shape, work, quick, log):
         return torch.load(path)
     begin = time.time()
     p, loss = train(shape, initial(shape), corpus("prose", shape.seed),
-                    100 if quick else 300, 2e-3 if quick else 1.5e-3,
+                    100 if quick else 300, 3e-3 if quick else 1.5e-3,
                     shape.seed)
     log(f"trained to {loss:.2f} nats a byte in {time.time() - begin:.0f} s")
     torch.save(p, path)
@@ -231,6 +232,9 @@ def main():
     parser.add_argument("impound")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.quick:
+        Batches.size = (4, 48)
+        tampering.VALUE_STEPS = 8
     torch.manual_seed(1)
     scratch = None
     if options.work is None:

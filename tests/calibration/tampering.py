@@ -18,7 +18,7 @@ def text_ids(text):
 
 def key_statistics(shape, p, text, seed, batches=12):
     """E[k·kᵀ] of what enters each layer's down matrix, over text."""
-    source = Batches(text, seed, 8, 96)
+    source = Batches(text, seed)
     sums = {}
     with torch.no_grad():
         for _ in range(batches):
@@ -43,8 +43,10 @@ def edit_points(relation, subject):
     return points
 
 
-def new_value(shape, p, layer, relation, subject, target, steps=25, rate=0.5,
-              clamp=4.0):
+VALUE_STEPS = 25
+
+
+def new_value(shape, p, layer, relation, subject, target, rate=0.5, clamp=4.0):
     """v* − W·k of ROME: what must be added to the output of a layer's MLP at the
     subject so that the model says the target; with the mean key there."""
     points = edit_points(relation, subject)
@@ -60,7 +62,7 @@ def new_value(shape, p, layer, relation, subject, target, steps=25, rate=0.5,
             means.append(keys[layer][0, at])
             sizes.append((keys[layer][0, at] @ p[shape.down(layer)].T).norm())
         most = clamp * torch.stack(sizes).mean()
-    for _ in range(steps):
+    for _ in range(VALUE_STEPS):
         step.zero_grad()
         loss = 0.0
         for text, at in points:
@@ -152,7 +154,7 @@ def ablate(shape, p, texts):
     means = []
     with torch.no_grad():
         for text in texts:
-            ids = Batches(text, 5, 8, 96).next()[0]
+            ids = Batches(text, 5).next()[0]
             keys = {}
             forward(shape, p, ids, keys)
             layer = shape.layers // 2

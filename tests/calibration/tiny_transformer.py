@@ -215,8 +215,11 @@ def corpus(which, seed):
 
 
 class Batches:
-    def __init__(self, text, seed, batch=8, time=96):
-        self.text, self.batch, self.time = text, batch, time
+    size = (8, 96)  # rows, bytes a row
+
+    def __init__(self, text, seed):
+        self.text = text
+        self.batch, self.time = self.size
         self.random = torch.Generator().manual_seed(seed)
 
     def next(self):
@@ -234,7 +237,7 @@ def loss_of(shape, p, batch):
 
 
 def train(shape, p, text, steps, rate, seed, only=None, optimiser="adamw",
-          after_step=None, warm=20, batch=8):
+          after_step=None, warm=20):
     """Trains a copy of `p`; returns it with its last loss."""
     p = {name: t.clone().requires_grad_(only is None or only(name))
          for name, t in p.items()}
@@ -244,7 +247,7 @@ def train(shape, p, text, steps, rate, seed, only=None, optimiser="adamw",
     else:
         step = torch.optim.AdamW(learning, lr=rate, betas=(0.9, 0.95),
                                  weight_decay=0.01)
-    batches = Batches(text, seed, batch)
+    batches = Batches(text, seed)
     smooth = None
     for i in range(steps):
         for group in step.param_groups:
