@@ -5,6 +5,7 @@
 #include "core/base/fs.hpp"
 #include "core/cli/command.hpp"
 #include "core/engine/scans.hpp"
+#include "core/engine/weak_signal_scan.hpp"
 #include "core/scan/rule_catalogue.hpp"
 
 namespace impound {
@@ -14,18 +15,40 @@ struct Options {
   std::string subject;
   bool rules = false;
   bool sarif = false;
+  bool weak_signals = false;
 };
 
+Json answer_of(const ScanReport& report,
+               const std::optional<WeakSignals>& weak) {
+  Json answer = to_json(report);
+  if (!weak) return answer;
+  answer["weak_signals"] = Json::array();
+  for (const WeakSignal& each : weak->signals) {
+    answer["weak_signals"].push_back(each.to_json());
+  }
+  return answer;
+}
+
 ExitCode show(const Globals& globals, const Options& options,
-              const ScanReport& report) {
+              const ScanReport& report,
+              const std::optional<WeakSignals>& weak) {
   if (options.sarif) {
     print_json(to_sarif(report, IMPOUND_VERSION));
   } else if (globals.json) {
-    print_json(to_json(report));
+    print_json(answer_of(report, weak));
   } else {
-    print_text(globals, to_text(report));
+    print_text(globals, to_text(report) + (weak ? to_text(*weak) : ""));
   }
   return static_cast<ExitCode>(report.exit_code());
+}
+
+std::optional<WeakSignals> weak_signals(const Options& options,
+                                        const CaseFile* case_file,
+                                        Progress& progress,
+                                        const Globals& globals) {
+  if (!options.weak_signals) return std::nullopt;
+  return weak_signals_of(options.subject, case_file, progress,
+                         *globals.cancellation);
 }
 
 ExitCode scan(const Globals& globals, const Options& options) {
@@ -42,15 +65,18 @@ ExitCode scan(const Globals& globals, const Options& options) {
   }
   if (stat_path(options.subject, Links::follow)) {
     const auto progress = make_progress(globals, Events::no);
-    return show(globals, options,
-                scan_subject(options.subject, nullptr, *progress,
-                             *globals.cancellation));
+    const ScanReport report = scan_subject(options.subject, nullptr, *progress,
+                                           *globals.cancellation);
+    return show(globals, options, report,
+                weak_signals(options, nullptr, *progress, globals));
   }
   OpenCase open(globals);
   const ScanReport report = scan_subject(
       options.subject, &open.file(), open.progress(), *globals.cancellation);
-  record_scan(open.session(), options.subject, to_json(report));
-  return show(globals, options, report);
+  const std::optional<WeakSignals> weak =
+      weak_signals(options, &open.file(), open.progress(), globals);
+  record_scan(open.session(), options.subject, answer_of(report, weak));
+  return show(globals, options, report, weak);
 }
 
 }  // namespace
@@ -64,6 +90,9 @@ void add_scan(CLI::App& app, Globals& globals, Run& run) {
                       "(E001/17).");
   command->add_flag("--rules", options->rules,
                     "Print the rules and lists, with their version.");
+  command->add_flag("--weak-signals", options->weak_signals,
+                    "Look at the weights too, without a baseline: bits, rows, "
+                    "magics. Signals, no proof; the exit code stays.");
   command->add_flag("--sarif", options->sarif, "Print SARIF 2.1.0.");
   command->callback([&globals, &run, options] {
     run = [&globals, options] { return scan(globals, *options); };

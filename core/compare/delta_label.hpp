@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "core/base/progress.hpp"
+#include "core/compare/delta_pattern.hpp"
 #include "core/compare/delta_places.hpp"
+#include "core/compare/delta_rank.hpp"
 #include "core/compare/delta_recast.hpp"
 #include "core/compare/delta_spectrum.hpp"
 #include "core/compare/delta_statistics.hpp"
@@ -25,7 +27,9 @@ struct TensorFindings {
   std::vector<ChangedElement> changes;  ///< bit flips and sparse changes
   std::optional<Payload> payload;
   std::optional<Recast> recast;
+  ExactChange exact;                 ///< pruned, scaled, reordered
   std::optional<Spectrum> spectrum;  ///< where the decision needed it
+  RankFindings shape;                ///< what the spectrum says
 
   /// "rank-one", "low-rank", … (see decide()).
   std::string label;
@@ -35,6 +39,8 @@ struct TensorFindings {
   unsigned low_bits = 0;  ///< that hold a payload
   bool is_exponent_flip = false;
 
+  /// ‖B−A‖/‖A‖, of what the integers of a quantised tensor stand for.
+  [[nodiscard]] double relative() const;
   [[nodiscard]] Json to_json() const;
 };
 

@@ -103,9 +103,10 @@ std::size_t width_of(const DeltaStatistics& statistics) {
              : 0;
 }
 
-/// Packs the low bits of elements until `most` bytes are there.
-Bytes pack_bits(ByteView elements, std::size_t width, unsigned bits,
-                bool low_first) {
+}  // namespace
+
+Bytes pack_low_bits(ByteView elements, std::size_t width, unsigned bits,
+                    bool low_first) {
   const std::size_t count = elements.size() / width;
   Bytes stream;
   stream.reserve(count * bits / 8 + 1);
@@ -127,8 +128,6 @@ Bytes pack_bits(ByteView elements, std::size_t width, unsigned bits,
   }
   return stream;
 }
-
-}  // namespace
 
 double byte_entropy(ByteView bytes) {
   std::array<std::uint64_t, 256> counts{};
@@ -233,7 +232,7 @@ Payload read_payload(const TensorBytes& after, ChangedRange range,
           width);
       after.source->read(after.offset + start * width, probe);
       const std::string magic =
-          magic_of(pack_bits(probe, width, bits, low_first));
+          magic_of(pack_low_bits(probe, width, bits, low_first));
       const bool is_first = best.packing.empty();
       if (!is_first && (magic.empty() || !best.magic.empty())) continue;
       best.first = start;
@@ -252,7 +251,7 @@ Payload read_payload(const TensorBytes& after, ChangedRange range,
     elements.resize(static_cast<std::size_t>(some) * width);
     after.source->read(after.offset + (best.first + at) * width, elements);
     const Bytes packed =
-        pack_bits(elements, width, bits, best.packing == "low bit first");
+        pack_low_bits(elements, width, bits, best.packing == "low bit first");
     best.stream.insert(best.stream.end(), packed.begin(), packed.end());
   }
   best.entropy = byte_entropy(best.stream);

@@ -63,6 +63,10 @@ struct Payload {
 [[nodiscard]] Payload read_payload(const TensorBytes& after, ChangedRange range,
                                    unsigned bits);
 
+/// The low `bits` of elements of `width` bytes, packed into bytes.
+[[nodiscard]] Bytes pack_low_bits(ByteView elements, std::size_t width,
+                                  unsigned bits, bool low_first);
+
 /// Shannon entropy of the bytes, 0 to 8; 0 for none.
 [[nodiscard]] double byte_entropy(ByteView bytes);
 

@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint64_t kWindowNumbers = 1U << 19U;
 constexpr std::size_t kBlock = 32;  ///< of all types with one quantiser
 constexpr double kEnough = 0.999;
+constexpr double kEnoughOfChanged = 0.99;
 
 /// Dtype::i8 stands for one scale a row: max|row|/127.
 constexpr std::array kCandidates = {
@@ -26,6 +27,16 @@ struct Candidate {
   bool is_quantised = false;
   std::uint64_t equal = 0;
   std::uint64_t seen = 0;
+  /// Of the numbers that changed. Quantising again what was quantised before
+  /// changes nothing, so an edit of a few numbers must not hide among those
+  /// that stayed.
+  std::uint64_t changed_equal = 0;
+  std::uint64_t changed = 0;
+
+  [[nodiscard]] bool explains_changes() const {
+    return static_cast<double>(changed_equal) >=
+           kEnoughOfChanged * static_cast<double>(changed);
+  }
 
   [[nodiscard]] bool is_alive() const {
     if (!is_quantised) return equal == seen;
@@ -153,7 +164,11 @@ std::optional<Recast> find_recast(const TensorBytes& before,
           const float expected = is_rounded(after.dtype)
                                      ? round_through(after.dtype, made[i])
                                      : made[i];
-          if (is_same(expected, now[i], each.is_quantised)) ++each.equal;
+          const bool is_equal = is_same(expected, now[i], each.is_quantised);
+          const bool is_changed = now[i] != in[i - from];
+          each.equal += is_equal ? 1U : 0U;
+          each.changed += is_changed ? 1U : 0U;
+          each.changed_equal += is_changed && is_equal ? 1U : 0U;
         }
         each.seen += to - from;
       }
@@ -161,6 +176,8 @@ std::optional<Recast> find_recast(const TensorBytes& before,
     std::erase_if(candidates,
                   [](const Candidate& each) { return !each.is_alive(); });
   }
+  std::erase_if(candidates,
+                [](const Candidate& each) { return !each.explains_changes(); });
   if (candidates.empty()) return std::nullopt;
   const Candidate& found = candidates.front();
   return Recast{.through = found.dtype == Dtype::i8
@@ -168,7 +185,8 @@ std::optional<Recast> find_recast(const TensorBytes& before,
                                : std::string(to_string(found.dtype)),
                 .is_quantised = found.is_quantised,
                 .share = static_cast<double>(found.equal) /
-                         static_cast<double>(found.seen)};
+                         static_cast<double>(found.seen),
+                .relative = {}};
 }
 
 }  // namespace impound

@@ -165,13 +165,51 @@ void settle_status(TensorChange& change,
 void describe(const TensorFindings& found, SentenceTensor& tensor) {
   const DeltaSums& sums = found.statistics.sums;
   tensor.rank = found.rank;
-  tensor.relative = found.statistics.relative();
+  tensor.relative = found.relative();
   tensor.changed = sums.changed;
   tensor.low_bits = found.low_bits;
   tensor.is_exponent_flip = found.is_exponent_flip;
   tensor.has_new_values = sums.nan_introduced + sums.inf_introduced > 0;
   if (found.payload) tensor.payload = found.payload->size;
   if (found.recast) tensor.through = found.recast->through;
+  if (found.exact.pattern != Pattern::none) {
+    tensor.pattern = to_string(found.exact.pattern);
+  }
+  tensor.step = found.shape.step;
+  tensor.step_at = found.shape.step_at;
+  tensor.is_noise = found.shape.is_noise;
+  tensor.is_faint = found.shape.is_faint;
+  tensor.spread = found.shape.spread;
+  if (found.rank == 1 && found.spectrum && found.spectrum->kept > 0) {
+    const Spectrum& spectrum = *found.spectrum;
+    const auto rows = static_cast<std::ptrdiff_t>(spectrum.rows);
+    const auto columns = static_cast<std::ptrdiff_t>(spectrum.columns);
+    tensor.left.assign(spectrum.left.begin(), spectrum.left.begin() + rows);
+    tensor.right.assign(spectrum.right.begin(),
+                        spectrum.right.begin() + columns);
+  }
+}
+
+/// A changed tensor that holds the old bytes of another one of its shape.
+void mark_moved(const ModelDiff& diff, std::vector<SentenceTensor>& tensors) {
+  std::map<std::string, const std::string*> old;
+  for (const TensorChange& change : diff.tensors) {
+    if (change.before && change.before->sha256) {
+      old.emplace(change.before->sha256->hex(), &change.name);
+    }
+  }
+  std::map<std::string_view, SentenceTensor*> by_name;
+  for (SentenceTensor& tensor : tensors) by_name[tensor.name] = &tensor;
+  for (const TensorChange& change : diff.tensors) {
+    if (change.status != TensorStatus::changed || !change.after->sha256) {
+      continue;
+    }
+    const auto from = old.find(change.after->sha256->hex());
+    const auto tensor = by_name.find(change.name);
+    if (from != old.end() && tensor != by_name.end()) {
+      tensor->second->moved_from = *from->second;
+    }
+  }
 }
 
 /// A model that was converted on the way (HF to GGUF) is judged by what the
@@ -282,6 +320,7 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
     SentenceTensor& tensor = tensors.emplace_back();
     tensor.name = change.name;
     tensor.label = "identical";
+    tensor.is_vector = change.after->shape.size() < 2;
     if (change.status != TensorStatus::identical) {
       const std::optional<TensorFindings> found =
           measure(change, old_files, new_files, options.threads, cancellation);
@@ -304,6 +343,7 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
     progress.end("stopped");
     return;
   }
+  mark_moved(diff, tensors);
   std::set<std::string_view> retyped;
   for (const TensorChange& change : diff.tensors) {
     if (change.status == TensorStatus::retyped) retyped.insert(change.name);

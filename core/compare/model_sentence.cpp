@@ -10,15 +10,14 @@
 #include <set>
 
 #include "core/base/text.hpp"
+#include "core/compare/model_judges.hpp"
 
 namespace impound {
 namespace {
 
-/// Editing methods make one small update for a handful of facts; adapters of
-/// higher rank exist, edits of higher rank do not in practice (models.md 4.2).
-constexpr std::size_t kMostEditRank = 64;
-
-using Group = std::vector<const SentenceTensor*>;
+/// Stable rank, against noise's, of a change that training made. Measured:
+/// fine-tunes of the size of their rounding ≤ 0.15; noise ≥ 0.33.
+constexpr double kStructured = 0.2;
 
 std::vector<std::string_view> words_of(std::string_view name) {
   std::vector<std::string_view> words;
@@ -38,171 +37,7 @@ std::optional<std::uint64_t> number_of(std::string_view word) {
   return number;
 }
 
-std::string joined(const std::set<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) {
-    text += (text.empty() ? "" : ", ") + printable(word);
-  }
-  return text;
-}
-
-std::string plural(std::size_t count, std::string_view word) {
-  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
-}
-
-/// "layer 5", "layers 3–8", "layers 1, 4, 9", empty where none has a layer.
-std::string layer_words(const std::set<std::uint64_t>& layers) {
-  if (layers.empty()) return {};
-  if (layers.size() == 1) return fmt::format("layer {}", *layers.begin());
-  if (*layers.rbegin() - *layers.begin() + 1 == layers.size()) {
-    return fmt::format("layers {}–{}", *layers.begin(), *layers.rbegin());
-  }
-  std::string text = "layers ";
-  std::size_t shown = 0;
-  for (const std::uint64_t layer : layers) {
-    constexpr std::size_t kMost = 12;
-    if (shown == kMost) return text + ", …";
-    text += fmt::format("{}{}", shown++ == 0 ? "" : ", ", layer);
-  }
-  return text;
-}
-
-struct Places {
-  std::set<std::uint64_t> layers;
-  std::set<std::string> modules;
-  bool all_mlp_down = true;
-  bool has_norm = false;
-  bool has_embedding = false;
-};
-
-Places places_of(const Group& group) {
-  Places places;
-  for (const SentenceTensor* tensor : group) {
-    const TensorPlace place = place_of(tensor->name);
-    if (place.layer) places.layers.insert(*place.layer);
-    places.modules.insert(place.module);
-    places.all_mlp_down = places.all_mlp_down && place.is_mlp_down;
-    places.has_norm = places.has_norm || place.is_norm;
-    places.has_embedding = places.has_embedding || place.is_embedding;
-  }
-  return places;
-}
-
-/// Layers in which any of these modules stands, changed or not.
-std::set<std::uint64_t> layers_with(const std::vector<SentenceTensor>& tensors,
-                                    const std::set<std::string>& modules) {
-  std::set<std::uint64_t> layers;
-  for (const SentenceTensor& tensor : tensors) {
-    const TensorPlace place = place_of(tensor.name);
-    if (place.layer && modules.contains(place.module)) {
-      layers.insert(*place.layer);
-    }
-  }
-  return layers;
-}
-
-double largest_relative(const Group& group) {
-  double most = 0;
-  for (const SentenceTensor* tensor : group) {
-    most = std::max(most, tensor->relative);
-  }
-  return most;
-}
-
-std::size_t largest_rank(const Group& group) {
-  std::size_t most = 0;
-  for (const SentenceTensor* tensor : group) {
-    most = std::max(most, tensor->rank);
-  }
-  return most;
-}
-
-/// Every changed tensor is of rank one or low rank.
-ModelVerdict judge_low_rank(const Group& group,
-                            const std::vector<SentenceTensor>& tensors) {
-  const Places places = places_of(group);
-  const std::size_t rank = largest_rank(group);
-  const double relative = largest_relative(group);
-  const std::set<std::uint64_t> all = layers_with(tensors, places.modules);
-  const bool is_every_layer = !all.empty() && places.layers == all;
-  const std::string layers = is_every_layer && all.size() > 1
-                                 ? "all layers"
-                                 : layer_words(places.layers);
-  if (group.size() == 1) {
-    const SentenceTensor& only = *group.front();
-    if (places.all_mlp_down && rank == 1) {
-      return {"rome-like",
-              fmt::format("ROME-like edit of one MLP down-projection: {}, rank "
-                          "1, relative change {:.3g}; nothing else changed",
-                          printable(only.name), relative)};
-    }
-    return {only.label,
-            fmt::format("one tensor changed by a matrix of rank {}: {}, "
-                        "relative change {:.3g}",
-                        rank, printable(only.name), relative)};
-  }
-  const bool is_contiguous =
-      !places.layers.empty() &&
-      *places.layers.rbegin() - *places.layers.begin() + 1 ==
-          places.layers.size();
-  if (places.all_mlp_down && is_contiguous && !is_every_layer &&
-      rank <= kMostEditRank) {
-    return {"memit-like",
-            fmt::format("MEMIT-like edit of the MLP down-projections of {}: "
-                        "rank {}, relative change up to {:.3g}; nothing else "
-                        "changed",
-                        layers, rank, relative)};
-  }
-  // Rounding can cost one tensor a component: most must agree.
-  std::map<std::size_t, std::size_t> votes;
-  for (const SentenceTensor* tensor : group) ++votes[tensor->rank];
-  const auto common = std::max_element(
-      votes.begin(), votes.end(),
-      [](const auto& a, const auto& b) { return a.second < b.second; });
-  if (2 * common->second > group.size()) {
-    return {"lora-merge",
-            fmt::format("LoRA merge, rank {}, on {} of {} ({}, relative change "
-                        "up to {:.3g})",
-                        common->first, joined(places.modules),
-                        layers.empty() ? "the model" : layers,
-                        plural(group.size(), "tensor"), relative)};
-  }
-  return {"low-rank",
-          fmt::format("low-rank changes of different ranks (up to {}) on {} of "
-                      "{} ({}, relative change up to {:.3g})",
-                      rank, joined(places.modules),
-                      layers.empty() ? "the model" : layers,
-                      plural(group.size(), "tensor"), relative)};
-}
-
-ModelVerdict judge_dense(const Group& changed, const Group& mixed,
-                         std::size_t total) {
-  const Places places = places_of(changed);
-  std::string scope =
-      fmt::format("{} of {} tensors, relative change up to {:.3g}",
-                  changed.size(), total, largest_relative(changed));
-  if (places.has_norm) scope += ", norms too";
-  if (places.has_embedding) scope += ", embeddings too";
-  const bool is_full = 10 * changed.size() >= 9 * total;
-  if (!mixed.empty()) {
-    return {"fine-tune+low-rank",
-            fmt::format("{} with a low-rank component of rank up to {} in {} "
-                        "(an edit can hide in a fine-tune); {}",
-                        is_full ? "full fine-tune" : "partial fine-tune",
-                        largest_rank(mixed), plural(mixed.size(), "tensor"),
-                        scope)};
-  }
-  if (is_full && total > 1) {
-    return {"fine-tune", "full fine-tune or retrained: " + scope};
-  }
-  const std::string layers = layer_words(places.layers);
-  return {
-      "partial-fine-tune",
-      fmt::format("dense change of a part, {}{}{}: {}", joined(places.modules),
-                  layers.empty() ? "" : " of ", layers, scope)};
-}
-
-ModelVerdict judge_rounding(const Group& group, std::size_t total,
+ModelVerdict judge_rounding(const SentenceGroup& group, std::size_t total,
                             bool is_quantised) {
   std::set<std::string> through;
   for (const SentenceTensor* tensor : group) {
@@ -216,7 +51,7 @@ ModelVerdict judge_rounding(const Group& group, std::size_t total,
                       group.size(), total, largest_relative(group))};
 }
 
-ModelVerdict judge_flips(const Group& group) {
+ModelVerdict judge_flips(const SentenceGroup& group) {
   std::uint64_t bits = 0;
   bool is_exponent = true;
   for (const SentenceTensor* tensor : group) {
@@ -232,7 +67,7 @@ ModelVerdict judge_flips(const Group& group) {
                                   : "")};
 }
 
-ModelVerdict judge_payload(const Group& group) {
+ModelVerdict judge_payload(const SentenceGroup& group) {
   std::uint64_t bytes = 0;
   unsigned bits = 0;
   for (const SentenceTensor* tensor : group) {
@@ -246,7 +81,7 @@ ModelVerdict judge_payload(const Group& group) {
                   bits, plural(group.size(), "tensor"), human_bytes(bytes))};
 }
 
-ModelVerdict judge_sparse(const Group& group) {
+ModelVerdict judge_sparse(const SentenceGroup& group) {
   std::uint64_t elements = 0;
   for (const SentenceTensor* tensor : group) elements += tensor->changed;
   return {
@@ -256,7 +91,7 @@ ModelVerdict judge_sparse(const Group& group) {
                   group.size() == 1 ? ", " + printable(group[0]->name) : "")};
 }
 
-std::string several_kinds(const std::map<std::string, Group>& kinds) {
+std::string several_kinds(const std::map<std::string, SentenceGroup>& kinds) {
   std::string text;
   for (const auto& [label, group] : kinds) {
     text +=
@@ -268,9 +103,100 @@ std::string several_kinds(const std::map<std::string, Group>& kinds) {
   return "changes of several kinds: " + text;
 }
 
+/// Every tensor changed in the same exact way.
+std::optional<ModelVerdict> judge_exact(const SentenceGroup& changed) {
+  const auto all = [&](auto is) {
+    return std::all_of(
+        changed.begin(), changed.end(),
+        [&](const SentenceTensor* tensor) { return is(*tensor); });
+  };
+  const GroupPlaces places = places_of(changed);
+  const std::string layers = layer_words(places.layers);
+  const std::string where =
+      joined(places.modules) + (layers.empty() ? "" : " of " + layers);
+  if (all([](const SentenceTensor& t) { return !t.moved_from.empty(); })) {
+    const SentenceTensor& first = *changed.front();
+    return ModelVerdict{
+        "exchanged",
+        fmt::format("tensors changed places, {}: {} hold the bytes of others "
+                    "({} those of {})",
+                    layers, plural(changed.size(), "tensor"),
+                    printable(first.name), printable(first.moved_from))};
+  }
+  if (all([](const SentenceTensor& t) { return t.pattern == "zeroed"; })) {
+    std::uint64_t elements = 0;
+    for (const SentenceTensor* tensor : changed) elements += tensor->changed;
+    return ModelVerdict{
+        "pruned",
+        fmt::format("pruned: {} numbers in {} were set to zero, {}", elements,
+                    plural(changed.size(), "tensor"), where)};
+  }
+  if (all([](const SentenceTensor& t) { return t.pattern == "scaled"; })) {
+    return ModelVerdict{"scaled",
+                        fmt::format("multiplied by a number: {}, {}", where,
+                                    plural(changed.size(), "tensor"))};
+  }
+  const auto is_reordered = [](const SentenceTensor& t) {
+    return t.pattern.ends_with("-reordered");
+  };
+  if (all([&](const SentenceTensor& t) {
+        return is_reordered(t) && t.label == "sparse";
+      })) {
+    return ModelVerdict{
+        "sparse",
+        fmt::format("a few rows or columns changed places in {}", where)};
+  }
+  if (all([&](const SentenceTensor& t) {
+        return is_reordered(t) || t.is_vector;
+      }) &&
+      std::any_of(changed.begin(), changed.end(),
+                  [](const SentenceTensor* t) { return !t->is_vector; })) {
+    return ModelVerdict{
+        "reordered",
+        fmt::format("rows or columns in another order: {}; the model may "
+                    "compute the same",
+                    where)};
+  }
+  return std::nullopt;
+}
+
+/// Most of what changed is dense. In 16 bits a small fine-tune leaves most of a
+/// norm as it was, and matrices of which little can be seen.
+bool is_fine_tune(const SentenceGroup& changed) {
+  std::size_t dense = 0;
+  std::size_t faint = 0;
+  std::size_t vectors = 0;
+  bool has_structure = false;
+  for (const SentenceTensor* tensor : changed) {
+    constexpr std::array<std::string_view, 6> kPossible = {
+        "dense",    "dense+low-rank", "sparse",
+        "rank-one", "low-rank",       "unclassified"};
+    if (std::find(kPossible.begin(), kPossible.end(), tensor->label) ==
+        kPossible.end()) {
+      return false;
+    }
+    has_structure = has_structure || tensor->spread <= kStructured;
+    if (tensor->is_vector) {
+      ++vectors;
+    } else if (tensor->is_faint) {
+      ++faint;
+    } else if (tensor->label == "dense" || tensor->label == "dense+low-rank") {
+      ++dense;
+    }
+  }
+  const std::size_t matrices = changed.size() - vectors;
+  // Rounding hides what it is, and nothing shows a direction.
+  if (!has_structure && faint == matrices) return false;
+  // Adapters leave norms, biases and embeddings alone.
+  const GroupPlaces places = places_of(changed);
+  const bool is_beyond_adapters =
+      dense > 0 || places.has_norm || places.has_embedding;
+  return is_beyond_adapters && 2 * (dense + faint) >= matrices;
+}
+
 ModelVerdict judge_changed(const std::vector<SentenceTensor>& tensors) {
-  std::map<std::string, Group> kinds;
-  Group changed;
+  std::map<std::string, SentenceGroup> kinds;
+  SentenceGroup changed;
   for (const SentenceTensor& tensor : tensors) {
     if (tensor.label == "identical") continue;
     kinds[tensor.label].push_back(&tensor);
@@ -292,19 +218,25 @@ ModelVerdict judge_changed(const std::vector<SentenceTensor>& tensors) {
   }
   if (only({"bit-flips"})) return judge_flips(changed);
   if (only({"lsb-payload"})) return judge_payload(changed);
+  if (std::optional<ModelVerdict> exact = judge_exact(changed)) return *exact;
   if (only({"sparse"})) return judge_sparse(changed);
   if (only({"new-values"})) {
     return {"new-values", fmt::format("NaN or infinities introduced in {}",
                                       plural(changed.size(), "tensor"))};
   }
-  // In 16 bits a small fine-tune leaves most of a norm as it was.
-  if (only({"dense", "dense+low-rank", "sparse", "unclassified"}) &&
-      (kinds.contains("dense") || kinds.contains("dense+low-rank")) &&
-      2 * (kinds["dense"].size() + kinds["dense+low-rank"].size()) >=
-          changed.size()) {
-    return judge_dense(changed, kinds["dense+low-rank"], total);
-  }
+  if (is_fine_tune(changed)) return judge_dense(changed, tensors);
   std::erase_if(kinds, [](const auto& kind) { return kind.second.empty(); });
+  const bool is_faint = std::all_of(
+      changed.begin(), changed.end(),
+      [](const SentenceTensor* t) { return t->is_faint || t->is_vector; });
+  if (is_faint) {
+    return {"unclassified",
+            fmt::format("too small for its type to say what it was, an "
+                        "adapter, a fine-tune or noise: {} of {} tensors, "
+                        "relative change up "
+                        "to {:.3g}",
+                        changed.size(), total, largest_relative(changed))};
+  }
   if (kinds.size() == 1) {
     return {kinds.begin()->first,
             fmt::format("{}: {}", plural(changed.size(), "tensor"),
@@ -314,6 +246,55 @@ ModelVerdict judge_changed(const std::vector<SentenceTensor>& tensors) {
 }
 
 }  // namespace
+
+GroupPlaces places_of(const SentenceGroup& group) {
+  GroupPlaces places;
+  for (const SentenceTensor* tensor : group) {
+    const TensorPlace place = place_of(tensor->name);
+    if (place.layer) places.layers.insert(*place.layer);
+    places.modules.insert(place.module);
+    places.all_mlp_down = places.all_mlp_down && place.is_mlp_down;
+    places.has_norm = places.has_norm || place.is_norm;
+    places.has_embedding = places.has_embedding || place.is_embedding;
+  }
+  return places;
+}
+
+std::string layer_words(const std::set<std::uint64_t>& layers) {
+  if (layers.empty()) return {};
+  if (layers.size() == 1) return fmt::format("layer {}", *layers.begin());
+  if (*layers.rbegin() - *layers.begin() + 1 == layers.size()) {
+    return fmt::format("layers {}–{}", *layers.begin(), *layers.rbegin());
+  }
+  std::string text = "layers ";
+  std::size_t shown = 0;
+  for (const std::uint64_t layer : layers) {
+    constexpr std::size_t kMost = 12;
+    if (shown == kMost) return text + ", …";
+    text += fmt::format("{}{}", shown++ == 0 ? "" : ", ", layer);
+  }
+  return text;
+}
+
+std::string joined(const std::set<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) {
+    text += (text.empty() ? "" : ", ") + printable(word);
+  }
+  return text;
+}
+
+std::string plural(std::size_t count, std::string_view word) {
+  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+}
+
+double largest_relative(const SentenceGroup& group) {
+  double most = 0;
+  for (const SentenceTensor* tensor : group) {
+    most = std::max(most, tensor->relative);
+  }
+  return most;
+}
 
 TensorPlace place_of(std::string_view tensor_name) {
   TensorPlace place;

@@ -34,6 +34,17 @@ struct SentenceTensor {
   std::uint64_t payload = 0;  ///< bytes
   bool is_exponent_flip = false;
   bool has_new_values = false;  ///< NaN or infinities introduced
+  bool is_vector = false;
+  std::string pattern;      ///< to_string(Pattern), where there is one
+  std::string moved_from;   ///< the tensor whose old bytes it has now
+  double step = 0;          ///< largest σ_r/σ_{r+1} of the visible part
+  std::size_t step_at = 0;  ///< its r
+  bool is_noise = false;    ///< dense, and nothing stands out of it
+  double spread = 1;        ///< RankFindings::spread
+  bool is_faint = false;    ///< so small that rounding hides what it is
+  /// First singular vectors of a change of rank one; else empty.
+  std::vector<float> left;
+  std::vector<float> right;
 };
 
 struct ModelVerdict {

@@ -91,6 +91,7 @@ TEST_CASE("a fine-tune is dense, and an edit inside one shows",
     const Floats tuned = made.add_noise(w, 0.02);
     const TensorFindings dense = decide_floats(dtype, w, tuned);
     CHECK(dense.label == "dense");
+    CHECK(dense.shape.is_noise);
     CHECK(dense.spectrum->significant_rank() == 0);
     CHECK(dense.spectrum->stable_rank() ==
           Approx(dense.spectrum->noise_rank()).epsilon(0.25));
@@ -194,6 +195,89 @@ TEST_CASE("one scale a row, and a tensor of another type", "[compare][delta]") {
       decide_bytes(wide, Dtype::f32, blocks, Dtype::q4_0, made.shape());
   CHECK(quantised.label == "quantised");
   CHECK(quantised.recast->through == "Q4_0");
+}
+
+TEST_CASE("flips in a model that was quantised before are flips",
+          "[compare][delta]") {
+  // Quantising it again changes nothing, which must not hide them.
+  const Made made;
+  Floats w = made.weights();
+  for (std::size_t at = 0; at < w.size(); at += 32) {
+    quantise_and_back(Dtype::q8_0,
+                      Floats(w.begin() + static_cast<long>(at),
+                             w.begin() + static_cast<long>(at) + 32),
+                      std::span(w).subspan(at, 32));
+  }
+  const Bytes before = encode(Dtype::f32, w);
+  Bytes after = before;
+  for (const std::size_t index : {7U, 5000U, 200000U}) {
+    flip(after, 4, index, 0x40000000U);
+  }
+  const TensorFindings found =
+      decide_bytes(before, Dtype::f32, after, Dtype::f32, made.shape());
+  INFO(found.because);
+  CHECK(found.label == "bit-flips");
+  CHECK(found.statistics.sums.changed == 3);
+}
+
+TEST_CASE("integers with a scale a row are the old numbers, quantised",
+          "[compare][delta]") {
+  const Made made;
+  const Floats w = made.weights();
+  Bytes integers(w.size());
+  for (std::size_t row = 0; row < made.rows; ++row) {
+    const auto* first = w.data() + row * made.columns;
+    float most = 0;
+    for (std::size_t j = 0; j < made.columns; ++j) {
+      most = std::max(most, std::abs(first[j]));
+    }
+    for (std::size_t j = 0; j < made.columns; ++j) {
+      integers[row * made.columns + j] = static_cast<std::byte>(
+          static_cast<std::int8_t>(std::nearbyint(first[j] / (most / 127))));
+    }
+  }
+  const Bytes before = encode(Dtype::f32, w);
+  const TensorFindings found =
+      decide_bytes(before, Dtype::f32, integers, Dtype::i8, made.shape());
+  INFO(found.because);
+  CHECK(found.label == "quantised");
+  CHECK(found.relative() < 0.02);
+  CHECK(decide_bytes(before, Dtype::f32, random_bytes(w.size(), 3), Dtype::i8,
+                     made.shape())
+            .label != "quantised");
+}
+
+TEST_CASE("what training makes is dense, however fast its spectrum falls",
+          "[compare][delta]") {
+  const Made made;
+  for (const Dtype dtype : kFloats) {
+    const Floats w = stored(dtype, made.weights());
+    for (const double relative : {0.1, 0.01}) {
+      const TensorFindings found =
+          decide_floats(dtype, w, made.add_training(w, relative));
+      INFO(to_string(dtype) << " " << relative << " " << found.because);
+      CHECK(found.label == "dense");
+      CHECK(found.shape.spread < 0.2);
+    }
+    // Smaller than rounding: nobody can tell, and it says so.
+    const TensorFindings faint =
+        decide_floats(Dtype::bf16, stored(Dtype::bf16, w),
+                      made.add_training(stored(Dtype::bf16, w), 0.002));
+    INFO(faint.because);
+    CHECK(faint.shape.is_faint);
+  }
+}
+
+TEST_CASE("a norm that moved within its powers of two hides nothing",
+          "[compare][delta]") {
+  Made made;
+  made.rows = 1;
+  made.columns = 512;
+  const Floats norm(made.columns, 1.5F);
+  const TensorFindings found =
+      decide_floats(Dtype::f32, norm, made.add_noise(norm, 0.1), made);
+  INFO(found.because);
+  CHECK(found.label == "dense");
 }
 
 TEST_CASE("bit flips are told from edits and each is listed",

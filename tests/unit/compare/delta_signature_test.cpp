@@ -163,7 +163,7 @@ TEST_CASE("everything changed is a fine-tune; with an edit in it, it says so",
           "[compare][delta]") {
   const Model model = make_model();
   const auto tune = [](const Made& made, const Floats& w, unsigned seed) {
-    return made.add_noise(w, 0.02, seed);
+    return made.add_training(w, 0.02, seed);
   };
   const Model tuned = edited(model, {""}, tune);
   const ModelDiff diff = explain(model, tuned);
@@ -184,6 +184,64 @@ TEST_CASE("everything changed is a fine-tune; with an edit in it, it says so",
       explain(model, edited(model, {"layers.3.mlp.up_proj"}, tune));
   INFO(part.sentence);
   CHECK(part.label == "partial-fine-tune");
+}
+
+TEST_CASE("noise is no training: it has no direction", "[compare][delta]") {
+  const Model model = make_model();
+  const ModelDiff diff = explain(
+      model,
+      edited(model, {""}, [](const Made& made, const Floats& w, unsigned seed) {
+        return made.add_noise(w, 0.02, seed);
+      }));
+  INFO(diff.sentence);
+  CHECK(diff.label == "noise");
+}
+
+TEST_CASE("changes that are exactly one thing are called by it",
+          "[compare][delta]") {
+  const Model model = make_model();
+  const auto label_of = [&](const char* where, auto change) {
+    const ModelDiff diff = explain(model, edited(model, {where}, change));
+    INFO(diff.sentence);
+    return diff.label;
+  };
+  CHECK(label_of("proj", [](const Made&, Floats w, unsigned) {
+          for (float& each : w) each = std::abs(each) < 0.01F ? 0 : each;
+          return w;
+        }) == "pruned");
+  CHECK(label_of("layers.1.mlp", [](const Made&, Floats w, unsigned) {
+          for (float& each : w) each *= 1.1F;
+          return w;
+        }) == "scaled");
+  CHECK(label_of("layers.1.mlp.up_proj",
+                 [](const Made& made, Floats w, unsigned) {
+                   const auto row = static_cast<std::ptrdiff_t>(made.columns);
+                   std::rotate(w.begin(), w.begin() + 5 * row, w.end());
+                   return w;
+                 }) == "reordered");
+}
+
+TEST_CASE("one direction taken out of all that writes it is no adapter",
+          "[compare][delta]") {
+  const Model model = make_model();
+  const ModelDiff diff = explain(
+      model,
+      edited(model, {"down_proj"}, [](const Made& made, Floats w, unsigned) {
+        const Floats r = normal_numbers(made.rows, 1, 77);
+        const double squares = norm_of(r) * norm_of(r);
+        for (std::size_t j = 0; j < made.columns; ++j) {
+          double dot = 0;
+          for (std::size_t i = 0; i < made.rows; ++i) {
+            dot += static_cast<double>(r[i]) * w[i * made.columns + j];
+          }
+          for (std::size_t i = 0; i < made.rows; ++i) {
+            w[i * made.columns + j] -= static_cast<float>(dot / squares * r[i]);
+          }
+        }
+        return w;
+      }));
+  INFO(diff.sentence);
+  CHECK(diff.label == "direction-removed");
 }
 
 TEST_CASE("rounding a model is a cast; two kinds are mixed",

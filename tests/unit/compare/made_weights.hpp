@@ -3,6 +3,7 @@
 /// Weights and what people do to them: edits, adapters, rounding, hidden data.
 /// As in models.md 4.3, W ~ N(0, 0.02²).
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -63,6 +64,27 @@ struct Made {
                                  unsigned seed = 3) const {
     const Floats noise = normal_numbers(w.size(), 1, seed);
     return add(std::move(w), noise, relative);
+  }
+
+  /// W + what training does: many directions of falling strength (a trained
+  /// model's spectrum, tests/calibration), where noise has none.
+  [[nodiscard]] Floats add_training(Floats w, double relative,
+                                    unsigned seed = 4) const {
+    if (rows < 2) return add_noise(std::move(w), relative, seed);
+    const std::size_t directions = std::min(rows, columns);
+    const Floats left = normal_numbers(rows * directions, 1, seed);
+    const Floats right = normal_numbers(directions * columns, 1, seed + 100);
+    Floats delta(w.size(), 0.0F);
+    for (std::size_t r = 0; r < directions; ++r) {
+      const float strength = std::pow(static_cast<float>(r + 1), -0.6F);
+      for (std::size_t i = 0; i < rows; ++i) {
+        const float factor = strength * left[i * directions + r];
+        for (std::size_t j = 0; j < columns; ++j) {
+          delta[i * columns + j] += factor * right[r * columns + j];
+        }
+      }
+    }
+    return add(std::move(w), delta, relative);
   }
 
   [[nodiscard]] static Floats add(Floats w, const Floats& delta,
