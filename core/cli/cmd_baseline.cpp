@@ -8,6 +8,8 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/data_options.hpp"
+#include "core/engine/data_sides.hpp"
 #include "core/engine/model_sides.hpp"
 
 namespace impound {
@@ -18,6 +20,7 @@ struct CreateOptions {
   std::string name;
   fs::path out;
   unsigned threads = 0;
+  DataOptions data;
 };
 
 /// The case, where one is named or obvious and `what` is an exhibit of it.
@@ -25,6 +28,37 @@ std::optional<CaseFile> case_if_needed(const Globals& globals,
                                        const std::string& what) {
   if (stat_path(what, Links::follow)) return std::nullopt;
   return open_case_to_read(globals);
+}
+
+/// What a baseline of training data says, for a person; its row file is checked
+/// on the way.
+std::string dataset_text(const Baseline& baseline, const fs::path& file) {
+  const DatasetView view = open_remembered(baseline, file);
+  const auto shown = [](const std::string& name) {
+    return name.empty() ? std::string("none") : printable(name);
+  };
+  std::string text = fmt::format(
+      "  {} rows in {} files, row file of {}\n"
+      "  fields: key {}, label {}, text {}\n",
+      view.table.rows(), view.shards.size(),
+      human_bytes(kRowFileHeader + view.table.rows() * kRowRecordSize),
+      shown(view.fields.key), shown(view.fields.label),
+      shown(fmt::format("{}", fmt::join(view.fields.text, ", "))));
+  std::vector<std::vector<std::string>> table{
+      {"  shard", "rows", "format", "packed"}};
+  for (const DatasetShard& shard : view.shards) {
+    table.push_back({"  " + printable(shard.path), std::to_string(shard.rows),
+                     std::string(to_string(shard.layout.format)),
+                     std::string(to_string(shard.packing))});
+  }
+  text += format_table(table);
+  for (const DatasetShard& shard : view.shards) {
+    for (const Problem& problem : shard.problems) {
+      text += fmt::format("  {} {}: {}\n", to_string(problem.severity),
+                          printable(shard.path), printable(problem.message));
+    }
+  }
+  return text;
 }
 
 ExitCode create(const Globals& globals, const CreateOptions& options) {
@@ -38,18 +72,39 @@ ExitCode create(const Globals& globals, const CreateOptions& options) {
   const ModelSide side =
       open_model_side(options.what, case_file ? &*case_file : nullptr);
   const auto progress = make_progress(globals, Events::no);
+  const DataChoice choice = data_choice(options.data);
+  const bool is_data =
+      choice.kind == DataChoice::Kind::dataset ||
+      (choice.kind == DataChoice::Kind::by_content && is_data_side(side));
+  const fs::path rows = row_file_beside(options.out);
+  if (is_data && choice.kind == DataChoice::Kind::by_content) {
+    print_note(globals, "this is training data, described row by row; "
+                        "--model describes it as files");
+  }
   const std::string document =
-      build_baseline(side, options.name, examiner, globals.clock,
-                     options.threads, *progress, *globals.cancellation);
+      is_data ? build_data_baseline(side, options.name, rows, choice, examiner,
+                                    globals.clock, options.threads, *progress,
+                                    *globals.cancellation)
+              : build_baseline(side, options.name, examiner, globals.clock,
+                               options.threads, *progress,
+                               *globals.cancellation);
   write_file_durably(options.out, as_bytes(document));
   const Baseline made =
       parse_baseline(document, printable(options.out.native()));
   if (globals.json) {
-    print_json({{"baseline", lossless_utf8(options.out.native())},
-                {"name", made.name},
-                {"files", made.view.files.size()},
-                {"tensors", made.view.tensors.size()},
-                {"sha256", made.sha256.hex()}});
+    Json facts = {{"baseline", lossless_utf8(options.out.native())},
+                  {"name", made.name},
+                  {"files", made.view.files.size()},
+                  {"tensors", made.view.tensors.size()},
+                  {"sha256", made.sha256.hex()}};
+    if (is_data) facts["dataset"] = made.document["dataset"];
+    print_json(facts);
+  } else if (is_data) {
+    print_text(globals, fmt::format("{}\n  {}  sha256 {}\n{}",
+                                    printable(made.name),
+                                    printable(options.out.native()),
+                                    made.sha256.hex(),
+                                    dataset_text(made, options.out)));
   } else {
     print_text(globals,
                fmt::format("{}: {} files, {} tensors\n  {}  sha256 {}\n",
@@ -76,6 +131,11 @@ Json facts_json(const Baseline& baseline, const fs::path& file) {
   json["source"] = lossless_utf8(baseline.view.locator);
   json["files"] = baseline.view.files.size();
   json["tensors"] = baseline.view.tensors.size();
+  if (is_dataset(baseline)) {
+    const Json& dataset = baseline.document.at("dataset");
+    json["rows"] = require_u64(require_key(dataset, "rows", "the baseline"),
+                               "count", "the baseline");
+  }
   return json;
 }
 
@@ -94,6 +154,13 @@ ExitCode show(const Globals& globals, const fs::path& file) {
                                 baseline.key_fingerprint)},
       {"sha256", baseline.sha256.hex()}};
   std::string text = format_table(facts) + "\n";
+  if (is_dataset(baseline)) {
+    text += dataset_text(baseline, file);
+    print_text(globals, text);
+    return baseline.signature == BaselineSignature::invalid
+               ? ExitCode::tampered
+               : ExitCode::clean;
+  }
   std::vector<std::vector<std::string>> rows{{"file", "size", "sha256"}};
   for (const ViewFile& one : baseline.view.files) {
     rows.push_back({printable(one.path), human_bytes(one.size),
@@ -168,10 +235,14 @@ ExitCode verify(const Globals& globals, const fs::path& file,
     const SideDiff result =
         compare_sides(before, after, ExplainOptions{}, *progress,
                       *globals.cancellation, nullptr);
-    is_same = result.diff.identical();
+    is_same = result.identical();
     document["ok"] = is_valid && is_same;
-    document["diff"] = result.diff.to_json();
-    text += result.diff.to_text();
+    document["diff"] = result.to_json();
+    text += result.to_text();
+  } else if (is_dataset(baseline)) {
+    // The rows are signed by their digest in the document.
+    static_cast<void>(open_remembered(baseline, file));
+    text += "the row file beside it is the one that was signed\n";
   }
   if (globals.json) {
     print_json(document);
@@ -199,6 +270,7 @@ void add_baseline(CLI::App& app, Globals& globals, Run& run) {
   make->add_option("--name", options->name, "What people call it.")->required();
   make->add_option("-o,--out", options->out, "File to make.")->required();
   make->add_option("--threads", options->threads, "Cores to use; 0 = all.");
+  add_data_options(*make, options->data);
   make->callback([&globals, &run, options] {
     run = [&globals, options] { return create(globals, *options); };
   });

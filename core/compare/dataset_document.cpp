@@ -57,6 +57,15 @@ const Json& list_in(const Json& object, std::string_view key,
   return value;
 }
 
+Severity severity_from(const Json& problem, std::string_view source) {
+  const std::string name = require_text(problem, "severity", source);
+  for (const Severity one : {Severity::info, Severity::low, Severity::medium,
+                             Severity::high, Severity::critical}) {
+    if (to_string(one) == name) return one;
+  }
+  refuse(source, "a problem has a severity that is not known");
+}
+
 DatasetShard shard_from(const Json& entry, std::string_view source) {
   DatasetShard shard;
   shard.path = from_lossless_utf8(require_text(entry, "path", source));
@@ -76,6 +85,14 @@ DatasetShard shard_from(const Json& entry, std::string_view source) {
   shard.layout.has_header =
       entry.contains("header") && entry["header"] == Json(true);
   shard.is_whole = !entry.contains("is_whole");
+  if (entry.contains("problems")) {
+    for (const Json& problem : list_in(entry, "problems", source)) {
+      shard.problems.push_back(
+          {text_or(problem, "rule", ""), severity_from(problem, source),
+           require_u64(problem, "offset", source),
+           from_lossless_utf8(text_or(problem, "message", ""))});
+    }
+  }
   if (entry.contains("sha256")) {
     shard.sha256 = Digest::from_hex(require_text(entry, "sha256", source));
   }
