@@ -144,6 +144,7 @@ ExitCode show(const Globals& globals, const fs::path& file) {
   if (globals.json) {
     Json document = facts_json(baseline, file);
     document["document"] = baseline.document;
+    if (is_dataset(baseline)) static_cast<void>(open_remembered(baseline, file));
     print_json(document);
     return ExitCode::clean;
   }

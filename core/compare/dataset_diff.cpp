@@ -202,7 +202,8 @@ class DatasetComparison {
           "not by similar text",
           kMaxSimilar));
     }
-    if (!before_.has_bytes() || !after_.has_bytes()) {
+    const bool differs = match_.added > 0 || match_.removed > 0;
+    if (differs && (!before_.has_bytes() || !after_.has_bytes())) {
       result_.notes.push_back(
           "a baseline has digests, not texts: rows that are gone are named by "
           "shard and number only");

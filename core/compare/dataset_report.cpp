@@ -181,7 +181,7 @@ void append_ngrams(std::string_view title, const NgramReport& report,
   if (report.ngrams.empty()) return;
   text += fmt::format("\n{}, against {}\n", title, reference);
   std::vector<std::vector<std::string>> table{
-      {"  n-gram", "rows", "before", "G²", "label"}};
+      {"  n-gram", "rows", "reference", "G²", "label"}};
   for (std::size_t i = 0; i < report.ngrams.size() && i < kShownNgrams; ++i) {
     const Ngram& ngram = report.ngrams[i];
     std::string label;

@@ -233,6 +233,7 @@ ModelView files_of(const Tree& tree, const std::string& folder) {
 struct Beginning {
   Packing packing = Packing::none;
   RowLayout layout;
+  std::string problem;  ///< why it cannot even be unpacked so far
 };
 
 Beginning beginning_of(const ByteSource& source, const StreamOpener* opener) {
@@ -247,6 +248,7 @@ Beginning beginning_of(const ByteSource& source, const StreamOpener* opener) {
     have += count;
   }
   start.layout = detect_layout(as_text(ByteView(head).first(have)));
+  start.problem = stream->problem();
   return start;
 }
 
@@ -296,6 +298,12 @@ class DatasetWork {
         if (!is_beside_data(file.path)) shard.layout = start.layout;
         const auto known = options_.layouts.find(file.path);
         if (known != options_.layouts.end()) shard.layout = known->second;
+        if (shard.layout.format == RowFormat::other && !start.problem.empty()) {
+          shard.is_whole = false;
+          shard.problems.push_back(
+              {"shard-cut", Severity::high, 0,
+               "its rows cannot be read: " + start.problem});
+        }
       } catch (const Error&) {
         // Reading it whole fails too, and says so then.
         shard.is_whole = false;
@@ -342,16 +350,16 @@ class DatasetWork {
       const auto stream = open_stream(source, shard.packing, options_.opener,
                                       options_.expansion);
       RecordMaker maker(view_.fields, labels_, *spool_, cancellation_);
-      RowsOutcome outcome;
-      // Only its digest is asked for; unpacking would say nothing more.
+      // Of other files only the digest is asked for; unpacking would say
+      // nothing more.
       if (shard.layout.format != RowFormat::other) {
-        outcome = read_rows(*stream, shard.layout, maker);
+        RowsOutcome outcome = read_rows(*stream, shard.layout, maker);
+        shard.rows = outcome.rows;
+        shard.bytes = outcome.bytes;
+        shard.is_whole = outcome.is_whole;
+        shard.problems = std::move(outcome.problems);
       }
       extents_[index] = maker.finish();
-      shard.rows = outcome.rows;
-      shard.bytes = outcome.bytes;
-      shard.is_whole = outcome.is_whole;
-      shard.problems = std::move(outcome.problems);
       if (!cancellation_.requested()) shard.sha256 = source.finish();
       const std::lock_guard lock(mutex_);
       for (const auto& [label, rows] : maker.label_rows()) {
