@@ -158,13 +158,15 @@ class RowWalk {
   }
 
   /// Bytes up to and with the line end; the whole rest at the end of the
-  /// stream; npos if the line is longer than what is held.
+  /// stream; npos if the line is longer than what may be held.
   std::size_t line_size() {
     std::size_t looked = 0;
     while (true) {
       const std::string_view held = buffer_.held();
       const std::size_t end = held.find('\n', looked);
-      if (end != std::string_view::npos) return end + 1;
+      if (end != std::string_view::npos) {
+        return end < kMaxRowBytes ? end + 1 : std::string_view::npos;
+      }
       if (held.size() >= kMaxRowBytes) return std::string_view::npos;
       looked = held.size();
       if (!buffer_.fill()) return buffer_.held().size();
@@ -339,7 +341,8 @@ class RowWalk {
         } else if (c == '{' || c == '[') {
           ++depth;
         } else if ((c == ',' || c == ']') && depth == 0) {
-          return trimmed(held.substr(0, at));
+          const std::size_t size = trimmed(held.substr(0, at));
+          return size <= kMaxRowBytes ? size : 0;
         } else if (c == '}' || c == ']') {
           if (depth == 0) return 0;
           --depth;
@@ -405,7 +408,7 @@ class RowWalk {
       const bool may_go_on =
           record_.size == held &&
           (record_.is_unterminated || !buffer_.held().ends_with('\n'));
-      if (!may_go_on) return true;
+      if (!may_go_on) return record_.size <= kMaxRowBytes;
       if (held >= kMaxRowBytes) return false;
       // Twice as much each time: a long record is not read over and over.
       wanted = std::max(wanted, held * 2);
