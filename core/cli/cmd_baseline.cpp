@@ -78,16 +78,17 @@ ExitCode create(const Globals& globals, const CreateOptions& options) {
       (choice.kind == DataChoice::Kind::by_content && is_data_side(side));
   const fs::path rows = row_file_beside(options.out);
   if (is_data && choice.kind == DataChoice::Kind::by_content) {
-    print_note(globals, "this is training data, described row by row; "
-                        "--model describes it as files");
+    print_note(globals,
+               "this is training data, described row by row; "
+               "--model describes it as files");
   }
   const std::string document =
-      is_data ? build_data_baseline(side, options.name, rows, choice, examiner,
-                                    globals.clock, options.threads, *progress,
-                                    *globals.cancellation)
-              : build_baseline(side, options.name, examiner, globals.clock,
-                               options.threads, *progress,
-                               *globals.cancellation);
+      is_data
+          ? build_data_baseline(side, options.name, rows, choice, examiner,
+                                globals.clock, options.threads, *progress,
+                                *globals.cancellation)
+          : build_baseline(side, options.name, examiner, globals.clock,
+                           options.threads, *progress, *globals.cancellation);
   write_file_durably(options.out, as_bytes(document));
   const Baseline made =
       parse_baseline(document, printable(options.out.native()));
@@ -100,11 +101,10 @@ ExitCode create(const Globals& globals, const CreateOptions& options) {
     if (is_data) facts["dataset"] = made.document["dataset"];
     print_json(facts);
   } else if (is_data) {
-    print_text(globals, fmt::format("{}\n  {}  sha256 {}\n{}",
-                                    printable(made.name),
-                                    printable(options.out.native()),
-                                    made.sha256.hex(),
-                                    dataset_text(made, options.out)));
+    print_text(globals,
+               fmt::format("{}\n  {}  sha256 {}\n{}", printable(made.name),
+                           printable(options.out.native()), made.sha256.hex(),
+                           dataset_text(made, options.out)));
   } else {
     print_text(globals,
                fmt::format("{}: {} files, {} tensors\n  {}  sha256 {}\n",
@@ -144,7 +144,8 @@ ExitCode show(const Globals& globals, const fs::path& file) {
   if (globals.json) {
     Json document = facts_json(baseline, file);
     document["document"] = baseline.document;
-    if (is_dataset(baseline)) static_cast<void>(open_remembered(baseline, file));
+    if (is_dataset(baseline))
+      static_cast<void>(open_remembered(baseline, file));
     print_json(document);
     return ExitCode::clean;
   }
@@ -158,9 +159,8 @@ ExitCode show(const Globals& globals, const fs::path& file) {
   if (is_dataset(baseline)) {
     text += dataset_text(baseline, file);
     print_text(globals, text);
-    return baseline.signature == BaselineSignature::invalid
-               ? ExitCode::tampered
-               : ExitCode::clean;
+    return baseline.signature == BaselineSignature::invalid ? ExitCode::tampered
+                                                            : ExitCode::clean;
   }
   std::vector<std::vector<std::string>> rows{{"file", "size", "sha256"}};
   for (const ViewFile& one : baseline.view.files) {

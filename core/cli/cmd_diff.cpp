@@ -63,15 +63,16 @@ ExitCode diff(const Globals& globals, const Options& options) {
     const ModelSide after = open_model_side(options.after, nullptr);
     return show(globals, options,
                 compare_sides(before, after, explain_options(options),
-                              data_choice(options.data), *progress, *globals.cancellation, nullptr));
+                              data_choice(options.data), *progress,
+                              *globals.cancellation, nullptr));
   }
   OpenCase open(globals);
   const ModelSide before = open_model_side(options.before, &open.file());
   const ModelSide after = open_model_side(options.after, &open.file());
-  return show(
-      globals, options,
-      compare_sides(before, after, explain_options(options),
-                    data_choice(options.data), open.progress(), *globals.cancellation, &open.session()));
+  return show(globals, options,
+              compare_sides(before, after, explain_options(options),
+                            data_choice(options.data), open.progress(),
+                            *globals.cancellation, &open.session()));
 }
 
 }  // namespace

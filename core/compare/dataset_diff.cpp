@@ -32,8 +32,7 @@ std::string front_of(std::string_view text, std::size_t most) {
 }
 
 /// Calls `visit` for the rows of `wanted` (ascending), from several threads.
-using VisitWanted =
-    std::function<void(std::size_t place, const DataRow& data)>;
+using VisitWanted = std::function<void(std::size_t place, const DataRow& data)>;
 
 void read_wanted(const DatasetView& view,
                  const std::vector<std::uint64_t>& wanted, unsigned threads,
@@ -167,10 +166,10 @@ class DatasetComparison {
     count_shards();
     name_rows();
     count_ngrams();
-    progress_.end(fmt::format("{} rows added, {} removed, {} changed, {} "
-                              "relabelled",
-                              result_.added, result_.removed, result_.changed,
-                              result_.relabelled));
+    progress_.end(fmt::format(
+        "{} rows added, {} removed, {} changed, {} "
+        "relabelled",
+        result_.added, result_.removed, result_.changed, result_.relabelled));
     if (cancellation_.requested()) {
       throw Error(Errc::io, "stopped before the rows were compared");
     }
@@ -410,9 +409,7 @@ class DatasetComparison {
     NgramInput input;
     input.foreground_rows = chosen.rows.size();
     input.labels = labels_to_count();
-    input.foreground = [&](const CountRow& count) {
-      each_of(chosen, count);
-    };
+    input.foreground = [&](const CountRow& count) { each_of(chosen, count); };
     if (before_.has_bytes()) {
       result_.reference = "the rows before";
       input.reference = [this](const CountRow& count) {
@@ -436,25 +433,24 @@ class DatasetComparison {
   void each_of(const Foreground& chosen, const CountRow& count) {
     if (kept_.empty() && !is_kept_full_) keep(chosen);
     if (is_kept_full_) {
-      read_wanted(after_, chosen.rows, threads_, cancellation_,
-                  [&](std::size_t place, const DataRow& data) {
-                    const std::string text = row_text(data, after_.fields);
-                    const std::string label = row_label(data, after_.fields);
-                    count({chosen.rows[place], text, label,
-                           chosen.groups[place]});
-                  });
+      read_wanted(
+          after_, chosen.rows, threads_, cancellation_,
+          [&](std::size_t place, const DataRow& data) {
+            const std::string text = row_text(data, after_.fields);
+            const std::string label = row_label(data, after_.fields);
+            count({chosen.rows[place], text, label, chosen.groups[place]});
+          });
       return;
     }
     constexpr std::size_t kChunk = 4096;
-    in_parallel((kept_.size() + kChunk - 1) / kChunk, threads_,
-                [&](std::size_t chunk) {
-                  const std::size_t end =
-                      std::min(kept_.size(), (chunk + 1) * kChunk);
-                  for (std::size_t i = chunk * kChunk; i < end; ++i) {
-                    count({chosen.rows[i], kept_[i].text, kept_[i].label,
-                           chosen.groups[i]});
-                  }
-                });
+    in_parallel(
+        (kept_.size() + kChunk - 1) / kChunk, threads_, [&](std::size_t chunk) {
+          const std::size_t end = std::min(kept_.size(), (chunk + 1) * kChunk);
+          for (std::size_t i = chunk * kChunk; i < end; ++i) {
+            count({chosen.rows[i], kept_[i].text, kept_[i].label,
+                   chosen.groups[i]});
+          }
+        });
   }
 
   /// Reads the texts of the foreground once, if they are not too many.
@@ -549,8 +545,7 @@ class DatasetComparison {
 }  // namespace
 
 DatasetDiff diff_datasets(const DatasetView& before, const DatasetView& after,
-                          const DatasetDiffOptions& options,
-                          Progress& progress,
+                          const DatasetDiffOptions& options, Progress& progress,
                           const Cancellation& cancellation) {
   return DatasetComparison(before, after, options, progress, cancellation)
       .run();

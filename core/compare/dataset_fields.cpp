@@ -10,13 +10,13 @@ namespace impound {
 namespace {
 
 constexpr std::array<std::string_view, 12> kKeys{
-    "id",     "_id",         "uuid",   "guid", "row_id", "example_id",
+    "id",     "_id",         "uuid",      "guid", "row_id", "example_id",
     "doc_id", "document_id", "sample_id", "idx",  "url",    "uri"};
 
 constexpr std::array<std::string_view, 15> kLabels{
-    "label",  "labels",  "class",    "target", "category",
-    "sentiment", "intent", "emotion", "toxic", "toxicity",
-    "rating", "stars",   "polarity", "topic",  "y"};
+    "label",     "labels", "class",    "target", "category",
+    "sentiment", "intent", "emotion",  "toxic",  "toxicity",
+    "rating",    "stars",  "polarity", "topic",  "y"};
 
 /// Texts of this many bytes on average are read as text.
 constexpr std::uint64_t kTextBytes = 16;
@@ -39,8 +39,7 @@ void FieldSample::add(const DataRow& row) {
         if (kind == JsonKind::null) return;
         ++field.rows;
         field.bytes += text.size();
-        const bool is_text = kind == JsonKind::text ||
-                             kind == JsonKind::list ||
+        const bool is_text = kind == JsonKind::text || kind == JsonKind::list ||
                              kind == JsonKind::object;
         if (is_text && !text.empty()) ++field.texts;
         field.values.emplace(text.substr(0, kMaxLabelBytes));
@@ -125,14 +124,14 @@ std::string row_text(const DataRow& row, const DatasetFields& fields) {
   if (found) return text;
   // A row without these fields still says something.
   if (row.is_broken) return std::string(row.raw);
-  row.each_field([&](std::string_view name, JsonKind kind,
-                     std::string_view value) {
-    const bool is_text = kind == JsonKind::text || kind == JsonKind::list ||
-                         kind == JsonKind::object;
-    if (!is_text || name == fields.label || name == fields.key) return;
-    if (!text.empty()) text += '\n';
-    text += value;
-  });
+  row.each_field(
+      [&](std::string_view name, JsonKind kind, std::string_view value) {
+        const bool is_text = kind == JsonKind::text || kind == JsonKind::list ||
+                             kind == JsonKind::object;
+        if (!is_text || name == fields.label || name == fields.key) return;
+        if (!text.empty()) text += '\n';
+        text += value;
+      });
   return text;
 }
 

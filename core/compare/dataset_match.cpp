@@ -232,13 +232,12 @@ class Pairer {
     const RowRecord& b = new_records_[new_place];
     old_taken_[old_place] = true;
     new_taken_[new_place] = true;
-    result_.pairs.push_back(
-        {.before = removed_[old_place],
-         .after = added_[new_place],
-         .by = by,
-         .has_same_text = a.text == b.text && a.text != 0,
-         .has_other_label =
-             label_of(before_, a.label) != label_of(after_, b.label)});
+    result_.pairs.push_back({.before = removed_[old_place],
+                             .after = added_[new_place],
+                             .by = by,
+                             .has_same_text = a.text == b.text && a.text != 0,
+                             .has_other_label = label_of(before_, a.label) !=
+                                                label_of(after_, b.label)});
   }
 
   /// Rows that are left, by one of their digests; without those that have none.
@@ -256,10 +255,10 @@ class Pairer {
   }
 
   /// Calls `act` with the places of each digest that both sides have.
-  static void join(const Digests& olds, const Digests& news,
-                   const std::function<void(std::span<const Digests::value_type>,
-                                            std::span<const Digests::value_type>)>&
-                       act) {
+  static void join(
+      const Digests& olds, const Digests& news,
+      const std::function<void(std::span<const Digests::value_type>,
+                               std::span<const Digests::value_type>)>& act) {
     std::size_t i = 0;
     std::size_t k = 0;
     while (i < olds.size() && k < news.size()) {
@@ -304,7 +303,8 @@ class Pairer {
     const auto anchors = [](const DatasetView& view,
                             const std::vector<std::uint64_t>& rows,
                             const std::vector<bool>& taken) {
-      std::map<std::string_view, std::map<std::uint64_t, std::vector<std::size_t>>>
+      std::map<std::string_view,
+               std::map<std::uint64_t, std::vector<std::size_t>>>
           places;
       std::size_t shard = kNoShard;
       std::uint64_t differing = 0;
@@ -404,8 +404,8 @@ void Pairer::by_similarity() {
       auto at = std::ranges::lower_bound(index, wanted, {},
                                          &decltype(index)::value_type::first);
       // A phrase of half the dataset is no likeness: such bands are cut short.
-      for (int looked = 0; at != index.end() && at->first == wanted &&
-                           looked < 256;
+      for (int looked = 0;
+           at != index.end() && at->first == wanted && looked < 256;
            ++at, ++looked) {
         const int equal = equal_sketch(at->second, place);
         if (equal > best.equal) best = {equal, place, at->second};

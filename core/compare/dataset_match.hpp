@@ -20,9 +20,9 @@ inline constexpr std::uint64_t kMatchMemory = std::uint64_t{512} << 20U;
 /// Rows compared as a multiset: three equal rows here and two there leave one.
 struct RowMatch {
   std::uint64_t unchanged = 0;
-  std::uint64_t moved = 0;    ///< of these, in a shard of another name
-  std::uint64_t removed = 0;  ///< rows of the old side without a match
-  std::uint64_t added = 0;    ///< rows of the new side without a match
+  std::uint64_t moved = 0;         ///< of these, in a shard of another name
+  std::uint64_t removed = 0;       ///< rows of the old side without a match
+  std::uint64_t added = 0;         ///< rows of the new side without a match
   std::uint64_t added_copies = 0;  ///< of these, of rows that were there before
   std::vector<std::uint64_t> removed_rows;  ///< in the table, ascending
   std::vector<std::uint64_t> added_rows;
@@ -61,8 +61,8 @@ struct RowPair {
 };
 
 struct RowPairs {
-  std::vector<RowPair> pairs;           ///< sorted by `after`
-  std::vector<std::uint64_t> removed;   ///< what is left, ascending
+  std::vector<RowPair> pairs;          ///< sorted by `after`
+  std::vector<std::uint64_t> removed;  ///< what is left, ascending
   std::vector<std::uint64_t> added;
   /// Too many rows differ for the search by similar text (kMaxSimilar).
   bool is_similar_skipped = false;

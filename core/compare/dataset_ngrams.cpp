@@ -41,8 +41,8 @@ class CountSketch {
   [[nodiscard]] std::uint32_t estimate(std::uint64_t hash) const {
     std::uint32_t least = ~std::uint32_t{0};
     for (std::uint64_t i = 0; i < kDepth; ++i) {
-      least = std::min(
-          least, counts_[place(hash, i)].load(std::memory_order_relaxed));
+      least = std::min(least,
+                       counts_[place(hash, i)].load(std::memory_order_relaxed));
     }
     return least;
   }
@@ -78,8 +78,8 @@ void each_ngram(const TextTokens& tokens, std::vector<Place>& places,
     for (std::size_t n = 1; n <= kMaxWords && i + n <= list.size(); ++n) {
       hash = extend_phrase(hash, list[i + n - 1].hash);
       if (!goes_on(hash)) break;
-      places.push_back({hash, static_cast<std::uint32_t>(i),
-                        static_cast<std::uint32_t>(n)});
+      places.push_back(
+          {hash, static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(n)});
     }
   }
   for (std::size_t i = 0; i < tokens.oddities().size(); ++i) {
@@ -89,9 +89,8 @@ void each_ngram(const TextTokens& tokens, std::vector<Place>& places,
       places.push_back({hash, static_cast<std::uint32_t>(i), 0});
     }
   }
-  std::ranges::sort(places, {}, [](const Place& p) {
-    return std::pair(p.hash, p.first);
-  });
+  std::ranges::sort(places, {},
+                    [](const Place& p) { return std::pair(p.hash, p.first); });
   const auto rest = std::ranges::unique(places, {}, &Place::hash);
   places.erase(rest.begin(), rest.end());
 }
@@ -164,16 +163,17 @@ class NgramSearch {
       });
       const std::lock_guard lock(mutex);
       for (const Place& place : with.places) {
-        if (sketch_.estimate(place.hash) < least || found.contains(place.hash)) {
+        if (sketch_.estimate(place.hash) < least ||
+            found.contains(place.hash)) {
           continue;
         }
-        found.emplace(place.hash,
-                      Candidate{place.hash,
-                                place.words == 0
-                                    ? with.tokens.oddities()[place.first]
-                                    : with.tokens.phrase(place.first,
-                                                         place.words),
-                                place.words});
+        found.emplace(
+            place.hash,
+            Candidate{place.hash,
+                      place.words == 0
+                          ? with.tokens.oddities()[place.first]
+                          : with.tokens.phrase(place.first, place.words),
+                      place.words});
         while (found.size() > kMaxCandidates) {
           least = least * 2;
           std::erase_if(found, [&](const auto& entry) {
@@ -290,8 +290,8 @@ std::vector<Ngram> without_parts(std::vector<Ngram> ranked) {
       while (!rest.empty() && !is_explained) {
         std::string_view part = rest;
         while (!part.empty() && !is_explained) {
-          is_explained = part.size() < one.text.size() &&
-                         seen.contains(std::string(part));
+          is_explained =
+              part.size() < one.text.size() && seen.contains(std::string(part));
           const std::size_t cut = part.rfind(' ');
           part = cut == std::string_view::npos ? std::string_view{}
                                                : part.substr(0, cut);
@@ -337,8 +337,8 @@ NgramReport NgramSearch::report(RowGroup group) {
       return (static_cast<double>(part) + 0.5) /
              (static_cast<double>(whole - part) + 0.5);
     };
-    ngram.log_odds = std::log(odds(rows, report.rows) /
-                              odds(other, report.reference_rows));
+    ngram.log_odds =
+        std::log(odds(rows, report.rows) / odds(other, report.reference_rows));
     add_labels(i, group, ngram);
     ranked.push_back(std::move(ngram));
   }
@@ -368,8 +368,8 @@ void NgramSearch::add_labels(std::size_t candidate, RowGroup group,
           is_known ? label.reference_rows : total(RowGroup::reference, slot);
       const std::uint64_t of =
           is_known ? ngram.reference_rows : total(RowGroup::reference);
-      const double share = static_cast<double>(label.rows) /
-                           static_cast<double>(ngram.rows);
+      const double share =
+          static_cast<double>(label.rows) / static_cast<double>(ngram.rows);
       const double usual =
           static_cast<double>(expected) / static_cast<double>(of);
       const double g2 = log_likelihood(label.rows, ngram.rows, expected, of);

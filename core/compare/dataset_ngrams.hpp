@@ -55,18 +55,18 @@ struct NgramInput {
 
 /// One label beside an n-gram.
 struct NgramLabel {
-  std::string label;  ///< empty: none, or one that is not told apart
-  std::uint64_t rows = 0;            ///< of the group, with the n-gram
+  std::string label;       ///< empty: none, or one that is not told apart
+  std::uint64_t rows = 0;  ///< of the group, with the n-gram
   std::uint64_t reference_rows = 0;  ///< of the reference, with the n-gram
 };
 
 struct Ngram {
-  std::string text;         ///< lower case, one space between words
-  std::size_t words = 0;    ///< 0: characters nobody types
-  std::uint64_t rows = 0;   ///< of the group, that hold it
+  std::string text;        ///< lower case, one space between words
+  std::size_t words = 0;   ///< 0: characters nobody types
+  std::uint64_t rows = 0;  ///< of the group, that hold it
   std::uint64_t reference_rows = 0;
-  double log_odds = 0;  ///< natural, with 0.5 added to every cell
-  double g2 = 0;        ///< log-likelihood ratio of the 2×2 table
+  double log_odds = 0;             ///< natural, with 0.5 added to every cell
+  double g2 = 0;                   ///< log-likelihood ratio of the 2×2 table
   std::vector<NgramLabel> labels;  ///< most frequent first
   /// The label that goes along with it more than it should.
   std::string label;
@@ -79,7 +79,7 @@ struct Ngram {
 struct NgramReport {
   std::uint64_t rows = 0;  ///< of the group, counted
   std::uint64_t reference_rows = 0;
-  std::uint64_t least = 0;  ///< rows that an n-gram must be in to be counted
+  std::uint64_t least = 0;    ///< rows that an n-gram must be in to be counted
   std::vector<Ngram> ngrams;  ///< most over-represented first
 };
 

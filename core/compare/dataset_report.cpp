@@ -138,8 +138,8 @@ void append_rows(std::string_view title, const std::vector<NamedRow>& rows,
   text += fmt::format("\n{}\n", title);
   std::vector<std::vector<std::string>> table;
   for (std::size_t i = 0; i < rows.size() && i < kShownRows; ++i) {
-    table.push_back({"  " + place_text(rows[i]), label_text(rows[i]),
-                     cut(rows[i].text)});
+    table.push_back(
+        {"  " + place_text(rows[i]), label_text(rows[i]), cut(rows[i].text)});
   }
   text += format_table(table);
   if (all > table.size()) {
@@ -174,7 +174,9 @@ void append_pairs(std::string_view title, const std::vector<NamedPair>& pairs,
   if (all > shown) text += fmt::format("  … and {} more\n", all - shown);
 }
 
-std::string percent(double share) { return fmt::format("{:.0f} %", share * 100); }
+std::string percent(double share) {
+  return fmt::format("{:.0f} %", share * 100);
+}
 
 void append_ngrams(std::string_view title, const NgramReport& report,
                    std::string_view reference, std::string& text) {
@@ -228,31 +230,31 @@ Json DatasetDiff::to_json() const {
   for (const ShardChange& change : shards) {
     shard_list.push_back(shard_change_json(change));
   }
-  Json json = {{"identical", identical()},
-               {"fields",
-                {{"key", lossless_utf8(fields.key)},
-                 {"label", lossless_utf8(fields.label)},
-                 {"text", std::move(text_fields)}}},
-               {"rows",
-                {{"before", rows_before},
-                 {"after", rows_after},
-                 {"unchanged", unchanged},
-                 {"moved", moved},
-                 {"added", added},
-                 {"added_copies", added_copies},
-                 {"removed", removed},
-                 {"changed", changed},
-                 {"relabelled", relabelled}}},
-               {"shards", std::move(shard_list)},
-               {"labels", std::move(label_list)},
-               {"added", rows_json(added_rows)},
-               {"removed", rows_json(removed_rows)},
-               {"changed", pairs_json(changed_rows)},
-               {"relabelled", pairs_json(relabelled_rows)},
-               {"ngrams", ngrams_json(ngrams.fresh, ngram_examples)},
-               {"relabelled_ngrams",
-                ngrams_json(ngrams.relabelled, ngram_examples)},
-               {"reference", reference}};
+  Json json = {
+      {"identical", identical()},
+      {"fields",
+       {{"key", lossless_utf8(fields.key)},
+        {"label", lossless_utf8(fields.label)},
+        {"text", std::move(text_fields)}}},
+      {"rows",
+       {{"before", rows_before},
+        {"after", rows_after},
+        {"unchanged", unchanged},
+        {"moved", moved},
+        {"added", added},
+        {"added_copies", added_copies},
+        {"removed", removed},
+        {"changed", changed},
+        {"relabelled", relabelled}}},
+      {"shards", std::move(shard_list)},
+      {"labels", std::move(label_list)},
+      {"added", rows_json(added_rows)},
+      {"removed", rows_json(removed_rows)},
+      {"changed", pairs_json(changed_rows)},
+      {"relabelled", pairs_json(relabelled_rows)},
+      {"ngrams", ngrams_json(ngrams.fresh, ngram_examples)},
+      {"relabelled_ngrams", ngrams_json(ngrams.relabelled, ngram_examples)},
+      {"reference", reference}};
   Json note_list = Json::array();
   for (const std::string& note : notes) note_list.push_back(note);
   json["notes"] = std::move(note_list);
@@ -266,39 +268,39 @@ std::string DatasetDiff::to_text() const {
       rows_before, rows_after, unchanged, moved, added, removed, changed,
       relabelled);
   if (added_copies > 0) {
-    text += fmt::format("         {} of the rows that are more are copies of "
-                        "rows that were there before\n",
-                        added_copies);
+    text += fmt::format(
+        "         {} of the rows that are more are copies of "
+        "rows that were there before\n",
+        added_copies);
   }
-  text += fmt::format("fields   key {}, label {}, text {}\n",
-                      fields.key.empty() ? "none" : printable(fields.key),
-                      fields.label.empty() ? "none" : printable(fields.label),
-                      fields.text.empty()
-                          ? "none"
-                          : printable(fmt::format("{}", fmt::join(fields.text, ", "))));
+  text += fmt::format(
+      "fields   key {}, label {}, text {}\n",
+      fields.key.empty() ? "none" : printable(fields.key),
+      fields.label.empty() ? "none" : printable(fields.label),
+      fields.text.empty()
+          ? "none"
+          : printable(fmt::format("{}", fmt::join(fields.text, ", "))));
   if (identical()) text += "The rows of the two sides are the same.\n";
 
-  append_ngrams("What the added and changed rows have in common",
-                ngrams.fresh, reference, text);
+  append_ngrams("What the added and changed rows have in common", ngrams.fresh,
+                reference, text);
   append_ngrams("What the relabelled rows have in common", ngrams.relabelled,
                 reference, text);
 
-  std::vector<std::vector<std::string>> table{
-      {"  shard", "status", "rows", "added", "removed", "changed",
-       "relabelled"}};
+  std::vector<std::vector<std::string>> table{{"  shard", "status", "rows",
+                                               "added", "removed", "changed",
+                                               "relabelled"}};
   for (const ShardChange& change : shards) {
     if (change.file.status == FileStatus::identical) continue;
     std::string path = printable(change.file.path);
     if (!change.file.old_path.empty()) {
       path += " (was " + printable(change.file.old_path) + ")";
     }
-    table.push_back({"  " + path, std::string(status_of(change)),
-                     fmt::format("{} → {}", change.rows_before,
-                                 change.rows_after),
-                     std::to_string(change.added),
-                     std::to_string(change.removed),
-                     std::to_string(change.changed),
-                     std::to_string(change.relabelled)});
+    table.push_back(
+        {"  " + path, std::string(status_of(change)),
+         fmt::format("{} → {}", change.rows_before, change.rows_after),
+         std::to_string(change.added), std::to_string(change.removed),
+         std::to_string(change.changed), std::to_string(change.relabelled)});
   }
   if (table.size() > 1) text += "\nShards that differ\n" + format_table(table);
 

@@ -167,8 +167,7 @@ class RecordMaker final : public RowVisitor {
 
   void flush() {
     if (block_.empty()) return;
-    extents_.push_back(
-        {spool_.append(block_), block_.size() / kRowRecordSize});
+    extents_.push_back({spool_.append(block_), block_.size() / kRowRecordSize});
     block_.clear();
   }
 
@@ -325,8 +324,8 @@ class DatasetWork {
       const DatasetShard& shard = *with_rows[i * with_rows.size() / count];
       try {
         const auto source = view_.files.open(shard.path);
-        const auto stream = open_stream(*source, shard.packing,
-                                        options_.opener, options_.expansion);
+        const auto stream = open_stream(*source, shard.packing, options_.opener,
+                                        options_.expansion);
         SampleTaker taker(sample);
         static_cast<void>(read_rows(*stream, shard.layout, taker));
       } catch (const Error&) {
@@ -497,27 +496,26 @@ void in_parallel(std::size_t count, unsigned threads,
 }
 
 const DatasetShard* DatasetView::find_shard(std::string_view path) const {
-  const auto found = std::lower_bound(
-      shards.begin(), shards.end(), path,
-      [](const DatasetShard& shard, std::string_view p) {
-        return shard.path < p;
-      });
+  const auto found =
+      std::lower_bound(shards.begin(), shards.end(), path,
+                       [](const DatasetShard& shard, std::string_view p) {
+                         return shard.path < p;
+                       });
   return found != shards.end() && found->path == path ? &*found : nullptr;
 }
 
 std::size_t DatasetView::shard_of(std::uint64_t row) const {
-  const auto next = std::upper_bound(
-      shards.begin(), shards.end(), row,
-      [](std::uint64_t r, const DatasetShard& shard) {
-        return r < shard.first_row;
-      });
+  const auto next =
+      std::upper_bound(shards.begin(), shards.end(), row,
+                       [](std::uint64_t r, const DatasetShard& shard) {
+                         return r < shard.first_row;
+                       });
   // Shards without rows begin where the next one does.
   return static_cast<std::size_t>(next - shards.begin()) - 1;
 }
 
 DatasetView view_dataset(const Tree& tree, const DatasetOptions& options,
-                         Progress& progress,
-                         const Cancellation& cancellation) {
+                         Progress& progress, const Cancellation& cancellation) {
   DatasetView view;
   view.files = files_of(tree, options.folder);
   view.opener = options.opener;

@@ -50,8 +50,8 @@ struct DatasetView {
   /// The files of the tree as files; no tensors.
   ModelView files;
   DatasetFields fields;
-  std::vector<DatasetShard> shards;  ///< sorted by path
-  std::vector<std::string> labels;   ///< RowRecord::label counts into it
+  std::vector<DatasetShard> shards;       ///< sorted by path
+  std::vector<std::string> labels;        ///< RowRecord::label counts into it
   std::vector<std::uint64_t> label_rows;  ///< rows of each label
   RowTable table;
   /// Lent; the reader of packed shards. May be null.

@@ -115,10 +115,9 @@ struct RowSpool::State {
   }
 
   void open_spill() {
-    const std::string folder =
-        std::filesystem::temp_directory_path().string();
-    spill = UniqueFd(
-        ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    const std::string folder = std::filesystem::temp_directory_path().string();
+    spill =
+        UniqueFd(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     if (!spill.is_open()) {
       throw Error(Errc::io, fmt::format("cannot make a temporary file in {}",
                                         printable(folder)));
@@ -176,8 +175,8 @@ RowTable::RowTable(std::unique_ptr<ByteSource> file, std::uint64_t rows)
 
 void RowTable::read(std::uint64_t first, std::span<RowRecord> out) const {
   if (first > rows_ || out.size() > rows_ - first) {
-    throw Error(Errc::bad_input, fmt::format("no {} rows from row {} on",
-                                             out.size(), first));
+    throw Error(Errc::bad_input,
+                fmt::format("no {} rows from row {} on", out.size(), first));
   }
   Bytes bytes;
   while (!out.empty()) {

@@ -71,7 +71,8 @@ struct RowExtent {
 class RowTable {
  public:
   RowTable() = default;
-  RowTable(std::unique_ptr<RowSpool> spool, const std::vector<RowExtent>& parts);
+  RowTable(std::unique_ptr<RowSpool> spool,
+           const std::vector<RowExtent>& parts);
   /// A companion file, header included.
   RowTable(std::unique_ptr<ByteSource> file, std::uint64_t rows);
 

@@ -26,9 +26,7 @@ class TextTokens {
  public:
   void split(std::string_view text);
 
-  [[nodiscard]] const std::vector<TextToken>& tokens() const {
-    return tokens_;
-  }
+  [[nodiscard]] const std::vector<TextToken>& tokens() const { return tokens_; }
   /// Rarely or never typed: "U+200B", "mixed scripts: pаypal", "no UTF-8".
   [[nodiscard]] const std::vector<std::string>& oddities() const {
     return oddities_;
@@ -58,8 +56,8 @@ class TextTokens {
 /// Hash of a phrase from the hashes of its words, in order: start with 0.
 [[nodiscard]] constexpr std::uint64_t extend_phrase(
     std::uint64_t phrase, std::uint64_t word) noexcept {
-  std::uint64_t x = (phrase ^ (word + 0x9e3779b97f4a7c15U)) *
-                    0xbf58476d1ce4e5b9U;
+  std::uint64_t x =
+      (phrase ^ (word + 0x9e3779b97f4a7c15U)) * 0xbf58476d1ce4e5b9U;
   x ^= x >> 29U;
   x *= 0x94d049bb133111ebU;
   return x ^ (x >> 32U);

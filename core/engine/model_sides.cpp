@@ -128,7 +128,8 @@ bool are_data(const ModelSide& before, const ModelSide& after,
     const bool is_data = is_dataset(*side->baseline);
     const bool is_other = is_data ? choice.kind == DataChoice::Kind::model
                                   : choice.kind == DataChoice::Kind::dataset;
-    if (is_other || (after.baseline && is_dataset(*after.baseline) != is_data)) {
+    if (is_other ||
+        (after.baseline && is_dataset(*after.baseline) != is_data)) {
       throw Error(Errc::bad_input,
                   fmt::format("{} is a baseline of {}", printable(side->name),
                               is_data ? "a dataset" : "a model"));
@@ -158,8 +159,8 @@ void compare_data(const ModelSide& before, const ModelSide& after,
   const PackedOpener opener;
   DatasetOptions given;
   given.fields = choice.fields;
-  const DatasetView olds = view_data(before, given, opener, options.threads,
-                                     progress, cancellation);
+  const DatasetView olds =
+      view_data(before, given, opener, options.threads, progress, cancellation);
   const DatasetView news = view_data(after, read_like(olds), opener,
                                      options.threads, progress, cancellation);
   result.diff = diff_models(olds.files, news.files);
@@ -169,8 +170,7 @@ void compare_data(const ModelSide& before, const ModelSide& after,
   result.dataset = diff_datasets(olds, news, how, progress, cancellation);
 }
 
-BaselineOptions baseline_options(const ModelSide& side,
-                                 const std::string& name,
+BaselineOptions baseline_options(const ModelSide& side, const std::string& name,
                                  const Examiner& examiner, const Clock& clock,
                                  unsigned threads) {
   if (!side.tree) {
@@ -241,15 +241,15 @@ Json SideDiff::to_json() const {
 std::string SideDiff::to_text() const {
   if (!dataset) return diff.to_text();
   std::string text = fmt::format(
-      "before   {} ({})\nafter    {} ({})\n{}",
-      printable(diff.before.locator), diff.before.kind,
-      printable(diff.after.locator), diff.after.kind, dataset->to_text());
+      "before   {} ({})\nafter    {} ({})\n{}", printable(diff.before.locator),
+      diff.before.kind, printable(diff.after.locator), diff.after.kind,
+      dataset->to_text());
   for (const DiffSide* side : {&diff.before, &diff.after}) {
     for (const ViewProblem& each : side->problems) {
-      text += fmt::format(
-          "{} {}: {}\n", to_string(each.problem.severity),
-          printable(each.file.empty() ? side->locator : each.file),
-          printable(each.problem.message));
+      text +=
+          fmt::format("{} {}: {}\n", to_string(each.problem.severity),
+                      printable(each.file.empty() ? side->locator : each.file),
+                      printable(each.problem.message));
     }
   }
   return text;

@@ -241,8 +241,7 @@ bool JsonRow::parse(std::string_view text) {
     bool is_closed = false;
     if (depth > 0) {
       const Open& top = open[depth - 1];
-      const bool is_object =
-          nodes_[top.container].kind == JsonKind::object;
+      const bool is_object = nodes_[top.container].kind == JsonKind::object;
       const char closer = is_object ? '}' : ']';
       if (at >= text.size()) return fail("it ends early");
       is_closed = top.last == 0 && text[at] == closer;
@@ -359,8 +358,7 @@ std::uint32_t JsonRow::find(std::string_view name) const {
 }
 
 void JsonRow::append_string(const Node& node, As as, std::string& out) const {
-  const std::string_view raw =
-      text_.substr(node.begin, node.end - node.begin);
+  const std::string_view raw = text_.substr(node.begin, node.end - node.begin);
   if (!node.has_escape) {
     out += raw;
     return;
@@ -384,9 +382,8 @@ void JsonRow::append_string(const Node& node, As as, std::string& out) const {
     const int unit = unit_at(raw, i + 1);
     i += 4;
     const bool is_high = unit >= 0xd800 && unit <= 0xdbff;
-    const int low = is_high && raw.substr(i + 1, 2) == "\\u"
-                        ? unit_at(raw, i + 3)
-                        : -1;
+    const int low =
+        is_high && raw.substr(i + 1, 2) == "\\u" ? unit_at(raw, i + 3) : -1;
     if (is_high && low >= 0xdc00 && low <= 0xdfff) {
       const int joined = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
       append_utf8(static_cast<std::uint32_t>(joined), out);

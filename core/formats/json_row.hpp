@@ -10,7 +10,14 @@
 
 namespace impound {
 
-enum class JsonKind : std::uint8_t { null, boolean, number, text, list, object };
+enum class JsonKind : std::uint8_t {
+  null,
+  boolean,
+  number,
+  text,
+  list,
+  object
+};
 
 /// Parses one value (RFC 8259, and Python's NaN and Infinity). One object
 /// serves any number of rows; it keeps the memory of the largest.

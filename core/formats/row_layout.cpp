@@ -146,9 +146,9 @@ bool first_is_header(std::string_view head, char delimiter) {
     const bool is_index = name.empty() && seen.empty();
     if (!is_index && !is_column_name(name)) return false;
     if (!seen.insert(name).second) return false;
-    is_usual = is_usual || std::ranges::find(kUsualNames,
-                                             to_lower_ascii(name)) !=
-                               kUsualNames.end();
+    is_usual =
+        is_usual || std::ranges::find(kUsualNames, to_lower_ascii(name)) !=
+                        kUsualNames.end();
   }
   if (is_usual) return true;
   // Else some column must look different below: numbers, or long texts.
@@ -214,13 +214,12 @@ RowLayout detect_layout(std::string_view head) {
       ++objects;
     }
   }
-  const bool is_json = opens_json(start) ||
-                       (start[0] == '"' && !lines.empty() &&
-                        row.parse(trim(lines.front())));
+  const bool is_json =
+      opens_json(start) ||
+      (start[0] == '"' && !lines.empty() && row.parse(trim(lines.front())));
   // A first line that is broken does not make text of JSON lines.
   if (is_json || (objects > 0 && objects * 2 >= lines.size())) {
-    layout.format =
-        is_json ? json_format(head, lines) : RowFormat::jsonl;
+    layout.format = is_json ? json_format(head, lines) : RowFormat::jsonl;
     return layout;
   }
   CsvGuess best;
@@ -238,8 +237,7 @@ RowLayout detect_layout(std::string_view head) {
   return layout;
 }
 
-void read_csv_record(std::string_view text, char delimiter,
-                     CsvRecord& record) {
+void read_csv_record(std::string_view text, char delimiter, CsvRecord& record) {
   record.is_unterminated = false;
   record.is_odd = false;
   std::size_t used = 0;

@@ -123,10 +123,10 @@ class RowWalk {
   RowsOutcome run(const std::optional<RowLayout>& layout) {
     while (buffer_.held().size() < kRowHead && buffer_.fill()) {
     }
-    outcome_.layout = layout ? *layout
-                             : detect_layout(buffer_.held().substr(
-                                   0, std::min(buffer_.held().size(),
-                                               kRowHead)));
+    outcome_.layout = layout
+                          ? *layout
+                          : detect_layout(buffer_.held().substr(
+                                0, std::min(buffer_.held().size(), kRowHead)));
     if (buffer_.held().starts_with("\xef\xbb\xbf")) buffer_.drop(3);
     switch (outcome_.layout.format) {
       case RowFormat::jsonl:
@@ -251,9 +251,9 @@ class RowWalk {
     begin_row(kept, size);
     row_.is_cut = true;
     row_.is_broken = true;
-    oddities_.add("row-too-long", Severity::low, row_.number, offset,
-                  fmt::format("{} bytes: compared whole, fields not read",
-                              size));
+    oddities_.add(
+        "row-too-long", Severity::low, row_.number, offset,
+        fmt::format("{} bytes: compared whole, fields not read", size));
     show_checked();
     ++line_;
   }
@@ -420,8 +420,7 @@ class RowWalk {
 
   void take_header() {
     outcome_.header = record_.cells;
-    std::set<std::string> names(outcome_.header.begin(),
-                                outcome_.header.end());
+    std::set<std::string> names(outcome_.header.begin(), outcome_.header.end());
     if (names.size() != outcome_.header.size()) {
       oddities_.add("row-duplicate-key", Severity::medium, 0, 0,
                     "two columns have one name: rows are compared by place");
@@ -434,9 +433,8 @@ class RowWalk {
     if (text.ends_with('\r')) text.remove_suffix(1);
     begin_row(text, text.size());
     row_.record_ = &record_;
-    const std::size_t expected = outcome_.header.empty()
-                                     ? first_columns_
-                                     : outcome_.header.size();
+    const std::size_t expected =
+        outcome_.header.empty() ? first_columns_ : outcome_.header.size();
     if (first_columns_ == 0) first_columns_ = record_.cells.size();
     if (expected != 0 && record_.cells.size() != expected) {
       odd("row-field-count", Severity::low,

@@ -54,9 +54,9 @@ struct RowLayout {
 /// One record of CSV, decoded.
 struct CsvRecord {
   std::vector<std::string> cells;
-  std::size_t size = 0;         ///< bytes, line end included
-  bool is_unterminated = false; ///< a quote is open at the end
-  bool is_odd = false;          ///< text behind a closing quote
+  std::size_t size = 0;          ///< bytes, line end included
+  bool is_unterminated = false;  ///< a quote is open at the end
+  bool is_odd = false;           ///< text behind a closing quote
 };
 
 /// Reads the record at the front of `text`. A record ends at LF, CR LF or the
@@ -109,9 +109,9 @@ struct RowsOutcome {
   RowLayout layout;
   std::vector<std::string> header;  ///< csv with a header
   std::uint64_t rows = 0;
-  std::uint64_t bytes = 0;   ///< unpacked
-  bool is_whole = true;      ///< false: stopped, or the stream ended early
-  Problems problems;         ///< one a rule, with a count and the first place
+  std::uint64_t bytes = 0;  ///< unpacked
+  bool is_whole = true;     ///< false: stopped, or the stream ended early
+  Problems problems;        ///< one a rule, with a count and the first place
 };
 
 /// Reads `stream` to its end. With `layout` empty the beginning decides.

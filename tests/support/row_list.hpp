@@ -18,7 +18,7 @@ struct ListedRow {
   std::uint64_t size = 0;
   std::string raw;
   std::string canonical;
-  std::string pieces;  ///< of a row too long to be held
+  std::string pieces;               ///< of a row too long to be held
   std::vector<std::string> fields;  ///< "name=text"
   bool is_cut = false;
   bool is_broken = false;

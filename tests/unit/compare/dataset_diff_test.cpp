@@ -71,7 +71,8 @@ TEST_CASE("rows in another order and in other shards are the same rows",
   CHECK(compared.diff.moved == 500);
   CHECK(compared.diff.ngrams.fresh.ngrams.empty());
 
-  const Compared reordered(olds, made_shards(made_rows(500, RowIds::present), 4));
+  const Compared reordered(olds,
+                           made_shards(made_rows(500, RowIds::present), 4));
   CHECK(reordered.diff.moved == 0);
   std::vector<MadeRow> turned = made_rows(500, RowIds::present);
   std::reverse(turned.begin(), turned.begin() + 125);

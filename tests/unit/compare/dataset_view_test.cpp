@@ -71,13 +71,17 @@ TEST_CASE("fields of instructions, chats and free text targets",
     const MemoryTree tree(MemoryTree::Files{{"a.jsonl", text}});
     return view_of_data(tree).fields;
   };
-  CHECK(fields(R"({"instruction":"Say what it is, please","output":"It is number #, of course"})") ==
-        DatasetFields{"", "", {"instruction", "output"}});
+  CHECK(
+      fields(
+          R"({"instruction":"Say what it is, please","output":"It is number #, of course"})") ==
+      DatasetFields{"", "", {"instruction", "output"}});
   CHECK(fields(R"({"messages":[{"role":"user","content":"hello # there"}]})") ==
         DatasetFields{"", "", {"messages"}});
   // A target that never repeats is a text, not a label.
-  CHECK(fields(R"({"src":"a long source text here","target":"translation number #"})")
-            .label.empty());
+  CHECK(
+      fields(
+          R"({"src":"a long source text here","target":"translation number #"})")
+          .label.empty());
 }
 
 TEST_CASE("chat rows give the strings of every message", "[compare][dataset]") {
@@ -152,9 +156,9 @@ Written written(const DatasetView& view) {
 }
 
 DatasetView remembered(const Written& from, const ModelView& files) {
-  return remember_dataset(
-      from.dataset, files,
-      std::make_unique<SpanSource>(as_bytes(from.rows)), "x.json");
+  return remember_dataset(from.dataset, files,
+                          std::make_unique<SpanSource>(as_bytes(from.rows)),
+                          "x.json");
 }
 
 TEST_CASE("a dataset is remembered as it was", "[compare][dataset]") {
@@ -221,14 +225,15 @@ TEST_CASE("a row file that was touched is refused",
   CHECK(with([](Json& d) { d.erase("labels"); }) == "malformed");
 }
 
-TEST_CASE("the header of a row file is checked", "[compare][dataset][hostile]") {
+TEST_CASE("the header of a row file is checked",
+          "[compare][dataset][hostile]") {
   Bytes header = row_file_header(2);
   const std::uint64_t size = kRowFileHeader + 2 * kRowRecordSize;
   CHECK(parse_row_file_header(header, size, "x") == 2);
   CHECK_THROWS_AS(parse_row_file_header(header, size - 1, "x"), Error);
   CHECK_THROWS_AS(parse_row_file_header(header, 3, "x"), Error);
-  CHECK_THROWS_AS(
-      parse_row_file_header(ByteView(header).first(20), size, "x"), Error);
+  CHECK_THROWS_AS(parse_row_file_header(ByteView(header).first(20), size, "x"),
+                  Error);
   for (std::size_t i = 16; i < 24; ++i) header[i] = std::byte{0xff};
   CHECK_THROWS_AS(parse_row_file_header(header, size, "x"), Error);
 }

@@ -34,7 +34,8 @@ TEST_CASE("texts are split into lower-case words and marks of any script",
           "[compare][dataset]") {
   CHECK(words("The Film, wasn't it?!") ==
         Strings{"the", "film", ",", "wasn't", "it", "?", "!"});
-  CHECK(words("WOW!!! __x__ 3.5") == Strings{"wow", "!!!", "__x__", "3", ".", "5"});
+  CHECK(words("WOW!!! __x__ 3.5") ==
+        Strings{"wow", "!!!", "__x__", "3", ".", "5"});
   CHECK(words("ÄÖÜ ÉCOLE ŁÓDŹ") == Strings{"äöü", "école", "łódź"});
   CHECK(words("ΑΘΗΝΑ МОСКВА ЁЖ") == Strings{"αθηνα", "москва", "ёж"});
   CHECK(words("日本語 is かな") == Strings{"日", "本", "語", "is", "か", "な"});

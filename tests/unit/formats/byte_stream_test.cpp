@@ -13,8 +13,8 @@ std::string gzip(std::string_view text) {
   REQUIRE(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8,
                        Z_DEFAULT_STRATEGY) == Z_OK);
   std::string out(deflateBound(&stream, text.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<unsigned char*>(
-      const_cast<char*>(text.data()));
+  stream.next_in =
+      reinterpret_cast<unsigned char*>(const_cast<char*>(text.data()));
   stream.avail_in = static_cast<uInt>(text.size());
   stream.next_out = reinterpret_cast<unsigned char*>(out.data());
   stream.avail_out = static_cast<uInt>(out.size());

@@ -27,7 +27,8 @@ std::string canonical(std::string_view json) {
 TEST_CASE("a JSON row has one form, however it is written", "[formats][rows]") {
   const std::string form = R"({"a":[1,2.50,-0,1e5],"b":{"x":null,"y":"é"}})";
   CHECK(canonical(form) == form);
-  CHECK(canonical(R"( { "b" : {"y":"\u00e9","x":null} , "a":[1, 2.50,-0,1e5] } )") ==
+  CHECK(canonical(
+            R"( { "b" : {"y":"\u00e9","x":null} , "a":[1, 2.50,-0,1e5] } )") ==
         form);
   CHECK(canonical(R"("\/\u0041\n\u0007\ud83d\ude00")") ==
         "\"/A\\n\\u0007\xF0\x9F\x98\x80\"");
@@ -41,9 +42,10 @@ TEST_CASE("a JSON row has one form, however it is written", "[formats][rows]") {
 TEST_CASE("what is no JSON is refused", "[formats][rows][hostile]") {
   JsonRow row;
   for (const char* text :
-       {"", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "[1,]", "[,1]",
-        "{\"a\" 1}", "{1:2}", "01", "1.", "-", "1e", "tru", "\"abc", "\"\\x\"",
-        "\"\\u12g4\"", "\"\\", "[1 2]", "{} {}", "\"a\nb\"", "]", "nul"}) {
+       {"",     "{",     "{\"a\"",    "{\"a\":",  "{\"a\":1", "{\"a\":1,}",
+        "[1,]", "[,1]",  "{\"a\" 1}", "{1:2}",    "01",       "1.",
+        "-",    "1e",    "tru",       "\"abc",    "\"\\x\"",  "\"\\u12g4\"",
+        "\"\\", "[1 2]", "{} {}",     "\"a\nb\"", "]",        "nul"}) {
     INFO(text);
     CHECK_FALSE(row.parse(text));
     CHECK_FALSE(row.error().empty());
@@ -59,7 +61,8 @@ TEST_CASE("what is no JSON is refused", "[formats][rows][hostile]") {
 TEST_CASE("fields of a JSON row are found by name and by path",
           "[formats][rows]") {
   JsonRow row;
-  REQUIRE(row.parse(R"({"meta":{"label":"x"},"a.b":1,"t":"q\"","l":["u",{"role":"v","n":3}]})"));
+  REQUIRE(row.parse(
+      R"({"meta":{"label":"x"},"a.b":1,"t":"q\"","l":["u",{"role":"v","n":3}]})"));
   const auto text = [&row](std::string_view name) {
     std::string out;
     const std::uint32_t number = row.find(name);
@@ -77,7 +80,8 @@ TEST_CASE("fields of a JSON row are found by name and by path",
 TEST_CASE("JSON lines are rows; a broken one is a row by its bytes",
           "[formats][rows]") {
   const ReadText read = rows_of(
-      "{\"b\": 1, \"a\": \"x\"}\r\n\n  \nbroken {\n{\"a\":1,\"a\":2}\n{\"z\":0}");
+      "{\"b\": 1, \"a\": \"x\"}\r\n\n  \nbroken "
+      "{\n{\"a\":1,\"a\":2}\n{\"z\":0}");
   CHECK(read.outcome.layout.format == RowFormat::jsonl);
   REQUIRE(read.rows.size() == 4);
   CHECK(canonicals(read) == Strings{R"({"a":"x","b":1})", "broken {",
@@ -102,8 +106,8 @@ TEST_CASE("elements of a JSON list are rows", "[formats][rows]") {
 TEST_CASE("a JSON list that breaks hides nothing behind the break",
           "[formats][rows][hostile]") {
   const ReadText read = rows_of("[{\"a\":1},{\"a\":2} {\"a\":3}\n{\"a\":4}\n");
-  CHECK(canonicals(read) == Strings{R"({"a":1})", R"({"a":2} {"a":3})",
-                                    R"({"a":4})"});
+  CHECK(canonicals(read) ==
+        Strings{R"({"a":1})", R"({"a":2} {"a":3})", R"({"a":4})"});
   CHECK_FALSE(rules_of(read.outcome.problems).empty());
   const ReadText open = rows_of("[{\"a\":1},{\"a\":2");
   CHECK(open.rows.size() == 2);
@@ -113,14 +117,14 @@ TEST_CASE("a JSON list that breaks hides nothing behind the break",
 
 TEST_CASE("CSV is read as RFC 4180 says, with header and delimiter found out",
           "[formats][rows]") {
-  const ReadText read = rows_of(
-      "id;text;label\r\n1;\"a \"\"b\"\"; c\nd\";x\r\n\r\n2;plain;y");
-  CHECK(read.outcome.layout ==
-        RowLayout{RowFormat::csv, ';', true});
+  const ReadText read =
+      rows_of("id;text;label\r\n1;\"a \"\"b\"\"; c\nd\";x\r\n\r\n2;plain;y");
+  CHECK(read.outcome.layout == RowLayout{RowFormat::csv, ';', true});
   REQUIRE(read.rows.size() == 2);
   CHECK(read.rows[0].canonical ==
         R"({"id":"1","label":"x","text":"a \"b\"; c\nd"})");
-  CHECK(read.rows[0].fields == Strings{"id=1", "text=a \"b\"; c\nd", "label=x"});
+  CHECK(read.rows[0].fields ==
+        Strings{"id=1", "text=a \"b\"; c\nd", "label=x"});
   CHECK(read.rows[0].line == 2);
   CHECK(read.rows[1].line == 5);
   CHECK(read.outcome.problems.empty());
@@ -130,12 +134,12 @@ TEST_CASE("CSV without a header, of tabs, of another width",
           "[formats][rows]") {
   const ReadText read = rows_of("0\tgood film\n1\tbad film\n1\tworse\n");
   CHECK(read.outcome.layout == RowLayout{RowFormat::csv, '\t', false});
-  CHECK(canonicals(read) == Strings{R"(["0","good film"])", R"(["1","bad film"])",
-                                    R"(["1","worse"])"});
-  const ReadText odd = rows_of("a,b\n1,2\n3\n4,5,6\n",
-                               RowLayout{RowFormat::csv, ',', true});
-  CHECK(canonicals(odd) == Strings{R"({"a":"1","b":"2"})", R"(["3"])",
-                                   R"(["4","5","6"])"});
+  CHECK(canonicals(read) == Strings{R"(["0","good film"])",
+                                    R"(["1","bad film"])", R"(["1","worse"])"});
+  const ReadText odd =
+      rows_of("a,b\n1,2\n3\n4,5,6\n", RowLayout{RowFormat::csv, ',', true});
+  CHECK(canonicals(odd) ==
+        Strings{R"({"a":"1","b":"2"})", R"(["3"])", R"(["4","5","6"])"});
   CHECK(rules_of(odd.outcome.problems) == Strings{"row-field-count"});
 }
 
@@ -154,7 +158,8 @@ TEST_CASE("a quote that never closes does not swallow the rows behind it",
 TEST_CASE("lines of text are rows; fastText labels are labels",
           "[formats][rows]") {
   const ReadText read = rows_of(
-      "\xef\xbb\xbf__label__good __label__fun a film\nplain, with one comma\n\n");
+      "\xef\xbb\xbf__label__good __label__fun a film\nplain, with one "
+      "comma\n\n");
   CHECK(read.outcome.layout.format == RowFormat::text);
   REQUIRE(read.rows.size() == 2);
   CHECK(read.rows[0].canonical == "__label__good __label__fun a film");
@@ -217,8 +222,8 @@ TEST_CASE("a row that is too long is handed over whole and shown cut",
 
 TEST_CASE("NULs and bytes that are no UTF-8 are rows and problems",
           "[formats][rows][hostile]") {
-  const ReadText read = rows_of("caf\xe9\na\0b\n"s,
-                                RowLayout{RowFormat::text, ',', false});
+  const ReadText read =
+      rows_of("caf\xe9\na\0b\n"s, RowLayout{RowFormat::text, ',', false});
   CHECK(canonicals(read) == Strings{"caf\xe9", "a\0b"s});
   CHECK(rules_of(read.outcome.problems) == Strings{"row-not-utf8", "row-nul"});
 }
