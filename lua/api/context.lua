@@ -95,7 +95,7 @@ function Context:diff(before, after) end
 ---@class impound.DatasetDifference
 ---@field identical boolean The same rows, in any order and any shards.
 ---@field fields { key: string, label: string, text: string[] }
----@field rows table<string, integer> before, after, unchanged, moved, added, added_copies, removed, changed, relabelled.
+---@field rows table<string, integer> before, after, unchanged, moved, added, removed, changed, relabelled …
 ---@field shards table[] path, status, rows_before, rows_after, added, removed, changed, relabelled …
 ---@field labels { label: string, before: integer, after: integer }[]
 ---@field added table[] shard, row, line, sha256, label, key, text; at most 200.

@@ -65,6 +65,27 @@ code 0 impound baseline create good --name films -o films.json --json
 json 'd["dataset"]["rows"]["count"] == 5000 and d["dataset"]["fields"] == {"key": "id", "label": "label", "text": ["text"]}'
 json '[(s["format"], s["compression"], s["rows"]) for s in d["dataset"]["shards"]] == [("other", "none", 0)] + 4 * [("jsonl", "gzip", 1250)]'
 equal "$(stat -c %s films.rows)" $((32 + 44 * 5000))
+# The row file is what BASELINE.md says: anybody can make its digests.
+python3 - <<'PY' || fail "the row file is not as documented"
+import glob, gzip, hashlib, json, struct
+rows = open("films.rows", "rb").read()
+magic, version, size, count = struct.unpack("<8sIIQ", rows[:24])
+assert (magic, version, size, count) == (b"IMPROWS\n", 1, 44, 5000) and rows[24:32] == bytes(8)
+document = json.load(open("films.json"))["baseline"]["dataset"]
+assert document["rows"]["sha256"] == hashlib.sha256(rows).hexdigest()
+labels = [l["label"] for l in document["labels"]]
+def short(text): return hashlib.sha256(text.encode()).digest()
+at = 32
+for path in sorted(glob.glob("good/*.gz")):
+    for line in gzip.open(path, "rt"):
+        row = json.loads(line)
+        form = json.dumps(row, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        expected = short(form)[:16] + short(row["id"])[:8] + short(row["text"])[:8]
+        assert rows[at:at + 32] == expected, line
+        assert labels[struct.unpack("<I", rows[at + 40:at + 44])[0]] == row["label"]
+        at += 44
+assert at == len(rows)
+PY
 code 2 impound baseline create good --name films -o films.json
 code 0 impound baseline verify films.json good
 code 0 impound baseline verify films.json
