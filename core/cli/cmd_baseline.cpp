@@ -8,7 +8,9 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/data_options.hpp"
 #include "core/engine/baselines.hpp"
+#include "core/engine/data_sides.hpp"
 #include "core/engine/model_signatures.hpp"
 
 namespace impound {
@@ -22,6 +24,7 @@ struct CreateOptions {
   unsigned threads = 0;
   /// The signature of the model, to be verified before it is described.
   SignatureRequest signature;
+  DataOptions data;
 };
 
 struct VerifyOptions {
@@ -55,6 +58,37 @@ Json verified_signature(const Globals& globals, const CreateOptions& options,
                                              progress, *globals.cancellation));
 }
 
+/// What a baseline of training data says, for a person; its row file is checked
+/// on the way.
+std::string dataset_text(const Baseline& baseline, const fs::path& file) {
+  const DatasetView view = open_remembered(baseline, file);
+  const auto shown = [](const std::string& name) {
+    return name.empty() ? std::string("none") : printable(name);
+  };
+  std::string text = fmt::format(
+      "  {} rows in {} files, row file of {}\n"
+      "  fields: key {}, label {}, text {}\n",
+      view.table.rows(), view.shards.size(),
+      human_bytes(kRowFileHeader + view.table.rows() * kRowRecordSize),
+      shown(view.fields.key), shown(view.fields.label),
+      shown(fmt::format("{}", fmt::join(view.fields.text, ", "))));
+  std::vector<std::vector<std::string>> table{
+      {"  shard", "rows", "format", "packed"}};
+  for (const DatasetShard& shard : view.shards) {
+    table.push_back({"  " + printable(shard.path), std::to_string(shard.rows),
+                     std::string(to_string(shard.layout.format)),
+                     std::string(to_string(shard.packing))});
+  }
+  text += format_table(table);
+  for (const DatasetShard& shard : view.shards) {
+    for (const Problem& problem : shard.problems) {
+      text += fmt::format("  {} {}: {}\n", to_string(problem.severity),
+                          printable(shard.path), printable(problem.message));
+    }
+  }
+  return text;
+}
+
 ExitCode create(const Globals& globals, const CreateOptions& options) {
   const fs::path mbom = mbom_path_of(options.out);
   refuse_existing(options.out);
@@ -64,6 +98,15 @@ ExitCode create(const Globals& globals, const CreateOptions& options) {
   const ModelSide side =
       open_model_side(options.what, case_file ? &*case_file : nullptr);
   const auto progress = make_progress(globals, Events::no);
+  const DataChoice choice = data_choice(options.data);
+  const bool is_data =
+      choice.kind == DataChoice::Kind::dataset ||
+      (choice.kind == DataChoice::Kind::by_content && is_data_side(side));
+  if (is_data && choice.kind == DataChoice::Kind::by_content) {
+    print_note(globals,
+               "this is training data, described row by row; "
+               "--model describes it as files");
+  }
   const BaselineDocuments documents = build_baseline(
       side,
       {.name = options.name,
@@ -71,6 +114,8 @@ ExitCode create(const Globals& globals, const CreateOptions& options) {
        .supplier_mbom = options.supplier_mbom,
        .model_signature = verified_signature(
            globals, options, case_file ? &*case_file : nullptr, *progress),
+       .rows = is_data ? row_file_beside(options.out) : fs::path(),
+       .data = choice,
        .threads = options.threads},
       examiner, globals.clock, *progress, *globals.cancellation);
   write_file_durably(mbom, as_bytes(documents.mbom));
@@ -78,13 +123,22 @@ ExitCode create(const Globals& globals, const CreateOptions& options) {
   const Baseline made =
       parse_baseline(documents.baseline, printable(options.out.native()));
   if (globals.json) {
-    print_json({{"baseline", lossless_utf8(options.out.native())},
-                {"name", made.name},
-                {"files", made.view.files.size()},
-                {"tensors", made.view.tensors.size()},
-                {"sha256", made.sha256.hex()},
-                {"mbom", lossless_utf8(mbom.native())},
-                {"mbom_sha256", made.mbom_sha256->hex()}});
+    Json facts = {{"baseline", lossless_utf8(options.out.native())},
+                  {"name", made.name},
+                  {"files", made.view.files.size()},
+                  {"tensors", made.view.tensors.size()},
+                  {"sha256", made.sha256.hex()},
+                  {"mbom", lossless_utf8(mbom.native())},
+                  {"mbom_sha256", made.mbom_sha256->hex()}};
+    if (is_data) facts["dataset"] = made.document["dataset"];
+    print_json(facts);
+  } else if (is_data) {
+    print_text(
+        globals,
+        fmt::format("{}\n  {}  sha256 {}\n  {}  sha256 {}\n{}",
+                    printable(made.name), printable(options.out.native()),
+                    made.sha256.hex(), printable(mbom.native()),
+                    made.mbom_sha256->hex(), dataset_text(made, options.out)));
   } else {
     print_text(globals,
                fmt::format("{}: {} files, {} tensors\n  {}  sha256 {}\n"
@@ -115,6 +169,11 @@ Json facts_json(const Baseline& baseline, const fs::path& file) {
   json["provenance"] = model_provenance(baseline);
   json["files"] = baseline.view.files.size();
   json["tensors"] = baseline.view.tensors.size();
+  if (is_dataset(baseline)) {
+    const Json& dataset = baseline.document.at("dataset");
+    json["rows"] = require_u64(require_key(dataset, "rows", "the baseline"),
+                               "count", "the baseline");
+  }
   return json;
 }
 
@@ -131,6 +190,8 @@ ExitCode show(const Globals& globals, const fs::path& file) {
   if (globals.json) {
     Json document = facts_json(baseline, file);
     document["document"] = baseline.document;
+    if (is_dataset(baseline))
+      static_cast<void>(open_remembered(baseline, file));
     print_json(document);
     return ExitCode::clean;
   }
@@ -143,6 +204,12 @@ ExitCode show(const Globals& globals, const fs::path& file) {
       {"bill", bill_text(baseline, file)},
       {"provenance", provenance_of(baseline)}};
   std::string text = format_table(facts) + "\n";
+  if (is_dataset(baseline)) {
+    text += dataset_text(baseline, file);
+    print_text(globals, text);
+    return baseline.signature == BaselineSignature::invalid ? ExitCode::tampered
+                                                            : ExitCode::clean;
+  }
   std::vector<std::vector<std::string>> rows{{"file", "size", "sha256"}};
   for (const ViewFile& one : baseline.view.files) {
     rows.push_back({printable(one.path), human_bytes(one.size),
@@ -236,9 +303,9 @@ void verify_model(const Globals& globals, const VerifyOptions& options,
   const SideDiff diff =
       compare_sides(before, after, ExplainOptions{}, *progress,
                     *globals.cancellation, nullptr);
-  result.is_clean = result.is_clean && diff.diff.identical();
-  result.document["diff"] = diff.diff.to_json();
-  result.text += diff.diff.to_text();
+  result.is_clean = result.is_clean && diff.identical();
+  result.document["diff"] = diff.to_json();
+  result.text += diff.to_text();
 }
 
 /// Somebody's bill of material against the model, or against the digests of
@@ -260,8 +327,15 @@ void verify_mbom(const Globals& globals, const VerifyOptions& options,
 
 ExitCode verify(const Globals& globals, const VerifyOptions& options) {
   VerifyResult result;
-  verify_document(read_baseline(options.file), options.file, result);
-  if (!options.against.empty()) verify_model(globals, options, result);
+  const Baseline baseline = read_baseline(options.file);
+  verify_document(baseline, options.file, result);
+  if (!options.against.empty()) {
+    verify_model(globals, options, result);
+  } else if (is_dataset(baseline)) {
+    // The rows are signed by their digest in the document.
+    static_cast<void>(open_remembered(baseline, options.file));
+    result.text += "the row file beside it is the one that was signed\n";
+  }
   if (!options.mbom.empty()) verify_mbom(globals, options, result);
   result.document["ok"] = result.is_clean;
   if (globals.json) {
@@ -304,6 +378,7 @@ void add_baseline(CLI::App& app, Globals& globals, Run& run) {
                    "Or root certificates for it; may be repeated.")
       ->allow_extra_args(false)
       ->needs(signature);
+  add_data_options(*make, options->data);
   make->callback([&globals, &run, options] {
     run = [&globals, options] { return create(globals, *options); };
   });

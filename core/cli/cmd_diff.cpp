@@ -6,6 +6,7 @@
 #include "core/base/fs.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/data_options.hpp"
 #include "core/compare/heat_map.hpp"
 #include "core/engine/model_sides.hpp"
 
@@ -18,6 +19,7 @@ struct Options {
   unsigned threads = 0;
   std::string save;
   std::string svg;
+  DataOptions data;
 };
 
 /// Evidence about the changes goes into a folder where one is named.
@@ -40,14 +42,14 @@ ExitCode show(const Globals& globals, const Options& options,
     write_file_durably(options.svg, as_bytes(heat_map_svg(result.diff)));
   }
   if (globals.json) {
-    print_json(result.diff.to_json());
+    print_json(result.to_json());
   } else {
-    print_text(globals, result.diff.to_text());
+    print_text(globals, result.to_text());
   }
   if (!result.provenance.empty()) {
     print_note(globals, printable(result.provenance));
   }
-  return result.diff.identical() ? ExitCode::clean : ExitCode::findings;
+  return result.identical() ? ExitCode::clean : ExitCode::findings;
 }
 
 /// Exhibits belong to a case, and looking at them is recorded; two things on
@@ -61,22 +63,24 @@ ExitCode diff(const Globals& globals, const Options& options) {
     const ModelSide after = open_model_side(options.after, nullptr);
     return show(globals, options,
                 compare_sides(before, after, explain_options(options),
-                              *progress, *globals.cancellation, nullptr));
+                              data_choice(options.data), *progress,
+                              *globals.cancellation, nullptr));
   }
   OpenCase open(globals);
   const ModelSide before = open_model_side(options.before, &open.file());
   const ModelSide after = open_model_side(options.after, &open.file());
-  return show(
-      globals, options,
-      compare_sides(before, after, explain_options(options), open.progress(),
-                    *globals.cancellation, &open.session()));
+  return show(globals, options,
+              compare_sides(before, after, explain_options(options),
+                            data_choice(options.data), open.progress(),
+                            *globals.cancellation, &open.session()));
 }
 
 }  // namespace
 
 void add_diff(CLI::App& app, Globals& globals, Run& run) {
   CLI::App* command = add_command(
-      app, "diff", "What changed between two models, and what kind of change.");
+      app, "diff",
+      "What changed between two models or datasets, and what kind of change.");
   auto options = std::make_shared<Options>();
   command
       ->add_option("a", options->before,
@@ -87,10 +91,12 @@ void add_diff(CLI::App& app, Globals& globals, Run& run) {
   command->add_option("--threads", options->threads, "Cores to use; 0 = all.");
   command->add_option("--save", options->save,
                       "Folder for the evidence: singular vectors (.npy) of "
-                      "edits, payloads (.bin) of low bits.");
+                      "edits, payloads (.bin) of low bits; of training data: "
+                      "the rows that differ (.jsonl).");
   command->add_option("--svg", options->svg,
                       "File for a picture: layers against modules, by relative "
                       "change.");
+  add_data_options(*command, options->data);
   command->callback([&globals, &run, options] {
     run = [&globals, options] { return diff(globals, *options); };
   });

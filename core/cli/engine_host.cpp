@@ -402,7 +402,7 @@ Json EngineHost::diff(const Json& arguments) {
   const ModelSide after = open_model_side(b, &session_.case_file);
   return compare_sides(before, after, ExplainOptions{}, session_.progress,
                        session_.cancellation, &session_)
-      .diff.to_json();
+      .to_json();
 }
 
 Json EngineHost::load_baseline(const Json& arguments) {

@@ -16,12 +16,16 @@
 
 namespace impound {
 
+/// What a bill of material is about.
+enum class MbomSubject : std::uint8_t { model, data };
+
 struct MbomOptions {
   std::string name;          ///< what people call the model
   std::string author;        ///< who made the document; may be empty
   std::string organisation;  ///< may be empty
   TimeNs made_at = 0;        ///< from the injected clock [I8]
   std::string tool_version;
+  MbomSubject subject = MbomSubject::model;
 };
 
 /// A document that states only what the bytes show: files, digests, tensors,

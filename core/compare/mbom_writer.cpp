@@ -43,11 +43,13 @@ Json file_component(const ViewFile& file, const ModelFacts& facts) {
   return component;
 }
 
-Json model_properties(const ModelView& view, const ModelFacts& facts) {
+Json model_properties(const ModelView& view, const ModelFacts& facts,
+                      MbomSubject subject) {
   Json list = Json::array();
   if (const auto digest = folder_digest(view)) {
     add_property(list, "impound:files:sha256sum", digest->hex());
   }
+  if (subject == MbomSubject::data) return list;
   if (const auto digest = tensor_list_digest(view)) {
     add_property(list, "impound:tensors:sha256", digest->hex());
   }
@@ -86,7 +88,8 @@ std::string purl_text(std::string_view text) {
 
 Json model_component(const ModelView& view, const ModelFacts& facts,
                      const MbomOptions& options) {
-  Json component = {{"type", "machine-learning-model"},
+  const bool is_model = options.subject == MbomSubject::model;
+  Json component = {{"type", is_model ? "machine-learning-model" : "data"},
                     {"bom-ref", kModelRef},
                     {"name", lossless_utf8(options.name)}};
   if (!view.revision.empty()) {
@@ -115,10 +118,10 @@ Json model_component(const ModelView& view, const ModelFacts& facts,
   if (!facts.architecture.empty()) {
     parameters["modelArchitecture"] = lossless_utf8(facts.architecture);
   }
-  if (!parameters.empty()) {
+  if (is_model && !parameters.empty()) {
     component["modelCard"] = {{"modelParameters", std::move(parameters)}};
   }
-  component["properties"] = model_properties(view, facts);
+  component["properties"] = model_properties(view, facts, options.subject);
   return component;
 }
 

@@ -8,6 +8,7 @@
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
 #include "core/base/text.hpp"
+#include "core/engine/data_sides.hpp"
 
 namespace impound {
 namespace {
@@ -85,33 +86,45 @@ BaselineDocuments build_baseline(const ModelSide& side,
                     " is a baseline already; expected a "
                     "folder, a file, a snapshot or an exhibit");
   }
-  const ModelView view =
-      view_side(side, request.threads, progress, cancellation);
-  const ModelFacts facts = read_model_facts(view);
-  const ToolFacts tool = read_tool_facts();
   BaselineOptions options;
-  if (!request.model_signature.is_null()) {
-    options.provenance["model_signature"] = request.model_signature;
-  }
   options.name = request.name;
   options.made_by = examiner.actor.to_json();
   options.made_at = clock.now();
+  const ToolFacts tool = read_tool_facts();
   options.tool = tool.name + " " + tool.version;
+  const PackedOpener opener;  // outlives the rows
+  std::optional<DatasetView> rows;
+  if (!request.rows.empty()) {
+    DatasetOptions given;
+    given.fields = request.data.fields;
+    rows =
+        view_data(side, given, opener, request.threads, progress, cancellation);
+  }
+  const ModelView view =
+      rows ? rows->files
+           : view_side(side, request.threads, progress, cancellation);
+  if (!request.model_signature.is_null()) {
+    options.provenance["model_signature"] = request.model_signature;
+  }
   if (!request.supplier_mbom.empty()) {
     options.provenance["supplier_mbom"] =
         supplier_statement(request.supplier_mbom, view);
   }
   BaselineDocuments documents;
-  documents.mbom = write_mbom(view, facts,
-                              {.name = request.name,
-                               .author = examiner.actor.name,
-                               .organisation = examiner.actor.org,
-                               .made_at = options.made_at,
-                               .tool_version = tool.version});
+  documents.mbom =
+      write_mbom(view, read_model_facts(view),
+                 {.name = request.name,
+                  .author = examiner.actor.name,
+                  .organisation = examiner.actor.org,
+                  .made_at = options.made_at,
+                  .tool_version = tool.version,
+                  .subject = rows ? MbomSubject::data : MbomSubject::model});
   options.mbom = {{"file", lossless_utf8(request.mbom_file)},
                   {"sha256", sha256(documents.mbom).hex()}};
   documents.baseline =
-      sign_baseline(describe_baseline(view, options), examiner.key);
+      sign_baseline(rows ? make_dataset_baseline(*rows, options, request.rows)
+                         : describe_baseline(view, options),
+                    examiner.key);
   return documents;
 }
 

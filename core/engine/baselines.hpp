@@ -27,6 +27,10 @@ struct BaselineRequest {
   std::filesystem::path supplier_mbom;
   /// What was verified of the signature of the model, or null.
   Json model_signature;
+  /// Training data: the row file to make, and which fields mean what. Empty for
+  /// a model.
+  std::filesystem::path rows;
+  DataChoice data;
   unsigned threads = 0;  ///< 0 = all cores
 };
 

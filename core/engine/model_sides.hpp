@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/compare/baseline.hpp"
+#include "core/compare/dataset_diff.hpp"
 #include "core/compare/delta_signature.hpp"
 #include "core/compare/model_diff.hpp"
 #include "core/engine/session.hpp"
@@ -21,6 +22,18 @@ struct ModelSide {
   std::unique_ptr<Tree> tree;  ///< null for a baseline
   std::optional<Baseline> baseline;
   std::string exhibit;  ///< "E001" if it is one of the case
+};
+
+/// Whether sides are compared as models or as training data, and which fields
+/// of rows mean what.
+struct DataChoice {
+  enum class Kind : std::uint8_t {
+    by_content,  ///< as data where both sides are nothing else
+    model,
+    dataset,
+  };
+  Kind kind = Kind::by_content;
+  DatasetFields fields;  ///< empty ones are found out
 };
 
 /// Opens "E001" or its item "E001/17" (of `case_file`, which may be null), a
@@ -41,6 +54,13 @@ struct SideDiff {
   /// involved.
   std::string provenance;
   bool is_signature_valid = true;
+  /// Of training data: what became of the rows. `diff` then tells of files.
+  std::optional<DatasetDiff> dataset;
+
+  /// Of training data: the same rows, however they are cut into shards.
+  [[nodiscard]] bool identical() const;
+  [[nodiscard]] Json to_json() const;
+  [[nodiscard]] std::string to_text() const;
 };
 
 /// What changed from `a` to `b`; where exactly one of them is a baseline, from
@@ -53,5 +73,23 @@ struct SideDiff {
                                      Progress& progress,
                                      const Cancellation& cancellation,
                                      Session* session);
+[[nodiscard]] SideDiff compare_sides(const ModelSide& a, const ModelSide& b,
+                                     const ExplainOptions& options,
+                                     const DataChoice& choice,
+                                     Progress& progress,
+                                     const Cancellation& cancellation,
+                                     Session* session);
+
+/// True if a side is training data: a baseline of one, or files that
+/// are nothing else.
+[[nodiscard]] bool is_data_side(const ModelSide& side);
+
+/// The rows of a side; `opener` outlives the view.
+/// @throws as view_dataset() and open_remembered().
+[[nodiscard]] DatasetView view_data(const ModelSide& side,
+                                    DatasetOptions options,
+                                    const StreamOpener& opener,
+                                    unsigned threads, Progress& progress,
+                                    const Cancellation& cancellation);
 
 }  // namespace impound

@@ -61,7 +61,7 @@ function Context:release(reason) end
 ---@return { contained: boolean, probes: table[] } result
 function Context:probe() end
 
---- Compares two models: exhibits, folders, files or baselines. Journaled.
+--- Compares two models or two datasets: exhibits, folders, files or baselines. Journaled.
 ---@param before impound.Exhibit|string The known-good side.
 ---@param after impound.Exhibit|string
 ---@return impound.Difference difference
@@ -91,12 +91,29 @@ function Context:diff(before, after) end
 ---@field label? string Kind of change, where known.
 ---@field stats? table
 
+--- What became of the rows of training data; every key is in core/compare/BASELINE.md.
+---@class impound.DatasetDifference
+---@field identical boolean The same rows, in any order and any shards.
+---@field fields { key: string, label: string, text: string[] }
+---@field rows table<string, integer> before, after, unchanged, moved, added, removed, changed, relabelled …
+---@field shards table[] path, status, rows_before, rows_after, added, removed, changed, relabelled …
+---@field labels { label: string, before: integer, after: integer }[]
+---@field added table[] shard, row, line, sha256, label, key, text; at most 200.
+---@field removed table[]
+---@field changed { by: string, label_changed: boolean, before: table, after: table }[]
+---@field relabelled { by: string, label_changed: boolean, before: table, after: table }[]
+---@field ngrams table[] ngram, words, rows, of, reference_rows, reference_of, g2, log_odds, label, label_share …
+---@field relabelled_ngrams table[]
+---@field reference string What the n-grams were counted against.
+---@field notes string[] What was left out, and why.
+
 ---@class impound.Difference
 ---@field identical boolean
 ---@field files impound.FileChange[]
 ---@field tensors impound.TensorChange[]
 ---@field metadata table[]
 ---@field model? { label: string, sentence: string } What kind of change the whole is.
+---@field dataset? impound.DatasetDifference Of training data.
 
 --- Reads a baseline: what it says, not the bytes it describes. Journaled.
 ---@param path? string The deployment's own if absent.
