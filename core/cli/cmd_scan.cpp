@@ -14,6 +14,12 @@ struct Options {
   std::string subject;
   bool rules = false;
   bool sarif = false;
+  bool code_only = false;
+
+  [[nodiscard]] ScanOptions::Depth depth() const {
+    return code_only ? ScanOptions::Depth::code_only
+                     : ScanOptions::Depth::every_byte;
+  }
 };
 
 ExitCode show(const Globals& globals, const Options& options,
@@ -44,11 +50,12 @@ ExitCode scan(const Globals& globals, const Options& options) {
     const auto progress = make_progress(globals, Events::no);
     return show(globals, options,
                 scan_subject(options.subject, nullptr, *progress,
-                             *globals.cancellation));
+                             *globals.cancellation, options.depth()));
   }
   OpenCase open(globals);
-  const ScanReport report = scan_subject(
-      options.subject, &open.file(), open.progress(), *globals.cancellation);
+  const ScanReport report =
+      scan_subject(options.subject, &open.file(), open.progress(),
+                   *globals.cancellation, options.depth());
   record_scan(open.session(), options.subject, to_json(report));
   return show(globals, options, report);
 }
@@ -64,6 +71,9 @@ void add_scan(CLI::App& app, Globals& globals, Run& run) {
   command->add_flag("--rules", options->rules,
                     "Print the rules and lists, with their version.");
   command->add_flag("--sarif", options->sarif, "Print SARIF 2.1.0.");
+  command->add_flag("--code-only", options->code_only,
+                    "Read only what a loader would run or parse: no digests, "
+                    "no search of weights for programs and secrets.");
   command->callback([&globals, &run, options] {
     run = [&globals, options] { return scan(globals, *options); };
   });
