@@ -16,6 +16,12 @@ struct Options {
   bool rules = false;
   bool sarif = false;
   bool weak_signals = false;
+  bool code_only = false;
+
+  [[nodiscard]] ScanOptions::Depth depth() const {
+    return code_only ? ScanOptions::Depth::code_only
+                     : ScanOptions::Depth::every_byte;
+  }
 };
 
 Json answer_of(const ScanReport& report,
@@ -65,14 +71,16 @@ ExitCode scan(const Globals& globals, const Options& options) {
   }
   if (stat_path(options.subject, Links::follow)) {
     const auto progress = make_progress(globals, Events::no);
-    const ScanReport report = scan_subject(options.subject, nullptr, *progress,
-                                           *globals.cancellation);
+    const ScanReport report =
+        scan_subject(options.subject, nullptr, *progress, *globals.cancellation,
+                     options.depth());
     return show(globals, options, report,
                 weak_signals(options, nullptr, *progress, globals));
   }
   OpenCase open(globals);
-  const ScanReport report = scan_subject(
-      options.subject, &open.file(), open.progress(), *globals.cancellation);
+  const ScanReport report =
+      scan_subject(options.subject, &open.file(), open.progress(),
+                   *globals.cancellation, options.depth());
   const std::optional<WeakSignals> weak =
       weak_signals(options, &open.file(), open.progress(), globals);
   record_scan(open.session(), options.subject, answer_of(report, weak));
@@ -94,6 +102,9 @@ void add_scan(CLI::App& app, Globals& globals, Run& run) {
                     "Look at the weights too, without a baseline: bits, rows, "
                     "magics. Signals, no proof; the exit code stays.");
   command->add_flag("--sarif", options->sarif, "Print SARIF 2.1.0.");
+  command->add_flag("--code-only", options->code_only,
+                    "Read only what a loader would run or parse: no digests, "
+                    "no search of weights for programs and secrets.");
   command->callback([&globals, &run, options] {
     run = [&globals, options] { return scan(globals, *options); };
   });

@@ -11,7 +11,8 @@
 namespace impound {
 
 ScanReport scan_subject(const std::string& subject, const CaseFile* case_file,
-                        Progress& progress, const Cancellation& cancellation) {
+                        Progress& progress, const Cancellation& cancellation,
+                        ScanOptions::Depth depth) {
   const ModelSide side = open_model_side(subject, case_file);
   if (!side.tree) {
     throw Error(Errc::bad_input, printable(subject) +
@@ -21,6 +22,7 @@ ScanReport scan_subject(const std::string& subject, const CaseFile* case_file,
   const ArchiveUnpacker unpacker;
   ScanOptions options;
   options.unpacker = &unpacker;
+  options.depth = depth;
   return scan_tree(*side.tree, options, progress, cancellation);
 }
 

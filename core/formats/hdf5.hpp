@@ -49,7 +49,10 @@ struct Hdf5File {
   Problems problems;             ///< "hdf5-…"
 };
 
+/// Bytes of one text, and of all texts of one file: many attributes may name
+/// the same text. Beyond it the report says that not all was read.
 inline constexpr std::uint64_t kMaxHdf5Text = 64ULL * 1024 * 1024;
+inline constexpr std::uint64_t kMaxHdf5Texts = 256ULL * 1024 * 1024;
 inline constexpr std::uint64_t kMaxHdf5Objects = 200'000;
 
 /// Where the signature stands: 0, 512, 1024, 2048 …; false if nowhere in the

@@ -75,11 +75,11 @@ void PickleMachine::State::import_lines(bool call_it) {
     push(callee);
     return;
   }
-  PickleValue* const first = pop_mark();
+  PickleCell* const first = pop_mark();
   const auto count = static_cast<std::size_t>(top - first);
   top = first;
   const PickleValue arguments =
-      heap.make(PickleContainer::Kind::tuple, first, count);
+      heap.open(heap.make(PickleContainer::Kind::tuple, first, count));
   push(make_call(PickleCall::How::call, callee, arguments, offset));
 }
 
@@ -139,7 +139,7 @@ PickleValue PickleMachine::State::make_call(PickleCall::How how,
                                             const PickleValue& callee,
                                             const PickleValue& arguments,
                                             std::uint64_t offset) {
-  const PickleValue value = heap.make_call(callee, arguments);
+  const PickleValue value = heap.open(heap.make_call(callee, arguments));
   bool is_noteworthy = true;
   if (callee.kind == Kind::global) {
     PickleGlobal& global = heap.globals[callee.payload];
@@ -166,13 +166,13 @@ void PickleMachine::State::reduce() {
 }
 
 void PickleMachine::State::object() {
-  PickleValue* const first = pop_mark();
+  PickleCell* const first = pop_mark();
   if (first == top) broken("OBJ without a class");
-  const PickleValue callee = *first;
+  const PickleValue callee = heap.open(*first);
   const auto count = static_cast<std::size_t>(top - first) - 1;
   top = first;
   const PickleValue arguments =
-      heap.make(PickleContainer::Kind::tuple, first + 1, count);
+      heap.open(heap.make(PickleContainer::Kind::tuple, first + 1, count));
   push(make_call(PickleCall::How::call, callee, arguments, opcode_offset));
 }
 
@@ -181,9 +181,13 @@ void PickleMachine::State::create(bool with_keywords) {
   PickleValue arguments = pop();
   const PickleValue callee = pop();
   if (with_keywords) {
-    std::vector<PickleValue> all = heap.children(arguments, 256);
-    all.push_back(keywords);
-    arguments = heap.make(PickleContainer::Kind::tuple, all.data(), all.size());
+    std::vector<PickleCell> all;
+    for (const PickleValue& value : heap.children(arguments, 256)) {
+      all.push_back(heap.cell(value));
+    }
+    all.push_back(heap.cell(keywords));
+    arguments = heap.open(
+        heap.make(PickleContainer::Kind::tuple, all.data(), all.size()));
   }
   push(make_call(PickleCall::How::create, callee, arguments, opcode_offset));
 }
@@ -191,7 +195,7 @@ void PickleMachine::State::create(bool with_keywords) {
 void PickleMachine::State::build() {
   const PickleValue state = pop();
   if (top == stack.get()) broken("the stack is empty where BUILD needs it");
-  const PickleValue target = top[-1];
+  const PickleValue target = heap.open(top[-1]);
   if (target.kind == Kind::global) {
     problem("pickle-build-on-import", Severity::critical, opcode_offset,
             fmt::format("attributes of {} itself are replaced by {}",
@@ -225,8 +229,7 @@ void PickleMachine::State::build() {
 }
 
 void PickleMachine::State::extension(std::uint64_t code) {
-  const PickleValue number = {
-      .kind = Kind::integer, .length = 0, .payload = code};
+  const PickleCell number = PickleCell::of(Kind::integer, code);
   problem("pickle-extension", Severity::high, opcode_offset,
           fmt::format("imports whatever the loading program registered under "
                       "copyreg extension code {}",
@@ -256,37 +259,21 @@ void PickleMachine::State::persistent(const PickleValue& id) {
     push(parts[1]);  // torch gives back the class itself
     return;
   }
-  push(heap.make(PickleContainer::Kind::persistent, &id, 1));
+  const PickleCell child = heap.cell(id);
+  push(heap.make(PickleContainer::Kind::persistent, &child, 1));
 }
 
-void PickleMachine::State::add_children(std::uint8_t opcode) {
+void PickleMachine::State::add_to_other(std::uint8_t opcode,
+                                        const PickleCell* first,
+                                        std::size_t count) {
   using namespace pickle_op;
-  const bool from_mark =
-      opcode == kAppends || opcode == kSetItems || opcode == kAddItems;
-  PickleValue* first = nullptr;
-  if (from_mark) {
-    first = pop_mark();
-  } else {
-    const std::size_t count = opcode == kAppend ? 1 : 2;
-    const std::size_t floor = marks.empty() ? 0 : marks.back();
-    if (static_cast<std::size_t>(top - stack.get()) < floor + count) {
-      broken("the stack is empty where a value is needed");
-    }
-    first = top - count;
-  }
-  const auto count = static_cast<std::size_t>(top - first);
-  top = first;
-  if (top == stack.get()) broken("no container to add to");
-  const PickleValue& target = top[-1];
-  const PickleContainer* const into = heap.container(target);
+  const PickleCell cell = top[-1];
+  if (cell.kind() == Kind::container) heap.append_any(cell, first, count);
+  const PickleValue target = heap.open(cell);
   using Holder = PickleContainer::Kind;
   const Holder wanted = opcode == kAppend || opcode == kAppends ? Holder::list
                         : opcode == kAddItems                   ? Holder::set
                                                                 : Holder::dict;
-  if (into != nullptr) {
-    heap.append(static_cast<std::uint32_t>(target.payload), first, count);
-    if (into->kind == wanted) return;
-  }
   if (target.kind == Kind::unknown) return;
   const PickleGlobal* const type = class_of(target);
   if (type != nullptr && is_harmless(*type)) {
@@ -305,7 +292,7 @@ void PickleMachine::State::add_children(std::uint8_t opcode) {
                 (wanted == Holder::dict  ? ".__setitem__("
                  : wanted == Holder::set ? ".add("
                                          : ".extend(") +
-                heap.render(*first) + (count > 1 ? ", …)" : ")"));
+                heap.render(heap.open(*first)) + (count > 1 ? ", …)" : ")"));
 }
 
 }  // namespace impound

@@ -160,15 +160,14 @@ Bytes decode_pickle_constant(const ByteSource& source,
   return text;
 }
 
+const std::array<bool, 256> PickleMachine::State::kNoteworthy = first_bytes();
+
 void PickleMachine::State::note_constant(PickleValue::Kind kind,
                                          std::uint64_t offset,
                                          std::uint64_t size,
                                          const std::byte* first) {
-  static constexpr auto kWanted = first_bytes();
   if (kind == PickleValue::Kind::big_integer) return;
-  if (first < window.end && !kWanted[std::to_integer<std::size_t>(*first)]) {
-    return;
-  }
+  if (first < window.end && !is_worth_noting(*first)) return;
   const auto in_window =
       static_cast<std::uint64_t>(window.end > first ? window.end - first : 0);
   const std::uint64_t wanted = std::min<std::uint64_t>(size, kHead);

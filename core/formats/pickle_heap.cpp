@@ -2,9 +2,12 @@
 #include "core/formats/pickle_heap.hpp"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <bit>
+#include <new>
+#include <utility>
 
 #include "core/formats/pickle_text.hpp"
 
@@ -68,108 +71,194 @@ std::string PickleGlobal::full_name() const {
   return text;
 }
 
-PickleValue PickleHeap::make(PickleContainer::Kind kind,
-                             const PickleValue* children, std::size_t count) {
-  if (containers_.size() >= kMaxContainers) {
-    return {.kind = PickleValue::Kind::unknown};
+void* reserve_memory(std::size_t bytes) {
+  constexpr std::size_t kLargePage = std::size_t{2} << 20U;
+  if (bytes < kLargePage) {
+    void* const small = std::malloc(bytes);
+    if (small == nullptr) throw std::bad_alloc();
+    return small;
   }
-  PickleContainer made;
-  made.kind = kind;
-  containers_.push_back(made);
-  const auto index = static_cast<std::uint32_t>(containers_.size() - 1);
-  if (count != 0) append(index, children, count);
-  return {.kind = PickleValue::Kind::container, .length = 0, .payload = index};
+  bytes = (bytes + kLargePage - 1) / kLargePage * kLargePage;
+  void* const large = std::aligned_alloc(kLargePage, bytes);
+  if (large == nullptr) throw std::bad_alloc();
+  // Advice only: where it is not taken the pages are small, and all is slower.
+  static_cast<void>(madvise(large, bytes, MADV_HUGEPAGE));
+  return large;
 }
 
-PickleValue PickleHeap::make_call(const PickleValue& callee,
-                                  const PickleValue& arguments) {
-  const PickleValue value =
-      make(PickleContainer::Kind::call, nullptr, std::size_t{0});
-  if (value.kind == PickleValue::Kind::container) {
-    PickleContainer& made = containers_[value.payload];
-    made.call = static_cast<std::uint32_t>(calls_.size());
-    made.weight = 1 + weight(arguments);
+PickleCell PickleHeap::make_call(const PickleValue& callee,
+                                 const PickleValue& arguments) {
+  if (calls_.size() >= kMaxContainers) {
+    return PickleCell::of(PickleValue::Kind::unknown, 0);
+  }
+  const PickleCell made = make(PickleContainer::Kind::call, nullptr, 0);
+  if (made.kind() == PickleValue::Kind::container) {
+    Record& record = records_[made.payload()];
+    record.weight = 1 + weight(arguments);
+    extra_of(record).call = static_cast<std::uint32_t>(calls_.size());
     calls_.push_back({.callee = callee, .arguments = arguments, .state = {}});
   }
-  return value;
+  return made;
 }
 
-void PickleHeap::append(std::uint32_t container, const PickleValue* children,
-                        std::size_t count) {
-  PickleContainer& into = containers_[container];
+PickleHeap::Extra& PickleHeap::extra_of(Record& record) {
+  if (record.extra == kNone) {
+    record.extra = static_cast<std::uint32_t>(extras_.size());
+    extras_.push_back({.call = kNone, .first_run = kNone, .last_run = kNone});
+  }
+  return extras_[record.extra];
+}
+
+void PickleHeap::append_run(Record& into, const PickleCell* children,
+                            std::size_t count) {
   float added = 0;
-  for (std::size_t i = 0; i < count; ++i) added += weight(children[i]);
+  for (std::size_t i = 0; i < count; ++i) added += weight_of(children[i]);
   into.weight += added;
 
-  std::size_t kept = count;
-  kept = std::min<std::size_t>(kept, kMaxChildren - into.count);
-  kept = std::min(kept, kMaxKept - kept_.size());
-  if (kept < count) into.is_cut = true;
-  if (kept == 0) return;
+  Extra& extra = extra_of(into);
+  if (extra.first_run == kNone && into.count() != 0) {
+    extra.first_run = static_cast<std::uint32_t>(runs_.size());
+    extra.last_run = extra.first_run;
+    runs_.push_back(
+        {.first = into.first, .count = into.count(), .next = kNone});
+  }
+  const std::size_t wanted =
+      std::min<std::size_t>(count, kMaxChildren - into.count());
   const auto first = static_cast<std::uint32_t>(kept_.size());
-  kept_.insert(kept_.end(), children, children + kept);
-  into.count += static_cast<std::uint32_t>(kept);
-  if (into.last_run != PickleContainer::kNone) {
-    Run& last = runs_[into.last_run];
+  const auto kept = static_cast<std::uint32_t>(keep(children, wanted));
+  if (kept < count) into.shape |= Record::kCutBit;
+  if (kept == 0) return;
+  into.shape += kept;
+  if (extra.last_run != kNone) {
+    Run& last = runs_[extra.last_run];
     if (last.first + last.count == first) {
-      last.count += static_cast<std::uint32_t>(kept);
+      last.count += kept;
       return;
     }
   }
   const auto run = static_cast<std::uint32_t>(runs_.size());
-  runs_.push_back({.first = first,
-                   .count = static_cast<std::uint32_t>(kept),
-                   .next = PickleContainer::kNone});
-  if (into.last_run == PickleContainer::kNone) {
-    into.first_run = run;
-  } else {
-    runs_[into.last_run].next = run;
-  }
-  into.last_run = run;
+  runs_.push_back({.first = first, .count = kept, .next = kNone});
+  (extra.last_run == kNone ? extra.first_run : runs_[extra.last_run].next) =
+      run;
+  extra.last_run = run;
 }
 
 void PickleHeap::clear() {
   globals.clear();
-  containers_.clear();
+  records_.clear();
+  extras_.clear();
   calls_.clear();
   runs_.clear();
   kept_.clear();
+  far_.clear();
+}
+
+PickleValue PickleHeap::open(PickleCell cell) const {
+  using Kind = PickleValue::Kind;
+  PickleValue value{
+      .kind = cell.kind(), .length = 0, .payload = cell.payload()};
+  if (cell.kind() == PickleCell::kFar) return far_[cell.payload()];
+  switch (cell.kind()) {
+    case Kind::integer:  // spread the sign
+      value.payload = static_cast<std::uint64_t>(
+          static_cast<std::int64_t>(cell.bits << 8U) >> 8);
+      return value;
+    case Kind::real: {
+      const Bytes raw = source_.head(cell.payload(), 8);
+      value.payload = 0;
+      for (const std::byte byte : raw) {
+        value.payload =
+            value.payload << 8U | std::to_integer<std::uint64_t>(byte);
+      }
+      return value;
+    }
+    case Kind::big_integer:
+    case Kind::text:
+    case Kind::raw_unicode:
+    case Kind::quoted:
+    case Kind::bytes:
+      value.length =
+          static_cast<std::uint32_t>(cell.payload() & PickleCell::kMaxLength);
+      value.payload = cell.payload() >> PickleCell::kLengthBits;
+      return value;
+    default:
+      return value;
+  }
+}
+
+PickleCell PickleHeap::cell(const PickleValue& value) {
+  using Kind = PickleValue::Kind;
+  bool fits = true;
+  switch (value.kind) {
+    case Kind::integer:
+      fits = static_cast<std::uint64_t>(
+                 static_cast<std::int64_t>(value.payload << 8U) >> 8) ==
+             value.payload;
+      break;
+    case Kind::real:
+      fits = false;  // the number is at hand, not its place
+      break;
+    case Kind::big_integer:
+    case Kind::text:
+    case Kind::raw_unicode:
+    case Kind::quoted:
+    case Kind::bytes:
+      if (value.payload <= PickleCell::kMaxPlace &&
+          value.length <= PickleCell::kMaxLength) {
+        return PickleCell::string(value.kind, value.payload, value.length);
+      }
+      fits = false;
+      break;
+    default:
+      break;
+  }
+  if (fits) return PickleCell::of(value.kind, value.payload);
+  if (far_.size() >= kMaxFar) return PickleCell::of(Kind::unknown, 0);
+  far_.push_back(value);
+  return PickleCell::of(PickleCell::kFar, far_.size() - 1);
 }
 
 std::vector<PickleValue> PickleHeap::children(const PickleValue& value,
                                               std::size_t limit) const {
   std::vector<PickleValue> out;
-  const PickleContainer* parent = container(value);
-  if (parent == nullptr) return out;
-  for (std::uint32_t run = parent->first_run;
-       run != PickleContainer::kNone && out.size() < limit;
-       run = runs_[run].next) {
-    const std::size_t count =
-        std::min<std::size_t>(runs_[run].count, limit - out.size());
-    const auto first = kept_.begin() + runs_[run].first;
-    out.insert(out.end(), first, first + static_cast<std::ptrdiff_t>(count));
+  if (value.kind != PickleValue::Kind::container) return out;
+  const Record& parent = records_[value.payload];
+  const auto take = [&](std::uint32_t first, std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count && out.size() < limit; ++i) {
+      out.push_back(open(kept_[first + i]));
+    }
+  };
+  if (parent.extra == kNone || extras_[parent.extra].first_run == kNone) {
+    take(parent.first, parent.count());
+    return out;
+  }
+  for (std::uint32_t run = extras_[parent.extra].first_run;
+       run != kNone && out.size() < limit; run = runs_[run].next) {
+    take(runs_[run].first, runs_[run].count);
   }
   return out;
 }
 
-const PickleContainer* PickleHeap::container(const PickleValue& value) const {
-  return value.kind == PickleValue::Kind::container
-             ? &containers_[value.payload]
-             : nullptr;
+std::optional<PickleContainer> PickleHeap::container(
+    const PickleValue& value) const {
+  if (value.kind != PickleValue::Kind::container) return std::nullopt;
+  const Record& record = records_[value.payload];
+  return PickleContainer{.kind = record.kind(),
+                         .is_cut = record.is_cut(),
+                         .count = record.count(),
+                         .weight = record.weight};
 }
 
 const PickleCallSite* PickleHeap::call(const PickleValue& value) const {
-  const PickleContainer* made = container(value);
-  return made != nullptr && made->call != PickleContainer::kNone
-             ? &calls_[made->call]
+  if (value.kind != PickleValue::Kind::container) return nullptr;
+  const std::uint32_t extra = records_[value.payload].extra;
+  return extra != kNone && extras_[extra].call != kNone
+             ? &calls_[extras_[extra].call]
              : nullptr;
 }
 
 PickleCallSite* PickleHeap::call(const PickleValue& value) {
-  const PickleContainer* made = container(value);
-  return made != nullptr && made->call != PickleContainer::kNone
-             ? &calls_[made->call]
-             : nullptr;
+  return const_cast<PickleCallSite*>(std::as_const(*this).call(value));
 }
 
 const PickleGlobal* PickleHeap::global(const PickleValue& value) const {
@@ -205,12 +294,6 @@ Bytes PickleHeap::bytes(const PickleValue& value, std::size_t limit) const {
                       std::min<std::uint64_t>(value.length, limit));
 }
 
-float PickleHeap::weight(const PickleValue& value) const noexcept {
-  return value.kind == PickleValue::Kind::container
-             ? containers_[value.payload].weight
-             : 1.0F;
-}
-
 std::string PickleHeap::render(const PickleValue& value) const {
   std::string out;
   render_into(out, value, 0);
@@ -219,7 +302,7 @@ std::string PickleHeap::render(const PickleValue& value) const {
 
 void PickleHeap::render_children(std::string& out, const PickleValue& value,
                                  int depth) const {
-  const PickleContainer& parent = containers_[value.payload];
+  const PickleContainer parent = *container(value);
   const bool is_dict = parent.kind == PickleContainer::Kind::dict;
   const std::vector<PickleValue> shown = children(value, kMaxRenderedChildren);
   for (std::size_t i = 0; i < shown.size(); ++i) {
@@ -277,28 +360,26 @@ void PickleHeap::render_into(std::string& out, const PickleValue& value,
     case PickleValue::Kind::container:
       break;
   }
-  const PickleContainer& made = containers_[value.payload];
-  if (made.call != PickleContainer::kNone) {
-    const PickleCallSite& site = calls_[made.call];
-    render_into(out, site.callee, depth + 1);
-    const PickleContainer* arguments = container(site.arguments);
-    if (arguments != nullptr &&
-        arguments->kind == PickleContainer::Kind::tuple) {
+  if (const PickleCallSite* const site = call(value)) {
+    render_into(out, site->callee, depth + 1);
+    const auto arguments = container(site->arguments);
+    if (arguments && arguments->kind == PickleContainer::Kind::tuple) {
       out += '(';
       const std::size_t before = out.size();
-      render_children(out, site.arguments, depth + 1);
+      render_children(out, site->arguments, depth + 1);
       if (arguments->count == 1 && out.size() > before) out.pop_back();
       out += ')';
     } else {
       out += "(*";
-      render_into(out, site.arguments, depth + 1);
+      render_into(out, site->arguments, depth + 1);
       out += ')';
     }
     return;
   }
-  out += open_bracket(made.kind);
+  const PickleContainer::Kind kind = container(value)->kind;
+  out += open_bracket(kind);
   render_children(out, value, depth);
-  out += close_bracket(made.kind);
+  out += close_bracket(kind);
 }
 
 }  // namespace impound

@@ -25,10 +25,6 @@ T load_little(const std::byte* at) {
   return value;
 }
 
-std::uint64_t load_big(const std::byte* at) {
-  return __builtin_bswap64(load_little<std::uint64_t>(at));
-}
-
 PickleValue integer(std::int64_t value) {
   return {.kind = Kind::integer,
           .length = 0,
@@ -49,9 +45,9 @@ PickleMachine::State::State(const ByteSource& from, const PickleOptions& how)
     : options(how),
       window(from),
       heap(from),
-      stack(std::make_unique<PickleValue[]>(1024)) {
+      stack(new PickleCell[kFirstStack]) {
   top = stack.get();
-  stack_end = stack.get() + 1024;
+  stack_end = stack.get() + kFirstStack;
 }
 
 void PickleMachine::State::broken(std::string_view message) const {
@@ -75,41 +71,27 @@ void PickleMachine::State::grow_stack() {
         "pickle-limit",
         fmt::format("more than {} values on the stack", kMaxStack)};
   }
-  auto larger = std::make_unique<PickleValue[]>(used * 4);
+  std::unique_ptr<PickleCell[]> larger(new PickleCell[used * 4]);
   std::copy(stack.get(), top, larger.get());
   stack = std::move(larger);
   top = stack.get() + used;
   stack_end = stack.get() + used * 4;
 }
 
-PickleValue PickleMachine::State::pop() {
-  const std::size_t floor = marks.empty() ? 0 : marks.back();
-  if (static_cast<std::size_t>(top - stack.get()) <= floor) {
-    broken("the stack is empty where a value is needed");
-  }
+PickleCell PickleMachine::State::pop_cell() {
+  if (top <= floor()) broken("the stack is empty where a value is needed");
   return *--top;
 }
 
-PickleValue* PickleMachine::State::pop_mark() {
+PickleCell* PickleMachine::State::pop_mark() {
   if (marks.empty()) broken("no MARK where one is needed");
-  PickleValue* const first = stack.get() + marks.back();
-  marks.pop_back();
-  if (first > top) broken("the stack is shorter than its MARK");
+  PickleCell* const first = floor();
+  marks.pop();
   return first;
 }
 
-void PickleMachine::State::fold(PickleContainer::Kind kind, std::size_t count) {
-  const std::size_t floor = marks.empty() ? 0 : marks.back();
-  if (static_cast<std::size_t>(top - stack.get()) < floor + count) {
-    broken("the stack is empty where a value is needed");
-  }
-  top -= count;
-  const PickleValue made = heap.make(kind, top, count);
-  push(made);
-}
-
 void PickleMachine::State::fold_to_mark(PickleContainer::Kind kind) {
-  PickleValue* const first = pop_mark();
+  PickleCell* const first = pop_mark();
   const auto count = static_cast<std::size_t>(top - first);
   top = first;
   push(heap.make(kind, first, count));
@@ -164,125 +146,6 @@ void PickleMachine::State::slow_edge() {
   }
 }
 
-void PickleMachine::State::loop() {
-  using namespace pickle_op;
-  while (!stopped) {
-    if (window.at >= edge) slow_edge();
-    ++opcodes;
-    const std::byte* const p = window.at;
-    opcode_offset = window.offset_of(p);
-    const auto opcode = std::to_integer<std::uint8_t>(*p);
-    seen[opcode] = true;
-    switch (opcode) {
-      case kBinInt1:
-        window.at = p + 2;
-        push(integer(std::to_integer<std::uint8_t>(p[1])));
-        break;
-      case kBinInt2:
-        window.at = p + 3;
-        push(integer(load_little<std::uint16_t>(p + 1)));
-        break;
-      case kBinInt:
-        window.at = p + 5;
-        push(integer(load_little<std::int32_t>(p + 1)));
-        break;
-      case kBinFloat:
-        window.at = p + 9;
-        push({.kind = Kind::real, .length = 0, .payload = load_big(p + 1)});
-        break;
-      case kNone:
-        window.at = p + 1;
-        push({.kind = Kind::none});
-        break;
-      case kNewTrue:
-      case kNewFalse:
-        window.at = p + 1;
-        push({.kind = Kind::boolean,
-              .length = 0,
-              .payload = opcode == kNewTrue ? 1U : 0U});
-        break;
-      case kShortBinUnicode:
-        window.at = p + 2;
-        sized_constant(Kind::text, std::to_integer<std::uint8_t>(p[1]));
-        break;
-      case kBinUnicode:
-        window.at = p + 5;
-        sized_constant(Kind::text, load_little<std::uint32_t>(p + 1));
-        break;
-      case kShortBinBytes:
-        window.at = p + 2;
-        sized_constant(Kind::bytes, std::to_integer<std::uint8_t>(p[1]));
-        break;
-      case kBinGet:
-      case kLongBinGet: {
-        const std::uint64_t index = opcode == kBinGet
-                                        ? std::to_integer<std::uint8_t>(p[1])
-                                        : load_little<std::uint32_t>(p + 1);
-        window.at = p + (opcode == kBinGet ? 2 : 5);
-        const PickleValue value = memo.get(index);
-        if (value.kind == Kind::absent) broken("GET of an unset memo slot");
-        push(value);
-        break;
-      }
-      case kBinPut:
-      case kLongBinPut:
-      case kMemoize: {
-        const std::uint64_t index = opcode == kMemoize ? memo.size()
-                                    : opcode == kBinPut
-                                        ? std::to_integer<std::uint8_t>(p[1])
-                                        : load_little<std::uint32_t>(p + 1);
-        window.at = p + (opcode == kMemoize ? 1 : opcode == kBinPut ? 2 : 5);
-        if (top == stack.get()) broken("the stack is empty where PUT needs it");
-        if (!memo.put(index, top[-1])) {
-          throw PickleBroken{"pickle-limit", "the memo is too large"};
-        }
-        break;
-      }
-      case kMark:
-        window.at = p + 1;
-        if (marks.size() >= kMaxStack) {
-          throw PickleBroken{"pickle-limit", "more MARKs than the limit"};
-        }
-        marks.push_back(static_cast<std::size_t>(top - stack.get()));
-        break;
-      case kTuple:
-        window.at = p + 1;
-        fold_to_mark(PickleContainer::Kind::tuple);
-        break;
-      case kTuple1:
-      case kTuple2:
-      case kTuple3:
-        window.at = p + 1;
-        fold(PickleContainer::Kind::tuple, opcode - kTuple1 + 1U);
-        break;
-      case kEmptyTuple:
-        window.at = p + 1;
-        push(heap.make(PickleContainer::Kind::tuple, nullptr, 0));
-        break;
-      case kEmptyList:
-        window.at = p + 1;
-        push(heap.make(PickleContainer::Kind::list, nullptr, 0));
-        break;
-      case kEmptyDict:
-        window.at = p + 1;
-        push(heap.make(PickleContainer::Kind::dict, nullptr, 0));
-        break;
-      case kAppend:
-      case kAppends:
-      case kSetItem:
-      case kSetItems:
-      case kAddItems:
-        window.at = p + 1;
-        add_children(opcode);
-        break;
-      default:
-        window.at = p + 1;
-        execute_rare(opcode, p);
-        break;
-    }
-  }
-}
-
 void PickleMachine::State::execute_rare(std::uint8_t opcode,
                                         const std::byte* p) {
   using namespace pickle_op;
@@ -318,7 +181,7 @@ void PickleMachine::State::execute_rare(std::uint8_t opcode,
     case kPop:
       if (!marks.empty() &&
           marks.back() == static_cast<std::size_t>(top - stack.get())) {
-        marks.pop_back();
+        marks.pop();
       } else {
         static_cast<void>(pop());
       }
@@ -327,7 +190,7 @@ void PickleMachine::State::execute_rare(std::uint8_t opcode,
       top = pop_mark();
       return;
     case kDup: {
-      const PickleValue value = pop();
+      const PickleCell value = pop_cell();
       push(value);
       push(value);
       if (++dups == 101) {
@@ -420,8 +283,8 @@ void PickleMachine::State::execute_rare(std::uint8_t opcode,
         broken("GET or PUT without a number");
       }
       if (opcode == kGet) {
-        const PickleValue value = memo.get(index);
-        if (value.kind == Kind::absent) broken("GET of an unset memo slot");
+        const PickleCell value = memo.get(index);
+        if (value.kind() == Kind::absent) broken("GET of an unset memo slot");
         push(value);
         return;
       }

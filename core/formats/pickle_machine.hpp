@@ -50,32 +50,39 @@ class PickleWindow {
 /// Numbered values that GET and PUT name.
 class PickleMemo {
  public:
-  /// Entries of one memo: 16 bytes each.
+  /// Entries of one memo: 8 bytes each, and about 32 where numbers jump.
   static constexpr std::size_t kMaxEntries = 16'000'000;
 
   /// @return false if the memo is full.
-  [[nodiscard]] bool put(std::uint64_t index, const PickleValue& value) {
+  [[nodiscard]] bool put(std::uint64_t index, PickleCell value) {
     if (index < dense_.size()) {
-      if (dense_[index].kind == PickleValue::Kind::absent) ++count_;
+      if (dense_[index].kind() == PickleValue::Kind::absent) ++count_;
       dense_[index] = value;
       return true;
     }
     return put_beyond(index, value);
   }
-  [[nodiscard]] PickleValue get(std::uint64_t index) const {
-    if (index < dense_.size()) return dense_[index];
-    const auto found = sparse_.find(index);
-    return found == sparse_.end() ? PickleValue{} : found->second;
+  [[nodiscard]] PickleCell get(std::uint64_t index) const {
+    return index < dense_.size() ? dense_[index] : get_beyond(index);
   }
   /// Entries in use: the index that MEMOIZE takes.
   [[nodiscard]] std::uint64_t size() const noexcept { return count_; }
   void clear();
 
  private:
-  [[nodiscard]] bool put_beyond(std::uint64_t index, const PickleValue& value);
+  [[nodiscard]] bool put_beyond(std::uint64_t index, PickleCell value) {
+    if (index != dense_.size() || count_ >= kMaxEntries || !sparse_.empty()) {
+      return put_far(index, value);
+    }
+    dense_.push(value);
+    ++count_;
+    return true;
+  }
+  [[nodiscard]] bool put_far(std::uint64_t index, PickleCell value);
+  [[nodiscard]] PickleCell get_beyond(std::uint64_t index) const;
 
-  std::vector<PickleValue> dense_;
-  std::unordered_map<std::uint64_t, PickleValue> sparse_;
+  PickleArray<PickleCell> dense_{kMaxEntries};
+  std::unordered_map<std::uint64_t, PickleCell> sparse_;
   std::uint64_t count_ = 0;
 };
 
@@ -88,9 +95,10 @@ struct PickleBroken {
 struct PickleMachine::State {
   State(const ByteSource& from, const PickleOptions& how);
 
-  // pickle_machine.cpp: the loop and the opcodes that only move values.
-  PickleRun run(std::uint64_t offset);
+  // pickle_loop.cpp: the opcodes that files are full of.
   void loop();
+  // pickle_machine.cpp: the others that only move values.
+  PickleRun run(std::uint64_t offset);
   void slow_edge();
   void execute_rare(std::uint8_t opcode, const std::byte* p);
   void sized_constant(PickleValue::Kind kind, std::uint64_t size);
@@ -99,13 +107,18 @@ struct PickleMachine::State {
   void frame(std::uint64_t size);
 
   void grow_stack();
-  void push(const PickleValue& value) {
+  void push(PickleCell cell) {
     if (top == stack_end) grow_stack();
-    *top++ = value;
+    *top++ = cell;
   }
-  PickleValue pop();
-  PickleValue* pop_mark();
-  void fold(PickleContainer::Kind kind, std::size_t count);
+  void push(const PickleValue& value) { push(heap.cell(value)); }
+  /// Where the values above the last MARK begin.
+  [[nodiscard]] PickleCell* floor() const {
+    return stack.get() + (marks.empty() ? 0 : marks.back());
+  }
+  PickleCell pop_cell();
+  PickleValue pop() { return heap.open(pop_cell()); }
+  PickleCell* pop_mark();
   void fold_to_mark(PickleContainer::Kind kind);
 
   // pickle_calls.cpp: the opcodes that import and call.
@@ -119,7 +132,9 @@ struct PickleMachine::State {
   void build();
   void extension(std::uint64_t code);
   void persistent(const PickleValue& id);
-  void add_children(std::uint8_t opcode);
+  /// Adds to what is no plain container of the kind that the opcode wants.
+  void add_to_other(std::uint8_t opcode, const PickleCell* first,
+                    std::size_t count);
   PickleValue make_call(PickleCall::How how, const PickleValue& callee,
                         const PickleValue& arguments, std::uint64_t offset);
   void note_call(PickleCall::How how, const PickleValue& callee,
@@ -131,6 +146,11 @@ struct PickleMachine::State {
   void inner_pickle();
 
   // pickle_constants.cpp
+  /// Whether a constant that begins with this byte may be a file of its own.
+  [[nodiscard]] static bool is_worth_noting(std::byte first) {
+    return kNoteworthy[std::to_integer<std::size_t>(first)];
+  }
+  static const std::array<bool, 256> kNoteworthy;
   void note_constant(PickleValue::Kind kind, std::uint64_t offset,
                      std::uint64_t size, const std::byte* first);
 
@@ -138,16 +158,19 @@ struct PickleMachine::State {
                std::string message);
   [[noreturn]] void broken(std::string_view message) const;
 
+  static constexpr std::size_t kMaxStack = 4'000'000;
+  static constexpr std::size_t kFirstStack = 1024;
+
   PickleOptions options;
   PickleWindow window;
   PickleHeap heap;
   PickleMemo memo;
   PickleRun result;
 
-  std::unique_ptr<PickleValue[]> stack;
-  PickleValue* top = nullptr;
-  PickleValue* stack_end = nullptr;
-  std::vector<std::size_t> marks;
+  std::unique_ptr<PickleCell[]> stack;
+  PickleCell* top = nullptr;
+  PickleCell* stack_end = nullptr;
+  PickleArray<std::uint32_t> marks{kMaxStack};  ///< heights of the stack
 
   std::uint64_t opcode_offset = 0;  ///< of the opcode at hand
   const std::byte* edge = nullptr;  ///< look at frame and window from here on
@@ -161,7 +184,6 @@ struct PickleMachine::State {
   std::unordered_map<std::string, std::uint32_t> global_index;
   std::vector<PickleGlobal> inner_globals;  ///< of pickles within arrays
 
-  static constexpr std::size_t kMaxStack = 4'000'000;
   static constexpr std::size_t kMaxLine = 65536;
   static constexpr std::size_t kMaxGlobals = 65536;
 };

@@ -51,18 +51,25 @@ void PickleMemo::clear() {
   count_ = 0;
 }
 
-bool PickleMemo::put_beyond(std::uint64_t index, const PickleValue& value) {
+bool PickleMemo::put_far(std::uint64_t index, PickleCell value) {
   if (count_ >= kMaxEntries) return false;
   // Writers number from 0 on; a jump is kept apart, so that it costs nothing.
-  if (index <= dense_.size() + 1024 && index < kMaxEntries) {
-    dense_.resize(std::max<std::size_t>(static_cast<std::size_t>(index) + 1,
-                                        dense_.size() + dense_.size() / 2));
-    dense_[index] = value;
+  if (index <= dense_.size() + 1024 && index < kMaxEntries && sparse_.empty()) {
+    while (dense_.size() < index) {
+      dense_.push(PickleCell::of(Kind::absent, 0));
+    }
+    dense_.push(value);
     ++count_;
     return true;
   }
   if (sparse_.insert_or_assign(index, value).second) ++count_;
   return sparse_.size() < kMaxEntries / 8;
+}
+
+PickleCell PickleMemo::get_beyond(std::uint64_t index) const {
+  const auto found = sparse_.find(index);
+  return found == sparse_.end() ? PickleCell::of(Kind::absent, 0)
+                                : found->second;
 }
 
 void PickleMachine::State::sized_constant(Kind kind, std::uint64_t size) {

@@ -128,7 +128,7 @@ class BinaryWalk {
         if (inner->number == 1) name = text(*inner);
       }
     }
-    graphs_.begin("function " + printable(name));
+    graphs_.begin_function(name);
     Message message(window_, of);
     while (const auto field = message.next()) {
       if (field->number == 3 && is_bytes(*field)) node(*field);

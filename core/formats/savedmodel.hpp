@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,8 @@ struct TfUse {
 
 struct TfModel {
   std::map<std::string, std::uint64_t> operators;  ///< op → count
+  /// Functions of the library: a node may name one as its operator.
+  std::set<std::string, std::less<>> function_names;
   std::vector<TfUse> uses;
   std::vector<std::string> assets;    ///< asset_file_def[].filename
   std::vector<std::string> init_ops;  ///< names of what runs at load

@@ -261,7 +261,7 @@ class TextWalk {
     for (const TextField& each : of.fields) {
       if (each.name == "signature") name = text(each, "name");
     }
-    graphs_.begin("function " + printable(name));
+    graphs_.begin_function(name);
     for (const TextField& each : of.fields) {
       if (each.name == "node_def") node(each);
     }

@@ -5,6 +5,8 @@
 #include <array>
 #include <span>
 
+#include "core/base/text.hpp"
+
 namespace impound {
 namespace {
 
@@ -138,6 +140,13 @@ void TfGraphs::begin(std::string where) {
   where_ = std::move(where);
   carriers_.clear();
   reaching_.clear();
+}
+
+void TfGraphs::begin_function(const std::string& name) {
+  if (model_.function_names.size() < kMaxKept) {
+    model_.function_names.insert(name);
+  }
+  begin("function " + printable(name));
 }
 
 void TfGraphs::add(TfNode node) {

@@ -26,6 +26,7 @@ class TfGraphs {
   explicit TfGraphs(TfModel& model) : model_(model) {}
 
   void begin(std::string where);
+  void begin_function(const std::string& name);
   void add(TfNode node);
   /// Resolves what the graph's operators are given.
   void end();

@@ -18,6 +18,9 @@ namespace {
 /// Bytes of an object pickle that is packed: it is unpacked to be walked.
 constexpr std::uint64_t kMaxPickle = std::uint64_t{4} << 30U;
 
+/// Object pickles up to this size are read at once.
+constexpr std::uint64_t kMaxHeld = std::uint64_t{16} << 20U;
+
 constexpr std::string_view kLegacyHead{
     "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e", 15};
 
@@ -147,8 +150,9 @@ TorchFile read_torch_zip(const ByteSource& source, const ZipArchive& archive,
   file.is_complete = false;
   for (const ZipMember& member : archive.members) {
     if (member.name != file.root + "/data.pkl") continue;
-    const ZipContent content = open_zip_member(source, member, kMaxPickle);
+    ZipContent content = open_zip_member(source, member, kMaxPickle);
     if (!content.source) continue;
+    hold_in_memory(content, kMaxHeld);
     PickleMachine machine(*content.source, options);
     const PickleRun run = machine.run(0);
     file.is_complete = run.has_stopped;

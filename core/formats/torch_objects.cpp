@@ -74,7 +74,7 @@ std::optional<std::vector<std::uint64_t>> numbers(const PickleHeap& heap,
     if (arguments.empty()) return std::nullopt;
     from = arguments[0];
   }
-  if (heap.container(from) == nullptr) return std::nullopt;
+  if (!heap.container(from)) return std::nullopt;
   for (const PickleValue& value : heap.children(from, 64)) {
     if (value.kind != Kind::integer ||
         static_cast<std::int64_t>(value.payload) < 0) {
@@ -115,8 +115,8 @@ class TensorWalk {
         ++visits_ > 8 * kMaxTensors) {
       return;
     }
-    const PickleContainer* const made = heap_.container(value);
-    if (made == nullptr) return;
+    const auto made = heap_.container(value);
+    if (!made) return;
     if (made->kind == PickleContainer::Kind::persistent) {
       named_by_id(value, name);
       return;

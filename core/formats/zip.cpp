@@ -13,6 +13,7 @@
 
 #include "core/base/reader.hpp"
 #include "core/base/text.hpp"
+#include "core/formats/held_source.hpp"
 #include "core/formats/zip_inflate.hpp"
 
 namespace impound {
@@ -198,7 +199,7 @@ class ZipParser {
     std::uint64_t count = 0;
     while (at + kCentralSize <= end &&
            archive_.members.size() < ZipArchive::kMaxMembers) {
-      const Bytes fixed = source_.head(at, kCentralSize);
+      const Bytes fixed = directory_.head(at, kCentralSize);
       if (fixed.size() < kCentralSize) break;
       Reader reader(fixed, "zip central directory", at);
       if (reader.u32() != kCentral) break;
@@ -217,8 +218,8 @@ class ZipParser {
       reader.skip(4, "disk and internal attributes");
       const std::uint32_t attributes = reader.u32();
       wide.header = reader.u32();
-      const Bytes rest = source_.head(at + kCentralSize,
-                                      std::uint64_t{name_size} + extra_size);
+      const Bytes rest = directory_.head(at + kCentralSize,
+                                         std::uint64_t{name_size} + extra_size);
       if (rest.size() < std::size_t{name_size} + extra_size) break;
       member.name = std::string(as_text(ByteView(rest).first(name_size)));
       widen(ByteView(rest).subspan(name_size), wide);
@@ -251,9 +252,9 @@ class ZipParser {
     std::uint64_t data = 0;
   };
 
-  std::optional<Header> header_at(std::uint64_t offset) const {
+  std::optional<Header> header_at(std::uint64_t offset) {
     if (offset > size_ || size_ - offset < kLocalSize) return std::nullopt;
-    const Bytes fixed = source_.head(offset, kLocalSize);
+    const Bytes fixed = headers_.head(offset, kLocalSize);
     Reader reader(fixed, "zip local header", offset);
     if (reader.u32() != kLocal) return std::nullopt;
     reader.skip(2, "version");
@@ -269,8 +270,8 @@ class ZipParser {
     const std::uint16_t extra_size = reader.u16();
     header.data = offset + kLocalSize + name_size + extra_size;
     if (header.data > size_) return std::nullopt;
-    const Bytes rest = source_.head(offset + kLocalSize,
-                                    std::uint64_t{name_size} + extra_size);
+    const Bytes rest = headers_.head(offset + kLocalSize,
+                                     std::uint64_t{name_size} + extra_size);
     header.member.local_name =
         std::string(as_text(ByteView(rest).first(name_size)));
     widen(ByteView(rest).subspan(name_size), wide);
@@ -441,10 +442,30 @@ class ZipParser {
   }
 
   const ByteSource& source_;
+  ReadAhead directory_{source_, 65536};
+  ReadAhead headers_{source_, 512};
   std::uint64_t size_;
   std::uint64_t shift_ = 0;  ///< bytes put before the zip after it was written
   ZipArchive archive_;
 };
+
+}  // namespace
+
+namespace {
+
+/// The last end record in a text. Asked of every file and member there is, so
+/// it must not go byte by byte, as rfind does.
+std::size_t last_end_record(std::string_view text) {
+  std::size_t before = text.size();
+  while (before != 0) {
+    const void* const found = memrchr(text.data(), 'P', before);
+    if (found == nullptr) break;
+    before =
+        static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+    if (text.substr(before).starts_with("PK\x05\x06")) return before;
+  }
+  return std::string_view::npos;
+}
 
 }  // namespace
 
@@ -458,7 +479,7 @@ bool looks_like_zip(ByteView head, const ByteSource& source) {
   const std::uint64_t window =
       std::min<std::uint64_t>(source.size(), kEndSize + 65535);
   const Bytes tail = source.head(source.size() - window, window);
-  std::size_t at = as_text(tail).rfind("PK\x05\x06");
+  const std::size_t at = last_end_record(as_text(tail));
   if (at == std::string_view::npos || tail.size() - at < kEndSize) {
     return false;
   }
@@ -535,6 +556,15 @@ ZipContent open_zip_member(const ByteSource& archive, const ZipMember& member,
     content.source = std::move(inflated);
   }
   return content;
+}
+
+void hold_in_memory(ZipContent& content, std::uint64_t most) {
+  if (content.source == nullptr || !content.is_stored ||
+      content.source->size() > most) {
+    return;
+  }
+  content.source = std::make_unique<HeldSource>(
+      content.source->head(0, content.source->size()));
 }
 
 }  // namespace impound

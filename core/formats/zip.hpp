@@ -63,4 +63,8 @@ struct ZipContent {
 /// CRC-32 as zip has it, of all bytes.
 [[nodiscard]] std::uint32_t zip_crc32(const ByteSource& source);
 
+/// Reads a stored member of at most `most` bytes into memory: its pickle is
+/// looked at in thousands of small pieces.
+void hold_in_memory(ZipContent& content, std::uint64_t most);
+
 }  // namespace impound

@@ -11,6 +11,7 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/formats/chat_template.hpp"
+#include "core/scan/config_json.hpp"
 #include "core/scan/scanners.hpp"
 #include "core/scan/template_report.hpp"
 
@@ -134,7 +135,7 @@ void scan_template_json(ScanContext& context, const Subject& subject) {
     return;
   }
   const Bytes text = subject.source.head(0, subject.source.size());
-  walk(context, "", parse_json(as_text(text), subject.name));
+  walk(context, "", parse_config_json(as_text(text), subject.name));
 }
 
 bool recognise_jinja(const Subject& subject) {

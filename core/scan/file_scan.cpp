@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <future>
 
 #include "core/base/text.hpp"
 #include "core/scan/content_search.hpp"
@@ -190,17 +192,28 @@ void FileScan::search_bytes(const ByteSource& source, bool is_whole_file) {
   ContentSearch search(*this);
   Sha256 digest;
   const bool must_hash = is_whole_file && report_.sha256.empty();
-  Bytes block;
+  // The digest of a block is taken while it is searched and the next one is
+  // read: of the three it takes longest.
+  std::array<Bytes, 2> blocks;
+  std::future<void> hashing;
+  std::size_t turn = 0;
   for (std::uint64_t at = 0; at < source.size() && !cancelled();
-       at += block.size()) {
-    const auto count = static_cast<std::size_t>(
-        std::min<std::uint64_t>(kBlock, source.size() - at));
-    block.resize(count);
+       at += blocks[turn].size(), turn = 1 - turn) {
+    Bytes& block = blocks[turn];
+    block.resize(static_cast<std::size_t>(
+        std::min<std::uint64_t>(kBlock, source.size() - at)));
     source.read(at, block);
-    if (must_hash) digest.update(block);
+    if (must_hash && source.size() <= kBlock) {
+      digest.update(block);
+    } else if (must_hash) {
+      if (hashing.valid()) hashing.get();
+      hashing = std::async(std::launch::async,
+                           [&digest, &block] { digest.update(block); });
+    }
     search.feed(block);
   }
   search.finish();
+  if (hashing.valid()) hashing.get();
   if (must_hash && !cancelled()) report_.sha256 = digest.finish().hex();
 }
 

@@ -4,6 +4,7 @@
 /// function that turns what it parsed into findings.
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@
 
 namespace impound {
 
+struct ZipArchive;
+
 /// A file or a member of an archive, as scanners see it.
 struct Subject {
   const ByteSource& source;
@@ -23,6 +26,8 @@ struct Subject {
   /// Last component of the name. Recognisers decide by content; the name may
   /// only pick a role among texts that look alike (config.json).
   std::string_view name;
+  /// What one scanner parsed and the next one needs too: see archive_of().
+  mutable std::shared_ptr<const ZipArchive> zip = {};
 };
 
 inline constexpr std::size_t kSubjectHead = 65536;
@@ -91,5 +96,8 @@ struct FileScanner {
 /// Every scanner, in the order in which formats are named in a report. All that
 /// recognise a subject run: a polyglot is read as everything it can be.
 [[nodiscard]] std::span<const FileScanner> file_scanners();  // scanners.cpp
+
+/// Whether any scanner would take bytes that begin like this.
+[[nodiscard]] bool is_recognised_by_head(ByteView head, std::string_view name);
 
 }  // namespace impound

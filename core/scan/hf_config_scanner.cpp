@@ -8,6 +8,8 @@
 #include "core/base/json.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
+#include "core/scan/config_json.hpp"
+#include "core/scan/hf_settings.hpp"
 #include "core/scan/scanners.hpp"
 
 namespace impound {
@@ -88,6 +90,9 @@ void walk(ScanContext& context, const std::string& where, const Json& json) {
           "trust_remote_code=True",
           printable(dump_line(value)).substr(0, 4096));
     }
+    if (key.ends_with("attn_implementation")) {
+      report_kernel(context, path, value);
+    }
     if (key == "_target_" && value.is_string()) {
       add(context, "hf-hydra-target", Severity::medium, path,
           "names a Python object that Hydra would call",
@@ -115,7 +120,15 @@ bool recognise_hf_config(const Subject& subject) {
 
 void scan_hf_config(ScanContext& context, const Subject& subject) {
   const Bytes text = subject.source.head(0, subject.source.size());
-  walk(context, "", parse_json(as_text(text), subject.name));
+  const Json json = parse_config_json(as_text(text), subject.name);
+  walk(context, "", json);
+  if (subject.name.ends_with("generation_config.json")) {
+    report_generation(context, json);
+  }
+  if (json.is_object() &&
+      (subject.name == "adapter_config.json" || json.contains("peft_type"))) {
+    report_adapter(context, json);
+  }
 }
 
 }  // namespace impound

@@ -12,6 +12,7 @@
 #include "core/base/text.hpp"
 #include "core/formats/hdf5.hpp"
 #include "core/formats/keras_metadata.hpp"
+#include "core/scan/config_json.hpp"
 #include "core/scan/pickle_lists.hpp"
 #include "core/scan/scanners.hpp"
 
@@ -73,7 +74,7 @@ bool report_attribute(ScanContext& context, const std::string& name,
                       const Hdf5Text& text) {
   try {
     report_config(context, name, text.offset,
-                  parse_json(text.value, "the attribute " + name));
+                  parse_config_json(text.value, "the attribute " + name));
     return true;
   } catch (const Error& error) {
     context.unread(text.offset, error.what());
@@ -99,7 +100,7 @@ void report_externals(ScanContext& context, const Hdf5File& file) {
 bool parses_as_keras(const Subject& subject) {
   try {
     const Bytes text = subject.source.head(0, subject.source.size());
-    return is_keras_config(parse_json(as_text(text), subject.name));
+    return is_keras_config(parse_config_json(as_text(text), subject.name));
   } catch (const Error&) {
     return false;  // what is no JSON is no configuration
   }
@@ -122,7 +123,7 @@ bool recognise_keras_config(const Subject& subject) {
 
 void scan_keras_config(ScanContext& context, const Subject& subject) {
   const Bytes text = subject.source.head(0, subject.source.size());
-  report_config(context, "", 0, parse_json(as_text(text), subject.name));
+  report_config(context, "", 0, parse_config_json(as_text(text), subject.name));
 }
 
 bool recognise_hdf5(const Subject& subject) {

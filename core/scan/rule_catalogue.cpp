@@ -8,13 +8,14 @@
 
 #include "core/base/text.hpp"
 #include "core/scan/pickle_lists.hpp"
+#include "core/scan/tensorflow_ops.hpp"
 
 namespace impound {
 namespace {
 
-std::array<std::span<const Rule>, 6> rule_groups() {
-  return {pickle_rules(), container_rules(), content_rules(),
-          model_rules(),  template_rules(),  graph_rules()};
+std::array<std::span<const Rule>, 7> rule_groups() {
+  return {pickle_rules(),   container_rules(), content_rules(),  model_rules(),
+          template_rules(), graph_rules(),     tokenizer_rules()};
 }
 
 }  // namespace
@@ -51,6 +52,7 @@ Json rules_to_json() {
     json["rules"].push_back(std::move(entry));
   }
   json["lists"] = lists_to_json();
+  json["lists"]["tensorflow_only_computes"] = tensorflow_ops_to_json();
   return json;
 }
 

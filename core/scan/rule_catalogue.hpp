@@ -14,7 +14,7 @@ namespace impound {
 
 /// Changes whenever a rule or a list changes: two reports with the same version
 /// were judged alike.
-inline constexpr std::string_view kRulesVersion = "2026.11.1";
+inline constexpr std::string_view kRulesVersion = "2026.11.2";
 
 struct Rule {
   std::string_view id;  ///< kebab-case, never reused for something else
@@ -31,6 +31,8 @@ struct Rule {
 [[nodiscard]] std::span<const Rule> model_rules();      // rules_model.cpp
 [[nodiscard]] std::span<const Rule> template_rules();   // rules_template.cpp
 [[nodiscard]] std::span<const Rule> graph_rules();      // rules_graph.cpp
+// rules_tokenizer.cpp
+[[nodiscard]] std::span<const Rule> tokenizer_rules();
 
 /// All rules, in the order of the groups.
 [[nodiscard]] std::vector<Rule> all_rules();

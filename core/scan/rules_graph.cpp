@@ -130,6 +130,12 @@ constexpr std::array kRules{
          "an operator of a foreign library",
          "Loading needs a native library that came with the model.",
          "AML.T0011.000"},
+    Rule{"savedmodel-unknown-operator", Severity::medium,
+         "an operator that nobody vouched for",
+         "It is on no list: neither of those that only compute nor of those "
+         "that "
+         "reach for files, programs or addresses.",
+         "AML.T0011.000"},
     Rule{"savedmodel-asset-path", Severity::high,
          "an asset outside of the model folder",
          "Loading reads any file the user may read.", "AML.T0011.000"},

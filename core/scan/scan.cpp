@@ -2,54 +2,13 @@
 #include "core/scan/scan.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "core/scan/blob_check.hpp"
+#include "core/scan/code_files.hpp"
 #include "core/scan/file_scan.hpp"
 
 namespace impound {
 namespace {
-
-/// Files that are code by what loaders do with their names.
-struct CodeName {
-  std::string_view suffix;
-  Severity severity;
-  std::string_view why;
-};
-
-constexpr std::array kCode{
-    CodeName{"handler.py", Severity::medium,
-             "Hugging Face endpoints run handler.py when they start"},
-    CodeName{".py", Severity::medium, "Python code beside the model"},
-    CodeName{".sh", Severity::medium, "a shell script beside the model"},
-    CodeName{".so", Severity::high, "a native library beside the model"},
-    CodeName{".dll", Severity::high, "a native library beside the model"},
-    CodeName{".dylib", Severity::high, "a native library beside the model"},
-    CodeName{".pth.py", Severity::medium, "Python code beside the model"},
-    CodeName{"requirements.txt", Severity::low,
-             "packages that an installer would fetch"},
-};
-
-bool is_code_name(std::string_view name, const CodeName& code) {
-  if (!name.ends_with(code.suffix)) return false;
-  if (code.suffix.starts_with('.')) return true;
-  const std::size_t before = name.size() - code.suffix.size();
-  return before == 0 || name[before - 1] == '/';
-}
-
-void report_code_name(const TreeFile& file, FileReport& report) {
-  for (const CodeName& code : kCode) {
-    if (!is_code_name(file.name, code)) continue;
-    ScanFinding finding;
-    finding.rule = "folder-code";
-    finding.severity = code.severity;
-    finding.message = std::string(code.why);
-    finding.atlas = "AML.T0011.000";
-    report.findings.push_back(std::move(finding));
-    report.verdict = std::max(report.verdict, verdict_of(code.severity));
-    return;
-  }
-}
 
 FileReport unreadable(const TreeFile& file, const Error& error) {
   FileReport report;
@@ -73,7 +32,7 @@ FileReport scan_file(const Tree& tree, const TreeFile& file,
     const std::unique_ptr<ByteSource> source = tree.open(file);
     FileScan scan(tree, file, options, cancellation);
     FileReport report = scan.run(*source);
-    report_code_name(file, report);
+    report_code_file(file, *source, report);
     if (options.depth == ScanOptions::Depth::every_byte && report.read_to_end) {
       check_blob_name(file, *source, report);
     }

@@ -5,6 +5,7 @@
 
 #include "core/scan/scanners.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace impound {
@@ -23,6 +24,7 @@ constexpr std::array kScanners{
     FileScanner{"packed", recognise_packed, scan_packed},
     FileScanner{"safetensors", recognise_safetensors, scan_safetensors},
     FileScanner{"hf-config", recognise_hf_config, scan_hf_config},
+    FileScanner{"tokenizer", recognise_tokenizer, scan_tokenizer},
     FileScanner{"gguf", recognise_gguf, scan_gguf},
     FileScanner{"template-json", recognise_template_json, scan_template_json,
                 "hf-config"},
@@ -40,5 +42,13 @@ constexpr std::array kScanners{
 }  // namespace
 
 std::span<const FileScanner> file_scanners() { return kScanners; }
+
+bool is_recognised_by_head(ByteView head, std::string_view name) {
+  const SpanSource source(head);
+  const Subject subject{.source = source, .head = head, .name = name};
+  return std::any_of(
+      kScanners.begin(), kScanners.end(),
+      [&](const FileScanner& scanner) { return scanner.recognise(subject); });
+}
 
 }  // namespace impound

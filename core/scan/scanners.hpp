@@ -42,6 +42,9 @@ void scan_safetensors(ScanContext& context, const Subject& subject);
 [[nodiscard]] bool recognise_hf_config(const Subject& subject);
 void scan_hf_config(ScanContext& context, const Subject& subject);
 
+[[nodiscard]] bool recognise_tokenizer(const Subject& subject);
+void scan_tokenizer(ScanContext& context, const Subject& subject);
+
 [[nodiscard]] bool recognise_gguf(const Subject& subject);
 void scan_gguf(ScanContext& context, const Subject& subject);
 

@@ -10,6 +10,7 @@
 #include "core/base/text.hpp"
 #include "core/formats/savedmodel.hpp"
 #include "core/scan/scanners.hpp"
+#include "core/scan/tensorflow_ops.hpp"
 
 namespace impound {
 namespace {
@@ -107,6 +108,23 @@ void add(ScanContext& context, std::string_view rule, Severity severity,
   context.add(std::move(finding));
 }
 
+/// Operators that nobody vouched for. One kind is one finding.
+void report_unknown(ScanContext& context, const TfModel& model) {
+  constexpr std::size_t kMost = 50;
+  std::size_t listed = 0;
+  for (const auto& [op, count] : model.operators) {
+    if (only_computes(op) || tf_reach(op) != TfReach::none ||
+        model.function_names.contains(op)) {
+      continue;
+    }
+    if (++listed > kMost) return;
+    add(context, "savedmodel-unknown-operator", Severity::medium, 0,
+        fmt::format("{} is not on the list of operators that only compute",
+                    printable(op)),
+        fmt::format("{} ({} times)", printable(op), count));
+  }
+}
+
 }  // namespace
 
 bool recognise_tensorflow(const Subject& subject) {
@@ -125,6 +143,7 @@ void scan_tensorflow(ScanContext& context, const Subject& subject) {
                     use.where, found.what),
         evidence_of(use));
   }
+  report_unknown(context, model);
   for (const std::string& asset : model.assets) {
     if (!is_foreign_path(asset)) continue;
     add(context, "savedmodel-asset-path", Severity::high, 0,

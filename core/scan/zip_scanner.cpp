@@ -13,6 +13,7 @@
 #include "core/formats/zip.hpp"
 #include "core/scan/pickle_report.hpp"
 #include "core/scan/scanners.hpp"
+#include "core/scan/torchscript_report.hpp"
 
 namespace impound {
 namespace {
@@ -20,6 +21,20 @@ namespace {
 /// Stored members up to this size have their CRC checked: pickles and texts.
 /// That of weights is a part of reading every byte.
 constexpr std::uint64_t kMaxSmallMember = std::uint64_t{64} << 20U;
+
+/// A storage of a torch file is numbers; of those that begin as no format does,
+/// a scan of the code alone reads no more than this.
+constexpr std::uint64_t kStorageHead = 512;
+
+/// Members up to this size that are no storages are read at once.
+constexpr std::uint64_t kMaxHeld = std::uint64_t{16} << 20U;
+
+const ZipArchive& archive_of(const Subject& subject) {
+  if (subject.zip == nullptr) {
+    subject.zip = std::make_shared<const ZipArchive>(read_zip(subject.source));
+  }
+  return *subject.zip;
+}
 
 void scan_zip_member(ScanContext& context, const Subject& subject,
                      const ZipMember& member, bool is_torch_storage) {
@@ -53,6 +68,11 @@ void scan_zip_member(ScanContext& context, const Subject& subject,
                     member.claims_encryption() ? ": it is encrypted" : ""));
     return;
   }
+  if (is_torch_storage && !reads_all && content.is_stored &&
+      !is_recognised_by_head(content.source->head(0, kStorageHead), "")) {
+    return;
+  }
+  if (!is_torch_storage) hold_in_memory(content, kMaxHeld);
   if (!content.is_stored && !context.spend(content.source->size())) return;
   context.scan_member(
       member.name, member.data_offset, *content.source,
@@ -66,10 +86,13 @@ bool recognise_zip(const Subject& subject) {
 }
 
 void scan_zip(ScanContext& context, const Subject& subject) {
-  const ZipArchive archive = read_zip(subject.source);
+  const ZipArchive& archive = archive_of(subject);
   context.add_problems(archive.problems);
   const std::optional<std::string> torch = torch_zip_root(archive);
   const std::string storages = torch ? *torch + "/data/" : std::string();
+  if (is_torch_package(archive)) {
+    report_torch_package(context, subject.source, archive);
+  }
   std::set<std::uint64_t> seen;
   for (const ZipMember& member : archive.members) {
     if (context.cancelled()) return;
@@ -83,11 +106,11 @@ void scan_zip(ScanContext& context, const Subject& subject) {
 
 bool recognise_torch_zip(const Subject& subject) {
   return looks_like_zip(subject.head, subject.source) &&
-         torch_zip_root(read_zip(subject.source)).has_value();
+         torch_zip_root(archive_of(subject)).has_value();
 }
 
 void scan_torch_zip(ScanContext& context, const Subject& subject) {
-  const ZipArchive archive = read_zip(subject.source);
+  const ZipArchive& archive = archive_of(subject);
   const TorchFile file =
       read_torch_zip(subject.source, archive, scanning_options());
   context.add_problems(file.problems);
@@ -107,6 +130,7 @@ void scan_torch_zip(ScanContext& context, const Subject& subject) {
         sources);
     context.add(std::move(finding));
     context.judge(Verdict::allow_listed);
+    report_torchscript(context, subject.source, archive, file.root);
   }
 }
 

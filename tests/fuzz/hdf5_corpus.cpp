@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
            R"({"class_name":"Lambda","config":{"function":["YQ=="]}})"}};
       writer.dimensions = {16, 4};
       writer.external_links = {{"x", "/etc/passwd"}};
+      writer.dense_attributes = {{"model_config", "{}"}, {"other", "text"}};
       const std::string name = std::string(is_new ? "new" : "old") +
                                (is_variable ? "-variable" : "-fixed");
       std::ofstream(folder / name, std::ios::binary) << writer.build();

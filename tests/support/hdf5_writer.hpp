@@ -21,8 +21,10 @@ class Hdf5Writer {
   std::vector<std::pair<std::string, std::string>> external_links;
   /// Dimensions of a dataset of floats at "/data"; none if empty.
   std::vector<std::uint64_t> dimensions;
-  /// Says that more attributes lie in a fractal heap.
-  bool has_dense_attributes = false;
+  /// Attributes that lie in a fractal heap: their ids, and a tree of the ids.
+  std::vector<std::pair<std::string, std::string>> dense_attributes;
+  /// Says that more attributes lie in a fractal heap, which is not there.
+  bool has_lost_attributes = false;
 
   [[nodiscard]] std::string build() const {
     // Everything the root's header refers to comes behind the superblock.
@@ -66,9 +68,16 @@ class Hdf5Writer {
       messages.emplace_back(6, number(1, 1) + number(0, 1) + number(4, 1) +
                                    "data" + number(dataset, 8));
     }
-    if (has_dense_attributes) {
+    if (has_lost_attributes) {
       messages.emplace_back(
           0x15, number(0, 1) + number(0, 1) + number(64, 8) + number(64, 8));
+    }
+    if (!dense_attributes.empty()) {
+      const std::uint64_t heap = kBegin + blocks.size();
+      const Dense dense = fractal_heap(heap);
+      blocks += dense.bytes;
+      messages.emplace_back(0x15, number(0, 1) + number(0, 1) +
+                                      number(heap, 8) + number(dense.tree, 8));
     }
     const std::uint64_t root = kBegin + blocks.size();
     std::string out(user_block, '\0');
@@ -86,6 +95,47 @@ class Hdf5Writer {
   }
 
  private:
+  struct Dense {
+    std::string bytes;
+    std::uint64_t tree;  ///< address of the B-tree
+  };
+
+  /// A heap of one direct block, and a tree of one leaf.
+  [[nodiscard]] Dense fractal_heap(std::uint64_t address) const {
+    constexpr std::size_t kHeader = 146;
+    const std::uint64_t block_at = address + kHeader;
+    std::string block =
+        "FHDB" + number(0, 1) + number(address, 8) + number(0, 4);
+    std::string records;
+    for (const auto& [name, value] : dense_attributes) {
+      const std::string object = attribute(name, value, 0);
+      records += number(0, 1) + number(block.size(), 4) +
+                 number(object.size(), 2) + number(0, 1) +  // the id
+                 number(0, 9);
+      block += object;
+    }
+    std::size_t size = 512;
+    while (size < block.size()) size *= 2;
+    block.resize(size);
+    std::string header = "FRHP" + number(0, 1) + number(8, 2) + number(0, 2) +
+                         number(0, 1) + number(4096, 4) + number(0, 8) +
+                         number(UINT64_MAX, 8) + std::string(80, '\0') +
+                         number(4, 2) + number(size, 8) + number(65536, 8) +
+                         number(32, 2) + number(0, 2) + number(block_at, 8) +
+                         number(0, 2);
+    header.resize(kHeader);
+    const std::uint64_t tree = block_at + size;
+    constexpr std::size_t kTree = 38;
+    const std::string root =
+        "BTHD" + number(0, 1) + number(8, 1) + number(4096, 4) + number(17, 2) +
+        number(0, 2) + number(100, 1) + number(40, 1) +
+        number(tree + kTree, 8) + number(dense_attributes.size(), 2) +
+        number(dense_attributes.size(), 8) + number(0, 4);
+    return {header + block + root + "BTLF" + number(0, 1) + number(8, 1) +
+                records + number(0, 4),
+            tree};
+  }
+
   static void pad(std::string& text) {
     while (text.size() % 8 != 0) text.push_back('\0');
   }

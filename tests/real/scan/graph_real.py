@@ -124,11 +124,28 @@ def keras_files(folder):
         expect(write(name + "-evil", dense + [evil], **options), "malicious", 1,
                ["keras-lambda"])
     expect(write("large", dense * 1000), "no-code", 0)
-    # Its 40 groups stand in a fractal heap, which is not walked: exit code 3.
-    expect(write("latest", dense, libver="latest"), "needs-review", 3,
-           ["file-unread"])
-    expect(write("latest-evil", dense + [evil], libver="latest"), "malicious", 1,
-           ["keras-lambda"])
+    # 40 groups in a fractal heap, attributes in another, a configuration that
+    # is too large for its blocks: what the newest layout writes.
+    for name, options in (("latest", {}), ("latest-fixed", {"fixed": True})):
+        for count in (1, 1500):
+            expect(write(f"{name}-{count}", dense * count, libver="latest", **options),
+                   "no-code", 0)
+            expect(write(f"{name}-{count}-evil", dense * count + [evil],
+                         libver="latest", **options),
+                   "malicious", 1, ["keras-lambda"])
+    for count in (9, 500, 20_000):
+        path = f"{folder}/attributes-{count}.h5"
+        with h5py.File(path, "w", libver="latest") as file:
+            for i in range(count):
+                file.attrs[f"note {i}"] = numpy.bytes_(b"x" * (i % 50 + 1))
+            config = {"class_name": "Sequential", "config": {"layers": [evil]}}
+            file.attrs["model_config"] = json.dumps(config)
+        expect(path, "malicious", 1, ["keras-lambda"])
+    with h5py.File(f"{folder}/links.h5", "w", libver="latest") as file:
+        for i in range(30_000):
+            file[f"link {i}"] = h5py.SoftLink("/nowhere")
+        file["deep"] = h5py.ExternalLink("/etc/passwd", "/x")
+    expect(f"{folder}/links.h5", "needs-review", 1, ["hdf5-external"])
 
     with h5py.File(f"{folder}/out.h5", "w") as file:
         file["link"] = h5py.ExternalLink("/etc/passwd", "/x")

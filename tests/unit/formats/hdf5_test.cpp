@@ -59,10 +59,40 @@ TEST_CASE("a shape that no file of this size can fill") {
   CHECK(has(read(writer.build()), "hdf5-shape"));
 }
 
-TEST_CASE("attributes in a fractal heap are not read, and that is said") {
+TEST_CASE("attributes in a fractal heap are read") {
   test::Hdf5Writer writer;
-  writer.has_dense_attributes = true;
-  CHECK_FALSE(read(writer.build()).attributes_read);
+  writer.is_new = GENERATE(false, true);
+  writer.attributes = {{"backend", "tensorflow"}};
+  writer.dense_attributes = {{"model_config", "{\"class_name\": \"Model\"}"},
+                             {"keras_version", "2.15.0"}};
+  const Hdf5File file = read(writer.build());
+  CHECK(file.problems.empty());
+  CHECK(file.attributes_read);
+  REQUIRE(file.attributes.size() == 3);
+  CHECK(file.attributes.at("model_config").value ==
+        "{\"class_name\": \"Model\"}");
+  CHECK(file.attributes.at("keras_version").value == "2.15.0");
+}
+
+TEST_CASE("a fractal heap that is damaged is said to be unread") {
+  test::Hdf5Writer writer;
+  writer.is_new = true;
+  SECTION("not there") {
+    writer.has_lost_attributes = true;
+    CHECK_FALSE(read(writer.build()).attributes_read);
+  }
+  SECTION("a byte of the heap or of the tree is wrong") {
+    writer.dense_attributes = {{"a", "b"}};
+    std::string bytes = writer.build();
+    for (const std::string_view mark : {"FRHP", "FHDB", "BTHD", "BTLF"}) {
+      INFO(mark);
+      std::string damaged = bytes;
+      damaged[damaged.find(mark)] = 'x';
+      const Hdf5File file = read(damaged);
+      CHECK_FALSE(file.attributes_read);
+      CHECK_FALSE(file.problems.empty());
+    }
+  }
 }
 
 TEST_CASE("HDF5 files that are cut or damaged") {

@@ -185,6 +185,43 @@ TEST_CASE("a torch zip fits together") {
   }
 }
 
+TEST_CASE("TorchScript that opens files, and the code of torch packages") {
+  const auto script = [](std::string_view code) {
+    std::vector<ZipEntry> entries = torch_entries(std::string(16, 'w'));
+    entries.push_back(
+        {.name = "archive/code/__torch__/m.py", .content = std::string(code)});
+    return scan_bytes(make_zip(entries));
+  };
+  const FileReport plain = script(
+      "def forward(self, x: Tensor) -> Tensor:\n"
+      "  _0 = torch.add(torch.matmul(x, self.w), ops.prim.dtype(x))\n"
+      "  p : __torch__.torch.classes.quantized.LinearPackedParamsBase\n"
+      "  return ops.quantized.linear_dynamic(x, \"torch.save(\")\n");
+  CHECK(plain.verdict == Verdict::allow_listed);
+  const FileReport saves = script("  torch.save(x, \"/root/.bashrc\")\n");
+  REQUIRE(has(saves, "torchscript-file"));
+  CHECK(find(saves, "torchscript-file")->evidence ==
+        "torch.save(x, \"/root/.bashrc\")");
+  CHECK(find(saves, "torchscript-file")->member ==
+        "archive/code/__torch__/m.py");
+  CHECK(saves.verdict == Verdict::malicious);
+  CHECK(has(script("  y = ops.image.write_file(\"a\", x)\n"),
+            "torchscript-file"));
+  CHECK(has(script("  y = ^run(1)(x)\n"), "torchscript-python"));
+  CHECK(has(script("  y = ops.evil.run(x)\n"), "torchscript-foreign"));
+  CHECK(has(script("  y : __torch__.torch.classes.evil.Run\n"),
+            "torchscript-foreign"));
+
+  const FileReport package = scan_bytes(
+      make_zip({{.name = "p/.data/extern_modules", .content = "torch\n"},
+                {.name = "p/m.py", .content = "import os\nos.system('id')\n"},
+                {.name = "p/m/model.pkl", .content = good_pickle()}}));
+  CHECK(has(package, "torch-package"));
+  REQUIRE(has(package, "code-import-effect"));
+  CHECK(find(package, "code-import-effect")->member == "p/m.py");
+  CHECK(package.verdict == Verdict::malicious);
+}
+
 TEST_CASE("the legacy tar of torch (measured miss)") {
   const std::string number = PickleWriter(2).raw("K\0"s).stop();
   const std::string tar =

@@ -141,7 +141,7 @@ TEST_CASE("Keras in HDF5, read or at least searched") {
     CHECK(report.read_to_end);
   }
   SECTION("searched") {
-    writer.has_dense_attributes = true;
+    writer.has_lost_attributes = true;
     const FileReport report = scan_bytes(writer.build() + bad);
     REQUIRE(has(report, "keras-heuristic"));
     CHECK(find(report, "keras-heuristic")->message.starts_with("heuristic"));

@@ -2,6 +2,7 @@
 /// TensorFlow graphs, binary and as text.
 
 #include "core/formats/savedmodel.hpp"
+#include "core/scan/tensorflow_ops.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/protobuf_writer.hpp"
 #include "tests/support/scan_bytes.hpp"
@@ -101,6 +102,89 @@ TEST_CASE("an ordinary SavedModel passes") {
   CHECK(is_clean(report));
   CHECK(report.findings.size() == 1);
   CHECK(has(report, "savedmodel-init-op"));
+}
+
+TEST_CASE("a SavedModel with the functions that TensorFlow adds passes") {
+  // As tf.saved_model.save writes __inference__traced_save and _restore: the
+  // prefix is an argument, and only its ending is a constant.
+  Model model = honest();
+  const auto pattern = [](std::string_view text) {
+    return attribute("pattern", ProtoWriter().text(2, text));
+  };
+  for (const ProtoWriter& each :
+       {node("StaticRegexFullMatch", "StaticRegexFullMatch", {"file_prefix"})
+            .message(5, pattern("^s3://.*")),
+        constant("Const", ".part"),
+        constant("Const_1", "_temp/part"),
+        node("Select", "Select",
+             {"StaticRegexFullMatch:output:0", "Const:output:0",
+              "Const_1:output:0"}),
+        node("StringJoin", "StringJoin", {"file_prefix", "Select:output:0"}),
+        node("num_shards", "Const"),
+        node("ShardedFilename/shard", "Const"),
+        node("ShardedFilename", "ShardedFilename",
+             {"StringJoin:output:0", "ShardedFilename/shard:output:0",
+              "num_shards:output:0"}),
+        constant("names",
+                 "layer_with_weights-0/kernel/.ATTRIBUTES/"
+                 "VARIABLE_VALUE"),
+        node("Read/DisableCopyOnRead", "DisableCopyOnRead", {"w"}),
+        node("Read/ReadVariableOp", "ReadVariableOp", {"w"}),
+        node(
+            "SaveV2", "SaveV2",
+            {"ShardedFilename:filename:0", "names:output:0", "names:output:0"}),
+        node("prefixes", "Pack", {"ShardedFilename:filename:0", "^SaveV2"}),
+        node("MergeV2Checkpoints", "MergeV2Checkpoints",
+             {"prefixes:output:0", "file_prefix"}),
+        node("RestoreV2", "RestoreV2",
+             {"file_prefix", "names:output:0", "names:output:0"}),
+        node("AssignVariableOp", "AssignVariableOp",
+             {"assignvariableop_kernel", "Identity:output:0"}),
+        node("NoOp", "NoOp", {"^AssignVariableOp"}),
+        node("cond", "StatelessIf"),
+        node("loop", "While"),
+        node("call", "__inference_f"),
+        node("gelu", "Erf"),
+        node("attention", "Einsum"),
+        node("norm", "FusedBatchNormV3"),
+        node("lstm", "TensorListFromTensor"),
+        node("ids", "LookupTableFindV2"),
+        node("parse", "ParseExampleV2"),
+        node("jpeg", "DecodeJpeg"),
+        node("split", "StringSplitV2"),
+        node("drop", "RandomUniform")}) {
+    model.function_nodes.message(3, each);
+  }
+  const FileReport report = scan_bytes(model.build(), "saved_model.pb");
+  for (const ScanFinding& finding : report.findings) {
+    INFO(finding.rule << " " << finding.message);
+    CHECK(finding.severity == Severity::info);
+  }
+  CHECK(is_clean(report));
+}
+
+TEST_CASE("an operator on no list needs a review") {
+  Model model = honest();
+  model.function_nodes.message(3, node("x", "QuietlyDoSomething"));
+  const FileReport report = scan_bytes(model.build(), "saved_model.pb");
+  REQUIRE(has(report, "savedmodel-unknown-operator"));
+  CHECK(find(report, "savedmodel-unknown-operator")->evidence ==
+        "QuietlyDoSomething (1 times)");
+  CHECK(report.verdict == Verdict::needs_review);
+}
+
+TEST_CASE("no operator only computes and reaches out as well") {
+  std::size_t count = 0;
+  const Json lists = tensorflow_ops_to_json();
+  for (const auto& [category, ops] : lists.items()) {
+    for (const Json& op : ops) {
+      INFO(op);
+      CHECK(only_computes(op.get<std::string>()));
+      CHECK(tf_reach(op.get<std::string>()) == TfReach::none);
+      ++count;
+    }
+  }
+  CHECK(count > 1000);
 }
 
 TEST_CASE("operators that leave the model, inside a function") {
