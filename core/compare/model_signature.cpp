@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
@@ -199,9 +200,10 @@ class SignatureChecking {
       note_difference(SignatureDifference::Kind::extra, name, *entry, {},
                       entry->digest);
     }
+    const std::set<std::string> not_hashed = paths_not_hashed(manifest);
     for (const auto& [name, resource] : expected) {
       if (actual.contains(name)) continue;
-      if (is_unread(manifest, resource->path)) continue;
+      if (not_hashed.contains(resource->path)) continue;
       note_difference(SignatureDifference::Kind::missing, name,
                       entry_of(*resource), resource->digest, {});
     }
@@ -231,13 +233,14 @@ class SignatureChecking {
     return to_hex(entry.digest) == report_.signature_sha256;
   }
 
-  static bool is_unread(const SigningManifest& manifest,
-                        const std::string& path) {
-    const auto is_path = [&](const SigningTrouble& trouble) {
-      return trouble.path == path;
-    };
-    return std::ranges::any_of(manifest.unread, is_path) ||
-           std::ranges::any_of(manifest.refused, is_path);
+  /// Paths that are named with the reason why they were not hashed.
+  static std::set<std::string> paths_not_hashed(
+      const SigningManifest& manifest) {
+    std::set<std::string> paths;
+    for (const auto* list : {&manifest.unread, &manifest.refused}) {
+      for (const SigningTrouble& trouble : *list) paths.insert(trouble.path);
+    }
+    return paths;
   }
 
   void note_difference(SignatureDifference::Kind kind, const std::string& name,

@@ -98,19 +98,21 @@ std::vector<std::string> places(const SignatureReport& report) {
       by_file[one.path].push_back(&one);
     }
   }
+  std::map<std::string, std::size_t> shards;
+  for (const SignedResource& resource : report.statement.resources) {
+    ++shards[resource.path];
+  }
   std::vector<std::string> lines;
   for (auto& [path, list] : by_file) {
     std::ranges::sort(list, {}, &SignatureDifference::start);
-    const auto all = std::ranges::count(report.statement.resources, path,
-                                        &SignedResource::path);
     std::string ranges;
     for (std::size_t i = 0; i < list.size() && i < kMaxLines; ++i) {
       ranges += fmt::format("{}{}–{}", i == 0 ? "" : ", ", list[i]->start,
                             list[i]->end - 1);
     }
     lines.push_back(fmt::format("{}: {} of {} shards differ: bytes {}{}",
-                                printable(path), list.size(), all, ranges,
-                                list.size() > kMaxLines ? ", …" : ""));
+                                printable(path), list.size(), shards[path],
+                                ranges, list.size() > kMaxLines ? ", …" : ""));
   }
   return lines;
 }

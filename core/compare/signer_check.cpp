@@ -186,7 +186,22 @@ class SignerChecking {
           "Signing certificate cannot be used for signing: neither KeyUsage "
           "digitalSignature nor ExtendedKeyUsage codeSigning");
     }
-    if (accept(end->key())) report_.signer = end->facts().sha256;
+    if (!accept(end->key())) return;
+    report_.signer = end->facts().sha256;
+    // A bundle with a bare leaf is a keyless one, however it was asked about.
+    if (bundle_.material == SigstoreMaterial::certificate) not_in_log();
+  }
+
+  void not_in_log() {
+    report_.unverified.emplace_back("transparency log");
+    find(Severity::medium, "keyless-not-proven",
+         trust_.roots.empty()
+             ? "chain, transparency log: NOT verified. Anybody can make a "
+               "certificate that says this name: the signature proves that "
+               "one key signed, not whose it is"
+             : "transparency log: NOT verified. The chain says to whom the key "
+               "was given; that it signed while its certificate was valid is "
+               "not proven");
   }
 
   void by_sigstore() {
@@ -198,20 +213,12 @@ class SignerChecking {
     } else if (!chain_holds(*end)) {
       return;
     }
-    report_.unverified.emplace_back("transparency log");
     if (!identity_fits(facts) || !time_allows()) return;
     if (!accept(end->key())) return;
     report_.signer = facts.alternative_names.empty()
                          ? facts.subject
                          : facts.alternative_names.front();
-    find(Severity::medium, "keyless-not-proven",
-         trust_.roots.empty()
-             ? "chain, transparency log: NOT verified. Anybody can make a "
-               "certificate that says this name: the signature proves that "
-               "one key signed, not whose it is"
-             : "transparency log: NOT verified. The chain says to whom the key "
-               "was given; that it signed while its certificate was valid is "
-               "not proven");
+    not_in_log();
   }
 
   bool identity_fits(const CertificateFacts& facts) {

@@ -200,6 +200,12 @@ class StatementReading {
       strict("statement-ignore", "ignore_paths is no list");
       return false;
     }
+    if (ignored->size() > kMaxIgnoredPaths) {
+      strict("statement-too-large",
+             fmt::format("{} ignored paths, at most {} are read",
+                         ignored->size(), kMaxIgnoredPaths));
+      return false;
+    }
     for (const Json& path : *ignored) {
       if (path.is_string()) {
         out_.ignore_paths.push_back(path.get<std::string>());

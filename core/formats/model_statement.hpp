@@ -21,7 +21,10 @@ inline constexpr std::string_view kModelPredicateType =
 inline constexpr std::string_view kOldModelPredicateType =
     "https://model_signing/Digests/v0.1";
 /// Files or shards of one statement; more is the problem "statement-too-large".
-inline constexpr std::size_t kMaxSignedResources = 5'000'000;
+inline constexpr std::size_t kMaxSignedResources = 1'000'000;
+/// Ignored paths of one statement, each held against every file of the model;
+/// signers have ten. More is "statement-too-large", too.
+inline constexpr std::size_t kMaxIgnoredPaths = 1000;
 
 /// One digest that was signed.
 struct SignedResource {

@@ -14,9 +14,9 @@
 namespace impound {
 
 /// Bytes of a signature file that are still read: a statement names every file
-/// of the model, or every shard, in some 150 bytes. More is refused with the
-/// problem "sigstore-too-large".
-inline constexpr std::uint64_t kMaxSigstoreBundle = 256ULL * 1024 * 1024;
+/// of the model, or every shard, in some 200 bytes, and takes some twenty times
+/// its size in memory. More is refused with the problem "sigstore-too-large".
+inline constexpr std::uint64_t kMaxSigstoreBundle = 64ULL * 1024 * 1024;
 /// Certificates and log entries of one bundle that are kept.
 inline constexpr std::size_t kMaxSigstoreEntries = 100;
 

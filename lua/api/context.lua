@@ -160,7 +160,7 @@ function Context:verify(exhibit) end
 ---@field expected string Hexadecimal; empty if it is extra.
 ---@field actual string Hexadecimal; empty if it is missing.
 
---- Verifies the signature of a model, or the one inside a baseline document. Journaled, and a `verify` entry of the case.
+--- Verifies the signature of a model, or the one inside a baseline document. Journaled, and a `verify` entry.
 ---@param subject impound.Exhibit|string A model: an exhibit, or a path of the deployment or of a path parameter.
 ---@param options? impound.Trust
 ---@return impound.SignatureReport report

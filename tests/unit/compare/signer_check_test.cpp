@@ -120,6 +120,12 @@ TEST_CASE("A keyless signature says what was not verified", "[compare]") {
   CHECK(check(whole, with_root).unverified ==
         std::vector<std::string>{"transparency log"});
   CHECK(check(keyless(kLeafPem), with_root).state == SignatureState::invalid);
+  // Asked about as an ordinary chain, it is a keyless signature all the same.
+  SignatureTrust both = roots();
+  both.roots.push_back(one(kIntermediatePem));
+  const SignerReport plain = check(keyless(kLeafPem), both);
+  CHECK(plain.state == SignatureState::valid);
+  CHECK(has(plain, "keyless-not-proven"));
 }
 
 TEST_CASE("A keyless signature can be bound to a name and who vouched for it",

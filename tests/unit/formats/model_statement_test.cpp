@@ -150,6 +150,9 @@ TEST_CASE("Every strict rule of a statement is a problem", "[formats]") {
   statement = honest();
   statement["predicate"]["serialization"]["ignore_paths"] = Json::array({1});
   CHECK(broken(statement) == "statement-ignore");
+  statement["predicate"]["serialization"]["ignore_paths"] =
+      std::vector<std::string>(kMaxIgnoredPaths + 1, "a");
+  CHECK(broken(statement) == "statement-too-large");
   CHECK(read_model_statement("no JSON").problems.at(0).rule ==
         "statement-not-json");
 }
