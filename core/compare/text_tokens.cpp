@@ -203,8 +203,20 @@ std::uint64_t quick_hash(std::string_view text) noexcept {
     std::memcpy(&word, text.data() + i, 8);
     hash = extend_phrase(hash, word);
   }
+  // The last bytes, by two loads that may overlap: words are short.
+  const std::string_view tail = text.substr(i);
   std::uint64_t rest = 0;
-  if (i < text.size()) std::memcpy(&rest, text.data() + i, text.size() - i);
+  if (tail.size() >= 4) {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    std::memcpy(&first, tail.data(), 4);
+    std::memcpy(&last, tail.data() + tail.size() - 4, 4);
+    rest = first | (std::uint64_t{last} << 32U);
+  } else {
+    for (const char c : tail) {
+      rest = (rest << 8U) | static_cast<unsigned char>(c);
+    }
+  }
   return extend_phrase(hash, rest);
 }
 

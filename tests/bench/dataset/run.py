@@ -5,9 +5,12 @@ usage: python3 tests/bench/dataset/run.py BUILD [MEGABYTES]      (a Release buil
 
 Makes MEGABYTES (default 400) of JSON lines in eight shards, plain and in gzip,
 and a poisoned copy (1 % of rows with a trigger and one label). Prints every
-command, medians of three runs, MB/s of unpacked JSON, and peak memory.
+command, medians of three interleaved runs in seconds of wall clock and of CPU
+(user and system, all threads: on a machine that others use, only these compare),
+MB/s of JSON by wall clock, and peak memory.
 """
 
+import concurrent.futures
 import gzip
 import json
 import os
@@ -71,14 +74,14 @@ def make(folder, megabytes):
     return number, sum(len(text) for text in good)
 
 
-def peak(command, env):
-    """Seconds and peak MiB of one run, whatever its exit code."""
+def measure(command, env):
+    """Wall seconds, CPU seconds and peak MiB of one run that found something or nothing."""
     start = time.perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
     _, status, usage = os.wait4(child.pid, 0)
     if os.waitstatus_to_exitcode(status) not in (0, 1):
         raise SystemExit(f"failed: {command}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def main():
@@ -88,7 +91,9 @@ def main():
     env = dict(os.environ, XDG_CONFIG_HOME=folder + "/config", IMPOUND_HOME=folder + "/cases")
     impound = build + "/impound"
     try:
-        rows, size = make(folder, megabytes)
+        # In a process of its own: a child is charged with what its parent held.
+        with concurrent.futures.ProcessPoolExecutor(1) as pool:
+            rows, size = pool.submit(make, folder, megabytes).result()
         print(f"{rows} rows, {size / 1e6:.0f} MB of JSON lines, {SHARDS} shards, {os.cpu_count()} cores")
         subprocess.run([impound, "examiner", "init", "--name", "Bench", "--org", "Bench", "--role", "bench"],
                        check=True, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -117,13 +122,13 @@ def main():
                 command = [f"{folder}/out-{run}-{i}.json" if part == "OUT" else part for part in command]
                 if run == 0:
                     print("$", " ".join(command))
-                results.setdefault(name, []).append(peak(command, env))
+                results.setdefault(name, []).append(measure(command, env))
         for name, sides, _ in many:
-            seconds = statistics.median(s for s, _ in results[name])
-            memory = max(m for _, m in results[name])
-            print(f"{name:28} {seconds:7.2f} s {sides * size / seconds / 1e6:7.0f} MB/s {memory:7.0f} MiB")
+            wall, cpu, memory = (statistics.median(run[i] for run in results[name]) for i in range(3))
+            print(f"{name:28} {wall:7.2f} s {cpu:7.2f} s CPU {sides * size / wall / 1e6:7.0f} MB/s {memory:7.0f} MiB")
     finally:
         shutil.rmtree(folder)
 
 
-main()
+if __name__ == "__main__":
+    main()
