@@ -412,11 +412,13 @@ class DatasetComparison {
     input.foreground = [&](const CountRow& count) { each_of(chosen, count); };
     if (before_.has_bytes()) {
       result_.reference = "the rows before";
+      input.reference_rows = before_.table.rows();
       input.reference = [this](const CountRow& count) {
         each_reference(before_, {}, count);
       };
     } else {
       result_.reference = "the unchanged rows of the new side";
+      input.reference_rows = after_.table.rows();
       std::vector<std::uint64_t> skipped = added_;
       for (const auto* list : {&changed_, &relabelled_}) {
         for (const RowPair& pair : *list) skipped.push_back(pair.after);

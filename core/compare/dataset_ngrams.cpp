@@ -106,6 +106,49 @@ Splitter& splitter() {
   return one;
 }
 
+/// Where a candidate stands, by hash. Most n-grams of a text are none: two bits
+/// in a small table say so at once.
+class HashIndex {
+ public:
+  static constexpr std::uint32_t kNone = 0xffffffffU;
+
+  void fill(const std::vector<std::uint64_t>& hashes) {
+    const std::size_t room = std::bit_ceil(hashes.size() * 2 + 2);
+    mask_ = room - 1;
+    slots_.assign(room, {0, kNone});
+    filter_.assign(kFilterWords, 0);
+    for (std::size_t i = 0; i < hashes.size(); ++i) {
+      std::size_t at = hashes[i] & mask_;
+      while (slots_[at].second != kNone) at = (at + 1) & mask_;
+      slots_[at] = {hashes[i], static_cast<std::uint32_t>(i)};
+      filter_[word_of(hashes[i])] |= bit_of(hashes[i]);
+    }
+  }
+
+  [[nodiscard]] std::uint32_t find(std::uint64_t hash) const {
+    if ((filter_[word_of(hash)] & bit_of(hash)) == 0) return kNone;
+    std::size_t at = hash & mask_;
+    while (slots_[at].second != kNone && slots_[at].first != hash) {
+      at = (at + 1) & mask_;
+    }
+    return slots_[at].second;
+  }
+
+ private:
+  static constexpr std::size_t kFilterWords = std::size_t{1} << 15U;  // 256 KiB
+
+  static std::size_t word_of(std::uint64_t hash) {
+    return static_cast<std::size_t>(hash >> 49U);
+  }
+  static std::uint64_t bit_of(std::uint64_t hash) {
+    return std::uint64_t{1} << ((hash >> 43U) & 63U);
+  }
+
+  std::size_t mask_ = 0;
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> slots_;
+  std::vector<std::uint64_t> filter_;
+};
+
 struct Candidate {
   std::uint64_t hash = 0;
   std::string text;
@@ -131,6 +174,7 @@ class NgramSearch {
     counts_ = std::make_unique<std::atomic<std::uint32_t>[]>(
         candidates_.size() * kCells);
     input_.foreground([this](const CountedRow& row) { count(row); });
+    drop_hopeless();
     input_.reference([this](const CountedRow& row) { count(row); });
     NgramReports reports;
     reports.fresh = report(RowGroup::fresh);
@@ -188,10 +232,46 @@ class NgramSearch {
       candidates_.push_back(std::move(candidate));
     }
     std::ranges::sort(candidates_, {}, &Candidate::hash);
-    index_.reserve(candidates_.size());
+    fill_index();
+  }
+
+  void fill_index() {
+    std::vector<std::uint64_t> hashes;
+    hashes.reserve(candidates_.size());
+    for (const Candidate& one : candidates_) hashes.push_back(one.hash);
+    index_.fill(hashes);
+  }
+
+  /// Those that could not be listed even if no reference row held them are not
+  /// looked for in the reference.
+  void drop_hopeless() {
+    const std::uint64_t reference =
+        std::max<std::uint64_t>(input_.reference_rows, 1);
+    const auto is_hopeless = [&](std::size_t i) {
+      for (const RowGroup group : {RowGroup::fresh, RowGroup::relabelled}) {
+        const std::uint64_t rows = rows_with(i, group);
+        if (log_likelihood(rows, total(group), 0, reference) >= kLeastG2) {
+          return false;
+        }
+      }
+      return true;
+    };
+    std::vector<std::size_t> kept;
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
-      index_.emplace(candidates_[i].hash, static_cast<std::uint32_t>(i));
+      if (!is_hopeless(i)) kept.push_back(i);
     }
+    auto counts =
+        std::make_unique<std::atomic<std::uint32_t>[]>(kept.size() * kCells);
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      for (std::size_t cell = 0; cell < kCells; ++cell) {
+        counts[i * kCells + cell] = counts_[kept[i] * kCells + cell].load();
+      }
+      // Never onto itself.
+      if (kept[i] != i) candidates_[i] = std::move(candidates_[kept[i]]);
+    }
+    candidates_.resize(kept.size());
+    counts_ = std::move(counts);
+    fill_index();
   }
 
   [[nodiscard]] std::size_t slot_of(std::string_view label) const {
@@ -206,10 +286,11 @@ class NgramSearch {
         static_cast<std::size_t>(row.group) * kSlots + slot_of(row.label);
     // An n-gram is in no more rows than its beginning: if that is no
     // candidate, it is none.
-    each_ngram(with.tokens, with.places,
-               [this](std::uint64_t hash) { return index_.contains(hash); });
+    each_ngram(with.tokens, with.places, [this](std::uint64_t hash) {
+      return index_.find(hash) != HashIndex::kNone;
+    });
     for (const Place& place : with.places) {
-      const std::size_t at = index_.find(place.hash)->second * kCells + cell;
+      const std::size_t at = index_.find(place.hash) * kCells + cell;
       counts_[at].fetch_add(1, std::memory_order_relaxed);
     }
     totals_[cell].fetch_add(1, std::memory_order_relaxed);
@@ -247,7 +328,7 @@ class NgramSearch {
   std::uint32_t least_;
   std::unordered_map<std::string, std::size_t> slots_;
   std::vector<Candidate> candidates_;  // sorted by hash
-  std::unordered_map<std::uint64_t, std::uint32_t> index_;
+  HashIndex index_;
   std::unique_ptr<std::atomic<std::uint32_t>[]> counts_;
   std::array<std::atomic<std::uint64_t>, kCells> totals_{};
 };
@@ -396,11 +477,11 @@ void NgramSearch::find_examples(NgramReports& reports) {
   input_.foreground([&](const CountedRow& row) {
     Splitter& with = splitter();
     with.tokens.split(row.text);
-    each_ngram(with.tokens, with.places,
-               [this](std::uint64_t hash) { return index_.contains(hash); });
+    each_ngram(with.tokens, with.places, [this](std::uint64_t hash) {
+      return index_.find(hash) != HashIndex::kNone;
+    });
     for (const Place& place : with.places) {
-      const auto found =
-          wanted.find(candidates_[index_.find(place.hash)->second].text);
+      const auto found = wanted.find(candidates_[index_.find(place.hash)].text);
       if (found == wanted.end()) continue;
       Ngram* const ngram = found->second[static_cast<std::size_t>(row.group)];
       if (ngram == nullptr) continue;

@@ -49,6 +49,7 @@ struct NgramInput {
   EachRow foreground;  ///< rows of the groups fresh and relabelled
   EachRow reference;
   std::uint64_t foreground_rows = 0;
+  std::uint64_t reference_rows = 0;  ///< at least as many as it gives
   /// The labels to be told apart, at most kCountedLabels.
   std::vector<std::string> labels;
 };

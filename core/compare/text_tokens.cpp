@@ -49,7 +49,8 @@ struct Range {
 };
 
 template <std::size_t N>
-bool lies_in(const std::array<Range, N>& ranges, std::uint32_t c) noexcept {
+constexpr bool lies_in(const std::array<Range, N>& ranges,
+                       std::uint32_t c) noexcept {
   const auto next =
       std::upper_bound(ranges.begin(), ranges.end(), c,
                        [](std::uint32_t value, const Range& range) {
@@ -92,7 +93,7 @@ constexpr std::array kAlone{
 
 enum class CharClass : std::uint8_t { word, space, mark, alone, invisible };
 
-CharClass class_of(std::uint32_t c) noexcept {
+constexpr CharClass class_of(std::uint32_t c) noexcept {
   if (c < 0x80) {
     if (c == ' ' || (c >= 9 && c <= 13)) return CharClass::space;
     if (c < 0x20 || c == 0x7f) return CharClass::invisible;
@@ -105,6 +106,17 @@ CharClass class_of(std::uint32_t c) noexcept {
   if (lies_in(kMarks, c)) return CharClass::mark;
   return lies_in(kAlone, c) ? CharClass::alone : CharClass::word;
 }
+
+/// Lower case of ASCII characters that words are made of; 0 for the others.
+constexpr std::array<char, 128> kAsciiWord = [] {
+  std::array<char, 128> table{};
+  for (std::size_t c = 0; c < table.size(); ++c) {
+    if (class_of(static_cast<std::uint32_t>(c)) != CharClass::word) continue;
+    const bool is_upper = c >= 'A' && c <= 'Z';
+    table[c] = static_cast<char>(is_upper ? c + 32 : c);
+  }
+  return table;
+}();
 
 /// Simple lower case of Latin, Greek, Cyrillic, Armenian and full-width
 /// letters; other scripts have none, or stay as they are.
@@ -148,9 +160,10 @@ unsigned script_of(std::uint32_t c) noexcept {
   return c >= 0x400 && c <= 0x52f ? kCyrillic : 0U;
 }
 
-void append_char(std::uint32_t c, std::string& out) {
+/// Writes a character and moves behind it.
+void put_char(std::uint32_t c, char*& out) {
   const auto put = [&out](std::uint32_t byte) {
-    out += static_cast<char>(static_cast<unsigned char>(byte));
+    *out++ = static_cast<char>(static_cast<unsigned char>(byte));
   };
   if (c < 0x80) return put(c);
   if (c < 0x800) {
@@ -190,32 +203,56 @@ std::uint64_t quick_hash(std::string_view text) noexcept {
     std::memcpy(&word, text.data() + i, 8);
     hash = extend_phrase(hash, word);
   }
+  // The last bytes, by two loads that may overlap: words are short.
+  const std::string_view tail = text.substr(i);
   std::uint64_t rest = 0;
-  if (i < text.size()) std::memcpy(&rest, text.data() + i, text.size() - i);
+  if (tail.size() >= 4) {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    std::memcpy(&first, tail.data(), 4);
+    std::memcpy(&last, tail.data() + tail.size() - 4, 4);
+    rest = first | (std::uint64_t{last} << 32U);
+  } else {
+    for (const char c : tail) {
+      rest = (rest << 8U) | static_cast<unsigned char>(c);
+    }
+  }
   return extend_phrase(hash, rest);
 }
 
 void TextTokens::split(std::string_view text) {
-  folded_.clear();
+  // Lower case is never longer than what it is made of.
+  folded_.resize(text.size());
   tokens_.clear();
   oddities_.clear();
-  std::size_t begin = 0;  // of the open token in folded_
+  char* const front = folded_.data();
+  char* begin = front;  // of the open token
+  char* end = front;
   unsigned scripts = 0;
   std::uint32_t mark = 0;  // the character of an open run of punctuation
   const auto close = [&] {
-    if (folded_.size() > begin) {
-      const std::string_view word = std::string_view(folded_).substr(begin);
-      tokens_.push_back({quick_hash(word), static_cast<std::uint32_t>(begin),
-                         static_cast<std::uint32_t>(folded_.size())});
-      if ((scripts & (scripts - 1)) != 0 && scripts != 0) {
+    if (end > begin) {
+      const std::string_view word(begin, static_cast<std::size_t>(end - begin));
+      tokens_.push_back({quick_hash(word),
+                         static_cast<std::uint32_t>(begin - front),
+                         static_cast<std::uint32_t>(end - front)});
+      if ((scripts & (scripts - 1)) != 0) {
         note_once(oddities_, fmt::format("mixed scripts: {}", word));
       }
-      begin = folded_.size();
+      begin = end;
     }
     scripts = 0;
     mark = 0;
   };
   for (std::size_t i = 0; i < text.size() && tokens_.size() < kMaxTokens;) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x80 && kAsciiWord[byte] != 0) {
+      if (mark != 0) close();
+      if (byte > '9' && byte != '_') scripts |= kLatin;
+      *end++ = kAsciiWord[byte];
+      ++i;
+      continue;
+    }
     const DecodedChar c = decode_char(text.substr(i));
     if (c.length == 0) {
       note_once(oddities_, "no UTF-8");
@@ -223,17 +260,14 @@ void TextTokens::split(std::string_view text) {
       continue;
     }
     i += c.length;
-    CharClass kind = class_of(c.value);
     // "don't" is one word.
-    if (is_apostrophe(c.value) && mark == 0 && folded_.size() > begin &&
-        i < text.size() &&
-        class_of(static_cast<unsigned char>(text[i]) < 0x80
-                     ? static_cast<unsigned char>(text[i])
-                     : 0x100U) == CharClass::word) {
-      folded_ += '\'';
+    if (is_apostrophe(c.value) && mark == 0 && end > begin && i < text.size() &&
+        (static_cast<unsigned char>(text[i]) >= 0x80 ||
+         kAsciiWord[static_cast<unsigned char>(text[i])] != 0)) {
+      *end++ = '\'';
       continue;
     }
-    switch (kind) {
+    switch (class_of(c.value)) {
       case CharClass::space:
         close();
         break;
@@ -243,24 +277,25 @@ void TextTokens::split(std::string_view text) {
         break;
       case CharClass::mark:
         if (mark != c.value) close();
-        append_char(c.value, folded_);
+        put_char(c.value, end);
         mark = c.value;
         break;
       case CharClass::alone:
         close();
-        append_char(c.value, folded_);
+        put_char(c.value, end);
         close();
         break;
       case CharClass::word: {
         if (mark != 0) close();
         const std::uint32_t small = lower(c.value);
         scripts |= script_of(small);
-        append_char(small, folded_);
+        put_char(small, end);
         break;
       }
     }
   }
   close();
+  folded_.resize(static_cast<std::size_t>(end - front));
   std::sort(oddities_.begin(), oddities_.end());
 }
 

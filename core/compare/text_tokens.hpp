@@ -42,6 +42,8 @@ class TextTokens {
   /// Eight bytes that two texts share in proportion to the pairs of words they
   /// share: the number of equal bytes / 8 estimates the Jaccard similarity
   /// (one-permutation MinHash, a byte a bin). 0 for a text without words.
+  /// Baselines keep it: how it is made may not change without a new version of
+  /// the row file.
   [[nodiscard]] std::uint64_t sketch() const;
 
  private:
