@@ -16,6 +16,7 @@ constexpr std::array kFormats = {
     TensorFormat{"zip", recognise_weights_zip, view_weights_zip},
     TensorFormat{"PyTorch legacy", recognise_torch_legacy, view_torch_legacy},
     TensorFormat{"PyTorch tar", recognise_torch_tar, view_torch_tar},
+    TensorFormat{"pickle", recognise_pickle, view_pickle},
     TensorFormat{"NumPy", recognise_npy, view_npy},
     TensorFormat{"HDF5", recognise_hdf5, view_hdf5},
     // Last: a protobuf has no signature, only a plausible structure.

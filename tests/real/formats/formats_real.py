@@ -265,6 +265,39 @@ def check_numpy(folder):
     check(said, any("not compared" in m and "pickle" in m for m in said))
 
 
+# --- pickles ------------------------------------------------------------------------
+
+def check_pickles(folder):
+    import joblib
+    rng = np.random.default_rng(4)
+    c = rng.standard_normal((6, 5))
+    model = {"coef": c, "nested": [np.asfortranarray(c), {"big": c.astype(">f4")}],
+             "objects": np.array([{}, 1], dtype=object), "n": 3}
+    want = os.path.join(folder, "reference.safetensors")
+    tiny_llama.NAMES.update({torch.float64: "F64"})
+    reference(want, {"coef": c, "nested.0": c,
+                     "nested.1.big": c.astype(np.float32)})
+    joblib.dump(model, os.path.join(folder, "m.joblib"))
+    with open(os.path.join(folder, "m.pkl"), "wb") as f:
+        pickle.dump(model, f, protocol=4)
+    for name in ("m.joblib", "m.pkl"):
+        result = all_identical(want, os.path.join(folder, name))
+        check(problems(result), any(m.startswith("objects ") for m in
+                                    problems(result)))
+    try:
+        from sklearn.linear_model import LogisticRegression
+    except ImportError as missing:
+        print("without scikit-learn:", missing)
+        return
+    x, y = rng.standard_normal((40, 3)), np.arange(40) % 2
+    for name, target in (("a", y), ("b", 1 - y)):
+        joblib.dump(LogisticRegression().fit(x, target),
+                    os.path.join(folder, name + ".joblib"))
+    names = statuses(diff(os.path.join(folder, "a.joblib"),
+                          os.path.join(folder, "b.joblib")))
+    check(names, names["coef_"] == "changed" and names["classes_"] == "identical")
+
+
 # --- ONNX ---------------------------------------------------------------------------
 
 def check_onnx(folder):
@@ -358,7 +391,7 @@ def check_hdf5(folder):
 def main():
     with tempfile.TemporaryDirectory() as root:
         for number, part in enumerate((check_model, check_torch, check_torch_tar,
-                                       check_numpy, check_onnx, check_hdf5)):
+                                       check_numpy, check_pickles, check_onnx, check_hdf5)):
             folder = os.path.join(root, str(number))
             os.makedirs(folder)
             part(folder)
