@@ -82,6 +82,31 @@ def check_model(folder):
     check("wrapped is mapped",
           all(t["name"] == "state_dict.module." + t["from"]
               for t in diff(at("hf"), at("wrapped"))["tensors"]))
+    # .bin in shards, with the index that Transformers writes beside them.
+    os.makedirs(at("bins"))
+    state, half, weight_map = tiny_llama.weights(), 10, {}
+    for i, names in enumerate((list(state)[:half], list(state)[half:])):
+        file = "pytorch_model-%05d-of-00002.bin" % (i + 1)
+        torch.save({n: state[n] for n in names}, os.path.join(at("bins"), file))
+        weight_map.update({n: file for n in names})
+    total = sum(v.numel() * 2 for v in state.values())
+    index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+    with open(at("bins") + "/pytorch_model.bin.index.json", "w") as f:
+        json.dump(index, f)
+    check(problems(all_identical(at("hf"), at("bins"))),
+          not problems(diff(at("hf"), at("bins"))))
+    weight_map["lm_head.weight"] = "pytorch_model-00001-of-00002.bin"
+    with open(at("bins") + "/pytorch_model.bin.index.json", "w") as f:
+        json.dump(index, f)
+    check("a lying index", any("lm_head.weight" in m for m in
+                               problems(diff(at("hf"), at("bins")))))
+    # The same model in two formats in one folder: one remark, not one a tensor.
+    os.makedirs(at("both"))
+    for name in ("hf/model.safetensors", "bin/pytorch_model.bin"):
+        os.link(at(name), os.path.join(at("both"), os.path.basename(name)))
+    said = problems(diff(at("both"), at("both")))
+    check(said, len(said) == 1 and "20 more also stand" in said[0])
+
     for cast in ("npz", "npzc"):
         check(cast, set(labels(diff(at("hf"), at(cast))).values()) == {"cast"})
 
