@@ -27,7 +27,12 @@ constexpr std::array kFormats = {
 
 void FoundTensors::unviewed(const TensorInfo& tensor, std::string_view why) {
   constexpr std::size_t kMost = 1000;  // a hostile file has millions
-  if (problems.size() >= kMost) return;
+  if (problems.size() > kMost) return;
+  if (problems.size() == kMost) {
+    problems.push_back({"tensor-not-viewed", Severity::medium, 0,
+                        "and more tensors that are not compared"});
+    return;
+  }
   problems.push_back(
       {"tensor-not-viewed", Severity::medium, tensor.offset,
        fmt::format("{} {} {} is there but not compared: {}",

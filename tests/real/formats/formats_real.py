@@ -121,6 +121,10 @@ def check_model(folder):
     q8 = labels(diff(at("hf"), at("gguf-q8")))
     check(("gguf-q8", q8), {v for k, v in q8.items() if "norm" not in k} ==
           {"quantised"})
+    q4 = diff(at("hf"), at("gguf-q4k"))
+    check("gguf-q4k", {t["label"] for t in q4["tensors"]
+                       if t["dtype"] == "Q4_K"} == {"quantised"})
+    check(("re-quantised", q4["model"]), q4["model"]["label"] == "re-quantised")
     # The other way round, and between two formats that are not the baseline's.
     back = labels(diff(at("gguf-q8"), at("hf")))
     check(("back", back), back["model.layers.0.self_attn.q_proj.weight"] ==
@@ -128,7 +132,7 @@ def check_model(folder):
     check("gguf to gguf", diff(at("gguf-f16"), at("gguf-f16"))["identical"])
 
     for edited in ("edited-hf", "edited-bin", "edited-gguf-f16",
-                   "edited-gguf-q8"):
+                   "edited-gguf-q8", "edited-gguf-q4k"):
         for before in ("hf", "bin", "sharded"):
             result = diff(at(before), at(edited))
             found = [n for n, l in labels(result).items() if l == "rank-one"]
