@@ -82,6 +82,12 @@ void add_diff(CLI::App& app, Globals& globals, Run& run) {
       app, "diff",
       "What changed between two models or datasets, and what kind of change.");
   auto options = std::make_shared<Options>();
+  command->footer(
+      "Tensors of safetensors, GGUF, PyTorch, NumPy, ONNX, Keras (HDF5), "
+      "pickle\n"
+      "and joblib files are compared across formats; a format is recognised "
+      "by\n"
+      "what a file holds, not by its name.");
   command
       ->add_option("a", options->before,
                    "Exhibit (E001), bundle, baseline, folder, file, snapshot.")

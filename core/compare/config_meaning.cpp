@@ -23,6 +23,12 @@ std::string shown(const Json& value) {
   return text;
 }
 
+/// What chat_template.hpp says is escaped in parts: escaped once, not twice.
+std::string escaped_once(const std::string& text) {
+  const bool is_plain = is_utf8(text) && printable(text) == lossless_utf8(text);
+  return is_plain ? text : printable(text);
+}
+
 const Json& member(const Json& object, const char* key) {
   static const Json kNone = nullptr;
   if (!object.is_object()) return kNone;
@@ -154,12 +160,13 @@ std::vector<std::string> template_notes(std::string_view before,
   for (const TemplateCondition& each : now.conditions) {
     if (known.contains(each.condition) || each.writes.empty()) continue;
     known.insert(describe(each));
-    if (notes.size() < kMost) notes.push_back(printable(describe(each)));
+    if (notes.size() < kMost) notes.push_back(escaped_once(describe(each)));
   }
   for (const TemplateFinding& each : now.findings) {
     if (known.contains(each.evidence) || notes.size() >= kMost) continue;
-    const std::string note = fmt::format(
-        "{}: {}", printable(each.problem.message), printable(each.evidence));
+    const std::string note =
+        fmt::format("{}: {}", escaped_once(each.problem.message),
+                    escaped_once(each.evidence));
     if (std::find(notes.begin(), notes.end(), note) == notes.end()) {
       notes.push_back(note);
     }

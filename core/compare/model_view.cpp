@@ -76,6 +76,46 @@ Safetensors listing(const FoundTensors& weights) {
   return list;
 }
 
+/// Names that stand in two files, counted for each pair of files: a folder may
+/// hold a whole model in two formats.
+void check_doubles(ModelView& view) {
+  struct Doubles {
+    std::string first;
+    std::uint64_t offset = 0;
+    std::size_t same = 0;
+    std::size_t other = 0;
+  };
+  std::map<std::pair<std::string, std::string>, Doubles> pairs;
+  for (std::size_t i = 1; i < view.tensors.size(); ++i) {
+    const ViewTensor& one = view.tensors[i - 1];
+    const ViewTensor& two = view.tensors[i];
+    if (one.name != two.name || one.file == two.file) continue;
+    const bool is_same = one.sha256 && one.sha256 == two.sha256 &&
+                         one.dtype == two.dtype && one.shape == two.shape;
+    Doubles& doubles = pairs[{one.file, two.file}];
+    ++(is_same ? doubles.same : doubles.other);
+    if (doubles.first.empty() || (!is_same && doubles.other == 1)) {
+      doubles.first = two.name;
+      doubles.offset = two.offset;
+    }
+  }
+  for (const auto& [files, doubles] : pairs) {
+    const std::size_t count = doubles.same + doubles.other;
+    view.problems.push_back(
+        {files.second,
+         {"tensor-in-two-files",
+          doubles.other > 0 ? Severity::medium : Severity::low, doubles.offset,
+          fmt::format("{}{} also stand{} in {}, {}: loaders disagree on which "
+                      "one counts",
+                      printable(doubles.first),
+                      count > 1 ? fmt::format(" and {} more", count - 1) : "",
+                      count > 1 ? "" : "s", printable(files.first),
+                      doubles.other == 0 ? std::string("with the same numbers")
+                                         : fmt::format("{} with other numbers",
+                                                       doubles.other))}});
+  }
+}
+
 /// Rules that hold between files: shard indexes, names that stand twice.
 void check_together(const std::vector<FileContent>& content, ModelView& view) {
   for (std::size_t i = 0; i < content.size(); ++i) {
@@ -104,18 +144,7 @@ void check_together(const std::vector<FileContent>& content, ModelView& view) {
       view.problems.push_back({view.files[i].path, std::move(problem)});
     }
   }
-  for (std::size_t i = 1; i < view.tensors.size(); ++i) {
-    const ViewTensor& one = view.tensors[i - 1];
-    const ViewTensor& two = view.tensors[i];
-    if (one.name == two.name && one.file != two.file) {
-      view.problems.push_back(
-          {two.file,
-           {"tensor-in-two-files", Severity::medium, two.offset,
-            fmt::format("{} also stands in {}: loaders disagree on which one "
-                        "counts",
-                        two.name, one.file)}});
-    }
-  }
+  check_doubles(view);
 }
 
 }  // namespace

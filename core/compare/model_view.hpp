@@ -98,9 +98,10 @@ struct ViewOptions {
 /// Reads every regular file once and hashes it and the tensors in it from the
 /// same bytes, in parallel, holding about 20 MB a core. Tensors that are packed
 /// or stand in another order are read once more, at most kMostRereads times the
-/// file and 256 MiB, in kMemory bytes of StridedSource. The formats are those of
-/// tensor_formats(); what is there and cannot be viewed is among the problems.
-/// A file that cannot be read is recorded (ViewFile::failure), not thrown.
+/// file and 256 MiB, in kMemory bytes of StridedSource. The formats are those
+/// of tensor_formats(); what is there and cannot be viewed is among the
+/// problems. A file that cannot be read is recorded (ViewFile::failure), not
+/// thrown.
 /// @throws Error{io} if it was told to stop: half a view proves nothing.
 [[nodiscard]] ModelView view_tree(const Tree& tree, const ViewOptions& options,
                                   Progress& progress,

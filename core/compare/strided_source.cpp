@@ -58,6 +58,13 @@ std::vector<std::uint64_t> row_major_strides(
   return strides;
 }
 
+std::vector<std::uint64_t> fortran_strides(
+    const std::vector<std::uint64_t>& shape) {
+  const std::vector<std::uint64_t> strides =
+      row_major_strides({shape.rbegin(), shape.rend()});
+  return {strides.rbegin(), strides.rend()};
+}
+
 StridedSource::StridedSource(const ByteSource& base, std::uint64_t offset,
                              StridedLayout layout)
     : base_(base), offset_(offset), layout_(std::move(layout)) {

@@ -26,6 +26,10 @@ struct StridedLayout {
 [[nodiscard]] std::vector<std::uint64_t> row_major_strides(
     const std::vector<std::uint64_t>& shape);
 
+/// The same with the first dimension last: Fortran's order.
+[[nodiscard]] std::vector<std::uint64_t> fortran_strides(
+    const std::vector<std::uint64_t>& shape);
+
 /// Reads in bands of a few MiB that are put in order once: any order costs
 /// about one pass over the source, in at most kMemory bytes.
 class StridedSource final : public ByteSource {

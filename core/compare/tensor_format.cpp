@@ -16,6 +16,7 @@ constexpr std::array kFormats = {
     TensorFormat{"zip", recognise_weights_zip, view_weights_zip},
     TensorFormat{"PyTorch legacy", recognise_torch_legacy, view_torch_legacy},
     TensorFormat{"PyTorch tar", recognise_torch_tar, view_torch_tar},
+    TensorFormat{"pickle", recognise_pickle, view_pickle},
     TensorFormat{"NumPy", recognise_npy, view_npy},
     TensorFormat{"HDF5", recognise_hdf5, view_hdf5},
     // Last: a protobuf has no signature, only a plausible structure.
@@ -26,7 +27,12 @@ constexpr std::array kFormats = {
 
 void FoundTensors::unviewed(const TensorInfo& tensor, std::string_view why) {
   constexpr std::size_t kMost = 1000;  // a hostile file has millions
-  if (problems.size() >= kMost) return;
+  if (problems.size() > kMost) return;
+  if (problems.size() == kMost) {
+    problems.push_back({"tensor-not-viewed", Severity::medium, 0,
+                        "and more tensors that are not compared"});
+    return;
+  }
   problems.push_back(
       {"tensor-not-viewed", Severity::medium, tensor.offset,
        fmt::format("{} {} {} is there but not compared: {}",

@@ -58,6 +58,8 @@ bool recognise_torch_legacy(const WeightsFile& file);
 void view_torch_legacy(const WeightsFile& file, FoundTensors& found);
 bool recognise_torch_tar(const WeightsFile& file);
 void view_torch_tar(const WeightsFile& file, FoundTensors& found);
+bool recognise_pickle(const WeightsFile& file);
+void view_pickle(const WeightsFile& file, FoundTensors& found);
 bool recognise_npy(const WeightsFile& file);
 void view_npy(const WeightsFile& file, FoundTensors& found);
 bool recognise_hdf5(const WeightsFile& file);

@@ -260,7 +260,7 @@ std::string content_text(const Json& content) {
   std::string text;
   if (content.contains("notes")) {
     for (const Json& each : content["notes"]) {
-      text += fmt::format("    ! {}\n", printable(each.get<std::string>()));
+      text += fmt::format("    ! {}\n", each.get_ref<const std::string&>());
     }
   }
   if (content.contains("unified")) {

@@ -11,14 +11,6 @@
 namespace impound {
 namespace {
 
-/// Column-major is row-major of the reversed shape.
-std::vector<std::uint64_t> fortran_strides(
-    const std::vector<std::uint64_t>& shape) {
-  std::vector<std::uint64_t> reversed(shape.rbegin(), shape.rend());
-  reversed = row_major_strides(reversed);
-  return {reversed.rbegin(), reversed.rend()};
-}
-
 /// `shift` is where the array begins in the file.
 void add_array(const NumpyArray& array, const std::string& name,
                std::uint64_t shift, const ZipMember* packed,

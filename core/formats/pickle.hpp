@@ -56,6 +56,11 @@ struct PickleConstant {
 struct InlineArray {
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
+  /// The NumpyArrayWrapper it belongs to: the payload of its value. kElsewhere
+  /// within an array of objects, which has values of its own.
+  std::uint64_t wrapper = kElsewhere;
+
+  static constexpr std::uint64_t kElsewhere = UINT64_MAX;
 };
 
 /// What one pickle does, from its first opcode to STOP.

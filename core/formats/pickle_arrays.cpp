@@ -88,6 +88,9 @@ void PickleMachine::State::inner_pickle() {
   take(inner_globals, run.globals);
   take(result.calls, run.calls);
   take(result.constants, run.constants);
+  for (InlineArray& array : run.arrays) {
+    array.wrapper = InlineArray::kElsewhere;
+  }
   take(result.arrays, run.arrays);
   take(result.problems, run.problems);
   opcodes += run.opcodes;
@@ -129,7 +132,8 @@ void PickleMachine::State::inline_array(const PickleValue& wrapper) {
       size > window.source().size() - offset) {
     broken(fmt::format("an array of {} bytes is cut off", size));
   }
-  result.arrays.push_back({.offset = offset, .size = size});
+  result.arrays.push_back(
+      {.offset = offset, .size = size, .wrapper = wrapper.payload});
   window.seek(offset + size);
   edge = window.at;
 }

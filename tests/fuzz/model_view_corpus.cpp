@@ -81,6 +81,34 @@ int main(int argc, char** argv) {
                             header + std::string(24, 'a');
   put("npy", array);
   put("npz", make_zip({{.name = "w.npy", .content = array}}));
+  put("pickle", PickleWriter(2)
+                    .raw("}")
+                    .text("w")
+                    .global("numpy.core.multiarray", "_reconstruct")
+                    .global("numpy", "ndarray")
+                    .raw("K\0\x85"s + "C\x01" + "b\x87R(K\x01K\x03\x85")
+                    .global("numpy", "dtype")
+                    .text("f8")
+                    .raw("\x89\x88\x87R(K\x03")
+                    .text(">")
+                    .raw("NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89"s)
+                    .raw("C\x18" + std::string(24, 'a') + "tbs")
+                    .stop());
+  put("joblib", PickleWriter(4)
+                    .raw("}")
+                    .text("w")
+                    .global("joblib.numpy_pickle", "NumpyArrayWrapper")
+                    .raw(")\x81}(")
+                    .text("shape")
+                    .raw("K\x02K\x03\x86")
+                    .text("order")
+                    .text("F")
+                    .text("dtype")
+                    .global("numpy", "dtype")
+                    .text("f4")
+                    .raw("\x89\x88\x87R")
+                    .raw("ub" + std::string(24, 'a') + "s")
+                    .stop());
   Hdf5Writer hdf5;
   hdf5.dimensions = {4, 3};
   put("hdf5", hdf5.build());

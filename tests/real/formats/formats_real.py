@@ -82,6 +82,31 @@ def check_model(folder):
     check("wrapped is mapped",
           all(t["name"] == "state_dict.module." + t["from"]
               for t in diff(at("hf"), at("wrapped"))["tensors"]))
+    # .bin in shards, with the index that Transformers writes beside them.
+    os.makedirs(at("bins"))
+    state, half, weight_map = tiny_llama.weights(), 10, {}
+    for i, names in enumerate((list(state)[:half], list(state)[half:])):
+        file = "pytorch_model-%05d-of-00002.bin" % (i + 1)
+        torch.save({n: state[n] for n in names}, os.path.join(at("bins"), file))
+        weight_map.update({n: file for n in names})
+    total = sum(v.numel() * 2 for v in state.values())
+    index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+    with open(at("bins") + "/pytorch_model.bin.index.json", "w") as f:
+        json.dump(index, f)
+    check(problems(all_identical(at("hf"), at("bins"))),
+          not problems(diff(at("hf"), at("bins"))))
+    weight_map["lm_head.weight"] = "pytorch_model-00001-of-00002.bin"
+    with open(at("bins") + "/pytorch_model.bin.index.json", "w") as f:
+        json.dump(index, f)
+    check("a lying index", any("lm_head.weight" in m for m in
+                               problems(diff(at("hf"), at("bins")))))
+    # The same model in two formats in one folder: one remark, not one a tensor.
+    os.makedirs(at("both"))
+    for name in ("hf/model.safetensors", "bin/pytorch_model.bin"):
+        os.link(at(name), os.path.join(at("both"), os.path.basename(name)))
+    said = problems(diff(at("both"), at("both")))
+    check(said, len(said) == 1 and "20 more also stand" in said[0])
+
     for cast in ("npz", "npzc"):
         check(cast, set(labels(diff(at("hf"), at(cast))).values()) == {"cast"})
 
@@ -96,6 +121,10 @@ def check_model(folder):
     q8 = labels(diff(at("hf"), at("gguf-q8")))
     check(("gguf-q8", q8), {v for k, v in q8.items() if "norm" not in k} ==
           {"quantised"})
+    q4 = diff(at("hf"), at("gguf-q4k"))
+    check("gguf-q4k", {t["label"] for t in q4["tensors"]
+                       if t["dtype"] == "Q4_K"} == {"quantised"})
+    check(("re-quantised", q4["model"]), q4["model"]["label"] == "re-quantised")
     # The other way round, and between two formats that are not the baseline's.
     back = labels(diff(at("gguf-q8"), at("hf")))
     check(("back", back), back["model.layers.0.self_attn.q_proj.weight"] ==
@@ -103,7 +132,7 @@ def check_model(folder):
     check("gguf to gguf", diff(at("gguf-f16"), at("gguf-f16"))["identical"])
 
     for edited in ("edited-hf", "edited-bin", "edited-gguf-f16",
-                   "edited-gguf-q8"):
+                   "edited-gguf-q8", "edited-gguf-q4k"):
         for before in ("hf", "bin", "sharded"):
             result = diff(at(before), at(edited))
             found = [n for n, l in labels(result).items() if l == "rank-one"]
@@ -265,6 +294,39 @@ def check_numpy(folder):
     check(said, any("not compared" in m and "pickle" in m for m in said))
 
 
+# --- pickles ------------------------------------------------------------------------
+
+def check_pickles(folder):
+    import joblib
+    rng = np.random.default_rng(4)
+    c = rng.standard_normal((6, 5))
+    model = {"coef": c, "nested": [np.asfortranarray(c), {"big": c.astype(">f4")}],
+             "objects": np.array([{}, 1], dtype=object), "n": 3}
+    want = os.path.join(folder, "reference.safetensors")
+    tiny_llama.NAMES.update({torch.float64: "F64"})
+    reference(want, {"coef": c, "nested.0": c,
+                     "nested.1.big": c.astype(np.float32)})
+    joblib.dump(model, os.path.join(folder, "m.joblib"))
+    with open(os.path.join(folder, "m.pkl"), "wb") as f:
+        pickle.dump(model, f, protocol=4)
+    for name in ("m.joblib", "m.pkl"):
+        result = all_identical(want, os.path.join(folder, name))
+        check(problems(result), any(m.startswith("objects ") for m in
+                                    problems(result)))
+    try:
+        from sklearn.linear_model import LogisticRegression
+    except ImportError as missing:
+        print("without scikit-learn:", missing)
+        return
+    x, y = rng.standard_normal((40, 3)), np.arange(40) % 2
+    for name, target in (("a", y), ("b", 1 - y)):
+        joblib.dump(LogisticRegression().fit(x, target),
+                    os.path.join(folder, name + ".joblib"))
+    names = statuses(diff(os.path.join(folder, "a.joblib"),
+                          os.path.join(folder, "b.joblib")))
+    check(names, names["coef_"] == "changed" and names["classes_"] == "identical")
+
+
 # --- ONNX ---------------------------------------------------------------------------
 
 def check_onnx(folder):
@@ -358,7 +420,7 @@ def check_hdf5(folder):
 def main():
     with tempfile.TemporaryDirectory() as root:
         for number, part in enumerate((check_model, check_torch, check_torch_tar,
-                                       check_numpy, check_onnx, check_hdf5)):
+                                       check_numpy, check_pickles, check_onnx, check_hdf5)):
             folder = os.path.join(root, str(number))
             os.makedirs(folder)
             part(folder)

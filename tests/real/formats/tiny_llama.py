@@ -3,9 +3,9 @@
 
     /usr/bin/python3 tiny_llama.py FOLDER
 
-makes FOLDER/{hf,sharded,bin,legacy,npz,npzc,gguf-f16,gguf-bf16,gguf-q8} and the
-same with one edited down_proj: FOLDER/{edited-hf,edited-bin,edited-gguf-f16,
-edited-gguf-q8}. The GGUF writer permutes the rows of q and k per head as
+makes FOLDER/{hf,sharded,bin,legacy,npz,npzc,gguf-f16,gguf-bf16,gguf-q8,
+gguf-q4k} and, with one edited down_proj, FOLDER/edited-{hf,bin,gguf-f16,
+gguf-q8,gguf-q4k}. The GGUF writer permutes the rows of q and k per head as
 llama.cpp's convert_hf_to_gguf.py does for llama (LlamaModel.permute).
 """
 import json
@@ -144,6 +144,30 @@ def q8_0(values):
     return bytes(out)
 
 
+def q4_k(values):
+    """A plain quantiser for ggml's block_q4_K: 256 numbers, eight scales and
+    minima of 6 bits. llama.cpp's searches better ones; the layout is the same."""
+    out = bytearray()
+    for block in values.reshape(-1, 8, 32).astype(np.float32):
+        low = np.minimum(block.min(axis=1), 0)
+        scale, least = (block.max(axis=1) - low) / 15, -low
+        d = np.float16(scale.max() / 63)
+        dmin = np.float16(least.max() / 63)
+        sc = np.clip(np.rint(scale / np.float32(d)), 1, 63).astype(np.uint8)
+        m = np.clip(np.rint(least / np.float32(dmin)), 0, 63).astype(np.uint8)
+        step = np.float32(d) * sc[:, None]
+        q = np.clip(np.rint((block + np.float32(dmin) * m[:, None]) / step), 0, 15)
+        q = q.astype(np.uint8)
+        packed = np.zeros(12, np.uint8)
+        packed[0:4] = sc[:4] | ((sc[4:] >> 4) << 6)
+        packed[4:8] = m[:4] | ((m[4:] >> 4) << 6)
+        packed[8:12] = (sc[4:] & 15) | ((m[4:] & 15) << 4)
+        out += d.tobytes() + dmin.tobytes() + packed.tobytes()
+        for pair in range(4):
+            out += (q[2 * pair] | (q[2 * pair + 1] << 4)).tobytes()
+    return bytes(out)
+
+
 def text(value):
     return struct.pack("<Q", len(value.encode())) + value.encode()
 
@@ -168,6 +192,8 @@ def save_gguf(state, path, kind, metadata=()):
             number, part = 1, raw(tensor.half())
         elif kind == "bf16":
             number, part = 30, raw(tensor)
+        elif kind == "q4_k" and tensor.shape[1] % 256 == 0:
+            number, part = 12, q4_k(tensor.float().numpy())
         else:
             number, part = 8, q8_0(tensor.float().numpy())
         infos.append(text(gguf_name(name)) + struct.pack("<I", tensor.dim()) +
@@ -196,6 +222,8 @@ def write(folder, state, prefix=""):
     torch.save(state, place("bin") + "/pytorch_model.bin")
     save_gguf(state, place("gguf-f16") + "/tiny.gguf", "f16")
     save_gguf(state, place("gguf-q8") + "/tiny.gguf", "q8")
+    # As llama.cpp does: rows that are not whole blocks of 256 become Q8_0.
+    save_gguf(state, place("gguf-q4k") + "/tiny.gguf", "q4_k")
     if prefix:
         return
     save_sharded(state, place("sharded"))
