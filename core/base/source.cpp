@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace impound {
 namespace {
@@ -29,9 +30,9 @@ Bytes ByteSource::head(std::uint64_t offset, std::uint64_t count) const {
 
 void SpanSource::read(std::uint64_t offset, std::span<std::byte> out) const {
   require_inside(offset, out.size(), bytes_.size());
-  std::ranges::copy(
-      bytes_.subspan(static_cast<std::size_t>(offset), out.size()),
-      out.begin());
+  // Not std::ranges::copy: GCC 12 copies byte by byte at -O2.
+  if (out.empty()) return;
+  std::memmove(out.data(), bytes_.data() + offset, out.size());
 }
 
 SubSource::SubSource(const ByteSource& whole, std::uint64_t offset,

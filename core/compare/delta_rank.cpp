@@ -172,6 +172,7 @@ class SpectrumJudge {
         fmt::format("{} of the elements, {}",
                     percent(statistics_.changed_share()), found_.because);
     const std::size_t significant = spectrum_.significant_rank();
+    found_.is_faint = spectrum_.squares <= kRoundedAway * rounding_;
     found_.is_noise =
         significant == 0 && spectrum_.squares > kClearOfRounding * rounding_;
     std::size_t edge = 0;

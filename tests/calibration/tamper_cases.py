@@ -199,6 +199,7 @@ def arithmetic_cases(shape, p, dtype, seed, quick):
         noisy = {n: t + torch.randn(t.shape, generator=g)
                  * (relative * t.norm() / t.numel() ** 0.5)
                  for n, t in p.items()}
+        # Of noise below its own rounding a type keeps too little to tell.
         yield Case("noise", f"noise-{relative}", {"noise"},
                    lambda n: "noise" if p[n].dim() > 1 else "fine-tune vector",
                    noisy)

@@ -73,6 +73,28 @@ code 0 impound scan "$item" --json
 json 'len(d["files"]) == 1'
 code 2 impound scan E001/999
 says "has no item 999"
+# Without a baseline there are weak signals, which change no exit code.
+code 0 impound scan good --weak-signals --json
+json 'd["weak_signals"] == []'
+python3 - <<'PY'
+import struct
+with open("good/model.safetensors", "rb") as f:
+    data = bytearray(f.read())
+start = 8 + struct.unpack_from("<Q", data)[0]
+elf = b"\x7fELF\x02\x01\x01" + bytes(57)
+for i, byte in enumerate(elf):
+    data[start + 4 * (100 + i)] = byte
+import os
+os.mkdir("planted")
+with open("planted/model.safetensors", "wb") as f:
+    f.write(data)
+PY
+code 0 impound scan planted --weak-signals --json
+json '[(s["kind"], s["severity"], s["numbers"]["element"]) for s in d["weak_signals"]] == [("magic", "low", 100)]'
+code 0 impound scan planted --weak-signals
+says "not proof"
+code 0 impound scan planted
+if grep -q "not proof" "$work/out"; then fail "speaks of weak signals unasked"; fi
 
 # A baseline that was edited says so.
 sed 's/"small"/"smell"/' small.json >edited.json
@@ -116,7 +138,7 @@ code 0 impound baseline create gguf --name small-gguf -o gguf.json
 code 0 impound baseline verify gguf.json gguf
 code 1 impound baseline verify gguf.json gguf2
 code 1 impound diff gguf.json gguf2 --json
-json '[t["status"] for t in d["tensors"]] == ["identical", "identical", "changed"]'
+json '[t["status"] for t in d["diff"]["tensors"]] == ["identical", "identical", "changed"]'
 json '"unified" in d["metadata"][0]["content"]'
 # Names map against a baseline too: digests are all that is needed.
 code 0 impound baseline create good --name good -o good.json

@@ -214,7 +214,7 @@ code 4 verify m --signature keyless.sig --sigstore --certificate-chain another.p
 examiner
 code 0 impound baseline create m --name m -o base.json --model-signature m/model.sig --model-key pub.pem
 code 0 impound baseline show base.json --json
-json "d['provenance']['signer'] == '$(sha256sum <pub.pem | cut -c1-64)' and d['provenance']['verdict'] == 'verified'"
+json "d['provenance']['model_signature']['signer'] == '$(sha256sum <pub.pem | cut -c1-64)' and d['provenance']['model_signature']['verdict'] == 'verified'"
 code 0 impound baseline verify base.json m
 code 0 impound baseline show base.json
 says "of a model whose signature verified"
