@@ -135,6 +135,7 @@ void report_as_opcodes(ScanContext& context, const ByteSource& source,
 PickleOptions scanning_options() {
   PickleOptions options;
   options.judge = judge_global;
+  options.attributes = is_known_attribute;
   return options;
 }
 
