@@ -399,6 +399,18 @@ TEST_CASE("nothing is taken from below a mark") {
   CHECK(has(scan_bytes(import + "}K\x01K\x02(st."), "pickle-broken"));
 }
 
+TEST_CASE("a stream of more names than are kept is given up, not tried anew") {
+  // Each of the 70,000 names begins something that looks like a pickle.
+  std::string names;
+  for (int i = 0; i < 70'000; ++i) {
+    names += "cm" + std::to_string(i) + "\nf\n0";
+  }
+  const FileReport report = scan_bytes("\x80\x02" + names + "N.");
+  CHECK(has(report, "pickle-limit"));
+  CHECK(has(report, "file-findings-cut"));
+  CHECK(report.verdict == Verdict::needs_review);
+}
+
 TEST_CASE("bombs are bounded and reported") {
   SECTION("lists of lists of lists") {
     std::string bomb = "\x80\x02(lp0\n";
