@@ -58,6 +58,19 @@ if command -v bsdtar >/dev/null; then
   done
 fi
 
+# What stands behind the end of a packed tar, or behind the packed data, is not
+# passed over.
+python3 - <<'PY'
+import bz2, lzma, tarfile
+evil = open("evil.pkl", "rb").read()
+with tarfile.open("tail.tar", "w") as tar: tar.add("good.pkl")
+open("tail.tar.bz2", "wb").write(bz2.compress(open("tail.tar", "rb").read() + b"x" + evil))
+open("behind.xz", "wb").write(lzma.compress(b"{}") + evil)
+PY
+code 1 impound scan tail.tar.bz2 --json
+json 'd["verdict"] == "malicious"'
+code 3 impound scan behind.xz
+
 # Eight levels are followed; what lies deeper is said not to have been read.
 cp evil.pkl inner
 for level in 1 2 3 4 5 6 7 8 9 10; do
