@@ -92,6 +92,9 @@ class Resumption {
 /// Candidates that are tried behind garbage, and opcodes spent on them.
 constexpr std::uint64_t kMaxTrials = 200'000;
 constexpr std::uint64_t kMaxTrialOpcodes = 100'000'000;
+/// What a distinct name costs, in opcodes: it is judged, kept and reported. A
+/// stream of 200,000 names is a candidate at each of them.
+constexpr std::uint64_t kNameCost = 256;
 
 }  // namespace
 
@@ -175,7 +178,7 @@ PickleStream find_pickles(const ByteSource& source,
       break;
     }
     PickleRun run = second.run(from);
-    opcodes += run.opcodes;
+    opcodes += run.opcodes + kNameCost * run.globals.size();
     if (!is_convincing(run)) {
       ++from;
       continue;

@@ -17,9 +17,15 @@
 
 namespace impound {
 
+/// Whether getattr(class, attribute) of these names does no harm: what old
+/// pickles write for a static method.
+using AttributeJudge = bool (*)(std::string_view class_name,
+                                std::string_view attribute);
+
 struct PickleOptions {
   /// Without one every name is `unknown`.
   GlobalJudge judge = nullptr;
+  AttributeJudge attributes = nullptr;
   /// joblib puts the bytes of an array into the stream, behind the BUILD of its
   /// NumpyArrayWrapper. joblib.load skips them; pickle.load would run them.
   enum class Arrays : std::uint8_t { as_joblib, as_opcodes };

@@ -135,6 +135,33 @@ void PickleMachine::State::note_call(PickleCall::How how,
   calls.push_back(std::move(call));
 }
 
+bool PickleMachine::State::is_known_attribute(
+    const PickleGlobal& callee, const PickleValue& arguments) const {
+  if (options.attributes == nullptr || callee.resolved_name != "getattr" ||
+      callee.resolved_module != "builtins") {
+    return false;
+  }
+  const auto parts = heap.children(arguments, 3);
+  if (parts.size() != 2 || !parts[1].is_text()) return false;
+  // Of the class, or of an object that was made of it.
+  const PickleGlobal* of = heap.global(parts[0]);
+  if (of == nullptr) of = class_of(parts[0]);
+  return of != nullptr && of->judgement.verdict != GlobalClass::dangerous &&
+         options.attributes(of->resolved_module + "." + of->resolved_name,
+                            heap.text(parts[1], 256));
+}
+
+void PickleMachine::State::pardon_attributes() {
+  for (std::size_t i = 0; i < heap.globals.size(); ++i) {
+    PickleGlobal& global = heap.globals[i];
+    if (global.known_attributes != 0 &&
+        global.known_attributes == global.calls && global.builds == 0 &&
+        !heap.is_passed_on(i)) {
+      global.judgement = {.verdict = GlobalClass::allowed, .rule = {}};
+    }
+  }
+}
+
 PickleValue PickleMachine::State::make_call(PickleCall::How how,
                                             const PickleValue& callee,
                                             const PickleValue& arguments,
@@ -145,6 +172,10 @@ PickleValue PickleMachine::State::make_call(PickleCall::How how,
     PickleGlobal& global = heap.globals[callee.payload];
     ++global.calls;
     is_noteworthy = !is_harmless(global);
+    if (is_noteworthy && is_known_attribute(global, arguments)) {
+      ++global.known_attributes;
+      return value;
+    }
   }
   if (is_noteworthy) {
     std::string text = value.kind == Kind::container

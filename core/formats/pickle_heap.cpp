@@ -271,6 +271,23 @@ const PickleGlobal* PickleHeap::callee(const PickleValue& value) const {
   return site != nullptr ? global(site->callee) : nullptr;
 }
 
+bool PickleHeap::is_passed_on(std::size_t global) const {
+  if (kept_.size() >= kMaxKept || records_.size() >= kMaxContainers) {
+    return true;
+  }
+  const PickleCell wanted = PickleCell::of(PickleValue::Kind::global, global);
+  for (std::size_t i = 0; i < kept_.size(); ++i) {
+    if (kept_[i].bits == wanted.bits) return true;
+  }
+  const auto is_it = [&](const PickleValue& value) {
+    return value.kind == PickleValue::Kind::global && value.payload == global;
+  };
+  return std::any_of(calls_.begin(), calls_.end(),
+                     [&](const PickleCallSite& site) {
+                       return is_it(site.arguments) || is_it(site.state);
+                     });
+}
+
 std::string PickleHeap::text(const PickleValue& value,
                              std::size_t limit) const {
   if (!value.is_text()) return {};

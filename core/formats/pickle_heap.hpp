@@ -44,6 +44,8 @@ struct PickleGlobal {
   std::uint64_t imports = 0;
   std::uint64_t calls = 0;
   std::uint64_t builds = 0;
+  /// Calls of builtins.getattr that AttributeJudge knows.
+  std::uint64_t known_attributes = 0;
   int protocol = 0;  ///< in force at the first import
 
   /// "os.system", with the name that was written if Python maps it.
@@ -141,6 +143,10 @@ class PickleHeap {
   [[nodiscard]] const PickleGlobal* global(const PickleValue& value) const;
   /// The global called to make this value, or nullptr.
   [[nodiscard]] const PickleGlobal* callee(const PickleValue& value) const;
+
+  /// Whether a global is kept anywhere but as what is called: an argument, a
+  /// member, a state. True as well if not everything could be kept.
+  [[nodiscard]] bool is_passed_on(std::size_t global) const;
 
   /// Text of a text value as UTF-8, cut after `limit` bytes.
   [[nodiscard]] std::string text(const PickleValue& value,

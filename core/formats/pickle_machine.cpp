@@ -409,6 +409,10 @@ PickleRun PickleMachine::State::run(std::uint64_t offset) {
             fmt::format("{} opcodes build an object of {:.3g} parts", opcodes,
                         heap.weight(result.root)));
   }
+  if (result.has_stopped && result.root.kind != Kind::global &&
+      top == stack.get()) {
+    pardon_attributes();
+  }
   result.globals = heap.globals;
   result.globals.insert(result.globals.end(), inner_globals.begin(),
                         inner_globals.end());

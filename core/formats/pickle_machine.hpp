@@ -137,6 +137,10 @@ struct PickleMachine::State {
                     std::size_t count);
   PickleValue make_call(PickleCall::How how, const PickleValue& callee,
                         const PickleValue& arguments, std::uint64_t offset);
+  [[nodiscard]] bool is_known_attribute(const PickleGlobal& callee,
+                                        const PickleValue& arguments) const;
+  /// Names that were imported for nothing but known attributes are allowed.
+  void pardon_attributes();
   void note_call(PickleCall::How how, const PickleValue& callee,
                  std::uint64_t offset, std::string rendering);
   [[nodiscard]] const PickleGlobal* class_of(const PickleValue& value) const;

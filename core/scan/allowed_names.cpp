@@ -128,6 +128,10 @@ constexpr std::array kAllowed{
     NameList{"torch.nn.parameter",
              "Buffer UninitializedParameter UninitializedBuffer"},
     NameList{"torch.torch_version", "TorchVersion"},
+    NameList{"torch.nn.functional",
+             "relu relu6 gelu silu mish elu selu celu leaky_relu hardtanh "
+             "hardswish hardsigmoid softplus softsign softmax log_softmax tanh "
+             "sigmoid logsigmoid tanhshrink normalize"},
     NameList{"torch.jit._pickle",
              "build_intlist build_tensorlist build_doublelist build_boollist "
              "build_tensor_from_id restore_type_tag"},

@@ -59,12 +59,22 @@ constexpr std::array kPacked{
     Magic{std::string_view("\x5d\x00\x00", 3), "lzma"},
     Magic{"MSCF", "cab"},
     Magic{"070701", "cpio"},
+    Magic{"070702", "cpio"},
+    Magic{"070707", "cpio"},
+    Magic{"xar!", "xar"},
     Magic{"!<arch>\n", "ar"},
 };
 
 std::string_view packed_format(const Subject& subject) {
   for (const Magic& magic : kPacked) {
     if (as_text(subject.head).starts_with(magic.bytes)) return magic.format;
+  }
+  // The first volume descriptor of a disc image; a polyglot has the 32 KiB
+  // before it to itself.
+  constexpr std::size_t kDescriptor = 32769;
+  if (subject.head.size() > kDescriptor + 5 &&
+      as_text(subject.head).substr(kDescriptor, 5) == "CD001") {
+    return "iso9660";
   }
   return {};
 }

@@ -62,6 +62,12 @@ Json list_to_json(std::span<const NameList> lists) {
   return json;
 }
 
+/// Static methods in checkpoints: the schedule of OneCycleLR, to torch 2.0.
+constexpr std::array kAttributes{
+    NameList{"torch.optim.lr_scheduler.OneCycleLR",
+             "_annealing_cos _annealing_linear"},
+};
+
 }  // namespace
 
 GlobalJudgement judge_global(std::string_view module, std::string_view name) {
@@ -98,8 +104,28 @@ GlobalJudgement judge_global(std::string_view module, std::string_view name) {
   return {GlobalClass::unknown, "pickle-unknown-import"};
 }
 
+bool is_known_attribute(std::string_view class_name,
+                        std::string_view attribute) {
+  // Python 3.11 writes members of an enumeration as getattr(Class, "NAME").
+  constexpr std::string_view kCapitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  const bool is_constant =
+      !attribute.empty() && kCapitals.find(attribute[0]) != kCapitals.npos &&
+      std::all_of(attribute.begin(), attribute.end(), [&](char c) {
+        return c == '_' || (c >= '0' && c <= '9') ||
+               kCapitals.find(c) != kCapitals.npos;
+      });
+  if (is_constant) return true;
+  return std::any_of(
+      kAttributes.begin(), kAttributes.end(), [&](const NameList& known) {
+        const auto names = split(known.names, ' ');
+        return known.module == class_name &&
+               std::find(names.begin(), names.end(), attribute) != names.end();
+      });
+}
+
 Json lists_to_json() {
   Json json = Json::object();
+  json["attributes"] = list_to_json(kAttributes);
   json["weights_only"] = list_to_json(weights_only_names());
   json["allowed"] = list_to_json(allowed_names());
   json["library_classes"] = list_to_json(library_classes());

@@ -34,6 +34,11 @@ struct NameList {
 [[nodiscard]] GlobalJudgement judge_global(std::string_view module,
                                            std::string_view name);
 
+/// Whether getattr() of these is what ordinary checkpoints write: members of
+/// enumerations, and the static methods on a list.
+[[nodiscard]] bool is_known_attribute(std::string_view class_name,
+                                      std::string_view attribute);
+
 /// {"weights_only":{module:[names]}, "allowed":…, "dangerous":…}.
 [[nodiscard]] Json lists_to_json();
 

@@ -135,16 +135,18 @@ void report_as_opcodes(ScanContext& context, const ByteSource& source,
 PickleOptions scanning_options() {
   PickleOptions options;
   options.judge = judge_global;
+  options.attributes = is_known_attribute;
   return options;
 }
 
 void report_pickle_run(ScanContext& context, const ByteSource& source,
                        const PickleRun& run) {
+  // Problems first: thousands of names must not push them out of the report.
+  context.add_problems(run.problems);
   for (const PickleCall& call : run.calls) report_call(context, call);
   for (const PickleGlobal& global : run.globals) {
     report_import(context, global);
   }
-  context.add_problems(run.problems);
   if (run.torch_module_ids != 0) {
     add(context, "torch-module-source", Severity::low, run.begin,
         "carries Python source of its classes; with dump_patches torch "

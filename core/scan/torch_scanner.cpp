@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/formats/torch.hpp"
 #include "core/formats/torch_tar.hpp"
 #include "core/scan/pickle_report.hpp"
@@ -37,6 +39,46 @@ void scan_legacy_torch(ScanContext& context, const Subject& subject) {
   scan_pickle_rest(context, rest, file.end);
 }
 
+namespace {
+
+/// Where the zeros behind the last member of a tar end.
+std::uint64_t behind_zeros(const ByteSource& source, std::uint64_t from) {
+  constexpr std::uint64_t kPiece = std::uint64_t{1} << 20U;
+  while (from < source.size()) {
+    const Bytes piece = source.head(from, kPiece);
+    const auto other =
+        std::find_if(piece.begin(), piece.end(),
+                     [](std::byte byte) { return byte != std::byte{0}; });
+    if (other != piece.end()) {
+      return from + static_cast<std::uint64_t>(other - piece.begin());
+    }
+    from += piece.size();
+  }
+  return from;
+}
+
+/// Readers of tar stop at two blocks of zeros; what stands behind them is for
+/// somebody who knows of it.
+void scan_behind_tar(ScanContext& context, const ByteSource& source,
+                     std::uint64_t end) {
+  const std::uint64_t begin = behind_zeros(source, end);
+  const std::uint64_t size = source.size();
+  if (begin >= size) return;
+  ScanFinding finding;
+  finding.rule = "archive-trailing";
+  finding.severity = Severity::medium;
+  finding.offset = begin;
+  finding.message =
+      fmt::format("{} bytes behind the last member", size - begin);
+  context.add(std::move(finding));
+  const SubSource rest(source, begin, size - begin);
+  scan_pickle_rest(context, rest, begin);
+  context.scan_member("behind the last member", begin, rest,
+                      MemberBytes::in_file);
+}
+
+}  // namespace
+
 bool recognise_tar(const Subject& subject) {
   return looks_like_tar(subject.head);
 }
@@ -57,6 +99,7 @@ void scan_tar(ScanContext& context, const Subject& subject) {
     context.scan_member(member.name, member.offset, content,
                         MemberBytes::in_file);
   }
+  scan_behind_tar(context, subject.source, archive.end);
 }
 
 bool recognise_torch_tar(const Subject& subject) {

@@ -121,16 +121,35 @@ class ArchiveWalk {
   }
 
   ArchiveOutcome run() {
+    // Bytes under a filter (xz, bzip2, zstd …) are unpacked whole, as one
+    // member: libarchive's readers stop where they think an archive ends, and
+    // take 1 KiB of zeros for an empty tar. What is inside is for the caller to
+    // recognise.
+    if (walk(Way::filtered)) return std::move(outcome_);
+    feed_.at = 0;
+    outcome_ = ArchiveOutcome();
+    static_cast<void>(walk(Way::archive));
+    return std::move(outcome_);
+  }
+
+ private:
+  enum class Way : std::uint8_t { filtered, archive };
+
+  /// @return false if the bytes are not of this kind.
+  bool walk(Way way) {
     const ArchiveHandle handle(archive_read_new());
     if (!handle) throw Error(Errc::io, "libarchive: out of memory");
-    open(handle.get());
-    bool goes_on = true;
+    open(handle.get(), way);
+    bool goes_on = outcome_.problem.empty();
     while (goes_on && outcome_.problem.empty()) {
       archive_entry* entry = nullptr;
       const int result = archive_read_next_header(handle.get(), &entry);
       if (feed_.failure) throw Error(*feed_.failure);
+      if (way == Way::filtered && archive_filter_count(handle.get()) < 2) {
+        return false;
+      }
       if (result == ARCHIVE_EOF) {
-        outcome_.is_archive = outcome_.is_archive || is_known(handle.get());
+        outcome_.is_archive = true;
         break;
       }
       if (result < ARCHIVE_WARN) {
@@ -140,25 +159,28 @@ class ArchiveWalk {
       goes_on = member(handle.get(), entry);
     }
     if (feed_.failure) throw Error(*feed_.failure);
-    return std::move(outcome_);
+    if (way == Way::filtered && goes_on && outcome_.problem.empty()) {
+      const la_int64_t used = archive_filter_bytes(handle.get(), -1);
+      if (used >= 0 &&
+          static_cast<std::uint64_t>(used) < feed_.source->size()) {
+        outcome_.problem = "bytes behind the packed data";
+      }
+    }
+    return true;
   }
 
- private:
-  void open(archive* handle) {
+  void open(archive* handle, Way way) {
     archive_read_support_filter_all(handle);
-    archive_read_support_format_all(handle);
-    archive_read_support_format_raw(handle);
+    if (way == Way::filtered) {
+      archive_read_support_format_raw(handle);
+    } else {
+      archive_read_support_format_all(handle);
+    }
     archive_read_set_callback_data(handle, &feed_);
     archive_read_set_read_callback(handle, read_some);
     archive_read_set_skip_callback(handle, skip_some);
     archive_read_set_seek_callback(handle, seek_to);
     if (archive_read_open1(handle) != ARCHIVE_OK) fail(handle);
-  }
-
-  /// The raw format without a filter knows everything, that is nothing.
-  static bool is_known(archive* handle) {
-    return archive_format(handle) != ARCHIVE_FORMAT_RAW ||
-           archive_filter_count(handle) > 1;
   }
 
   void fail(archive* handle) {
@@ -168,13 +190,12 @@ class ArchiveWalk {
         outcome_.problem.find("assphrase") != std::string::npos) {
       outcome_.is_encrypted = true;
     }
-    if (archive_format(handle) != 0 && is_known(handle)) {
+    if (archive_format(handle) != 0 || archive_filter_count(handle) > 1) {
       outcome_.is_archive = true;
     }
   }
 
   bool member(archive* handle, archive_entry* entry) {
-    if (!is_known(handle)) return false;
     outcome_.is_archive = true;
     if (archive_entry_is_encrypted(entry) != 0) outcome_.is_encrypted = true;
     const auto type = archive_entry_filetype(entry);

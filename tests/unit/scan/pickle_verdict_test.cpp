@@ -194,6 +194,98 @@ TEST_CASE("what nobody vouched for needs a review") {
   }
 }
 
+TEST_CASE("getattr for the schedule of OneCycleLR is no attack, any other is") {
+  const auto get = [](std::string_view what, std::string_view name) {
+    return PickleWriter(2)
+        .raw("}")
+        .text("anneal_func")
+        .global("__builtin__", "getattr")
+        .raw("q\x01")
+        .global("torch.optim.lr_scheduler", what)
+        .raw(")\x81")
+        .text(name)
+        .raw("\x86Rs");
+  };
+  CHECK(verdict_of_bytes(get("OneCycleLR", "_annealing_cos").stop()) ==
+        Verdict::allow_listed);
+  CHECK(verdict_of_bytes(get("OneCycleLR", "__init__").stop()) ==
+        Verdict::malicious);
+  CHECK(verdict_of_bytes(get("StepLR", "_annealing_cos").stop()) ==
+        Verdict::malicious);
+  CHECK(verdict_of_bytes(get("OneCycleLR", "LINEAR").stop()) ==
+        Verdict::allow_listed);  // a member of an enumeration
+  SECTION("and none if it is handed on") {
+    CHECK(verdict_of_bytes(get("OneCycleLR", "_annealing_cos")
+                               .text("f")
+                               .raw("h\x01s")
+                               .stop()) == Verdict::malicious);
+    CHECK(verdict_of_bytes(get("OneCycleLR", "_annealing_cos")
+                               .text("f")
+                               .global("torch._tensor", "_rebuild_from_type_v2")
+                               .raw("h\x01\x85Rs")
+                               .stop()) == Verdict::malicious);
+    CHECK(verdict_of_bytes(
+              get("OneCycleLR", "_annealing_cos").raw("h\x01").stop()) ==
+          Verdict::malicious);
+  }
+}
+
+TEST_CASE("gadgets of picklescan's and fickling's advisories") {
+  // GHSA id, module and name of its callable: none of them may pass.
+  const auto [id, module, name] =
+      GENERATE(table<std::string, std::string, std::string>({
+          {"GHSA-655q-fx9r-782v", "pip", "main"},
+          {"GHSA-vvpj-8cmc-gx39", "pkgutil", "resolve_name"},
+          {"GHSA-g38g-8gr9-h9xp", "uuid", "_popen"},
+          {"GHSA-46h3-79wf-xr6c", "_osx_support", "compiler_fixup"},
+          {"GHSA-955r-x9j8-7rhh", "_operator", "attrgetter"},
+          {"GHSA-m273-6v24-x4m4", "distutils.file_util", "write_file"},
+          {"GHSA-4675-36f9-wf6r", "ctypes", "PyDLL"},
+          {"GHSA-84r2-jw7c-4r5q", "pydoc", "locate"},
+          {"GHSA-vqmv-47xg-9wpr", "pty", "spawn"},
+          {"GHSA-r8g5-cgf2-4m4m", "numpy.f2py.crackfortran", "param_eval"},
+          {"GHSA-9726-w42j-3qjr", "code", "InteractiveInterpreter.runcode"},
+          {"GHSA-9m3x-qqw2-h32h", "asyncio.unix_events",
+           "_UnixSubprocessTransport._start"},
+          {"GHSA-97f8-7cmv-76j2", "socket", "create_connection"},
+          {"GHSA-m7j5-r2p5-c39r", "timeit", "main"},
+          {"GHSA-gx77-x2pv-48v7", "_pyrepl.pager", "plain"},
+          {"GHSA-f7qq-56ww-84cr", "os.path", "os.system"},
+          {"GHSA-r7v6-mfhq-g3m2", "pty", "spawn"},
+          {"GHSA-565g-hwwr-4pp3", "types", "CodeType"},
+          {"GHSA-wfq2-52f7-7qvj", "runpy", "run_module"},
+          {"GHSA-q5qq-mvfm-j35x", "multiprocessing.util", "spawnv_passfds"},
+          {"GHSA-p523-jq9w-64x9", "cProfile", "run"},
+          {"GHSA-5hvc-6wx8-mvv4", "ctypes", "CDLL"},
+          {"GHSA-h4rm-mm56-xf63", "builtins", "compile"},
+          {"GHSA-5hwf-rc88-82xm", "_aix_support", "_read_cmd_output"},
+          {"GHSA-5j3x-jp52-966f", "pathlib", "os.system"},
+          {"GHSA-6ggj-6f2q-f7mx", "_posixsubprocess", "fork_exec"},
+          {"GHSA-pc6j-px3p-rrj4", "sqlite3", "connect"},
+          {"GHSA-fphw-536r-4p88", "shelve", "open"},
+      }));
+  INFO(id);
+  const ScanReport called = scan_files(
+      {{"model.bin", PickleWriter(4).call(module, name, "x").stop()}});
+  CHECK(called.verdict() >= Verdict::needs_review);
+  CHECK(called.exit_code() == 1);
+  const ScanReport imported =
+      scan_files({{"notes.txt", PickleWriter(4).global(module, name).stop()}});
+  CHECK(imported.exit_code() == 1);
+}
+
+TEST_CASE("GHSA-mxhj-88fx-4pcv: OBJ whose result is popped") {
+  const FileReport report =
+      scan_bytes("\x80\x02(cos\nsystem\nX\x02\0\0\0ido0N."s);
+  CHECK(report.verdict == Verdict::malicious);
+}
+
+TEST_CASE("GHSA-cffv-grgg-g429: an allowed name from another module") {
+  CHECK(verdict_of_bytes(
+            PickleWriter(4).call("evil", "_rebuild_tensor_v2", "x").stop()) >=
+        Verdict::needs_review);
+}
+
 TEST_CASE("a computed import is malicious") {
   const FileReport report = scan_bytes(
       "\x80\x04"
@@ -305,6 +397,18 @@ TEST_CASE("nothing is taken from below a mark") {
       "ccollections\nOrderedDict\n0";
   CHECK(has(scan_bytes(import + "]K\x01(at."), "pickle-broken"));
   CHECK(has(scan_bytes(import + "}K\x01K\x02(st."), "pickle-broken"));
+}
+
+TEST_CASE("a stream of more names than are kept is given up, not tried anew") {
+  // Each of the 70,000 names begins something that looks like a pickle.
+  std::string names;
+  for (int i = 0; i < 70'000; ++i) {
+    names += "cm" + std::to_string(i) + "\nf\n0";
+  }
+  const FileReport report = scan_bytes("\x80\x02" + names + "N.");
+  CHECK(has(report, "pickle-limit"));
+  CHECK(has(report, "file-findings-cut"));
+  CHECK(report.verdict == Verdict::needs_review);
 }
 
 TEST_CASE("bombs are bounded and reported") {
