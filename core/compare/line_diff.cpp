@@ -146,7 +146,36 @@ std::string hunks_of(const std::vector<Step>& steps, const Lines& a,
   }
 }
 
+bool has_lines(std::string_view text) {
+  return text.find('\n') != std::string_view::npos;
+}
+
+/// A line break before every tag and behind every statement.
+std::string laid_out(std::string_view text) {
+  std::string lines;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::string_view two = text.substr(i, 2);
+    const bool begins = two == "{%" || two == "{{";
+    if (begins && !lines.empty() && lines.back() != '\n') lines += '\n';
+    lines += text[i];
+    if (i > 0 && text.substr(i - 1, 2) == "%}") lines += '\n';
+  }
+  return lines;
+}
+
 }  // namespace
+
+std::optional<std::string> unified_text_diff(std::string_view before,
+                                             std::string_view after) {
+  if (has_lines(before) || has_lines(after)) {
+    return unified_diff(before, after);
+  }
+  const auto has_statements = [](std::string_view text) {
+    return text.find("{%") != std::string_view::npos;
+  };
+  if (!has_statements(before) && !has_statements(after)) return std::nullopt;
+  return unified_diff(laid_out(before), laid_out(after));
+}
 
 std::optional<std::string> unified_diff(std::string_view before,
                                         std::string_view after) {

@@ -15,4 +15,10 @@ namespace impound {
 [[nodiscard]] std::optional<std::string> unified_diff(std::string_view before,
                                                       std::string_view after);
 
+/// The same for a text inside of another document. Templates are often written
+/// on one line: they are laid out before their tags first, so that a diff shows
+/// the clause that changed. Empty where lines would explain nothing.
+[[nodiscard]] std::optional<std::string> unified_text_diff(
+    std::string_view before, std::string_view after);
+
 }  // namespace impound

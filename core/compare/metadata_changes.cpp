@@ -209,7 +209,7 @@ void explain_text(MetadataChange& change) {
     return;
   }
   Json content = Json::object();
-  if (const auto lines = unified_diff(before, after)) {
+  if (const auto lines = unified_text_diff(before, after)) {
     content["unified"] = *lines;
   }
   if (is_template(change.key)) {

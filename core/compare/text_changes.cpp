@@ -95,11 +95,7 @@ class JsonChanges {
     if (before.is_string() && after.is_string() && has_room()) {
       const auto& one = before.get_ref<const std::string&>();
       const auto& two = after.get_ref<const std::string&>();
-      const bool has_lines = one.find('\n') != std::string::npos ||
-                             two.find('\n') != std::string::npos;
-      const auto lines =
-          has_lines ? unified_diff(one, two) : std::optional<std::string>();
-      if (lines) {
+      if (const auto lines = unified_text_diff(one, two)) {
         Json change = Json::object();
         change["path"] = path;
         change["unified"] = *lines;

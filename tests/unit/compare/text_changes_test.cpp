@@ -103,5 +103,23 @@ TEST_CASE("a list of many differences is cut and counted", "[compare]") {
   CHECK(changes["left_out"] == 1000 - kMostJsonChanges);
 }
 
+TEST_CASE("a template on one line is compared clause by clause",
+          "[compare][text]") {
+  const auto lines = unified_text_diff(
+      "{% for m in messages %}{{ m.content }}{% endfor %}",
+      "{% for m in messages %}{% if 'x' in m.content %}{{ 'y' }}{% endif %}"
+      "{{ m.content }}{% endfor %}");
+  REQUIRE(lines);
+  CHECK(*lines ==
+        "@@ -1,3 +1,6 @@\n"
+        " {% for m in messages %}\n"
+        "+{% if 'x' in m.content %}\n"
+        "+{{ 'y' }}\n"
+        "+{% endif %}\n"
+        " {{ m.content }}\n"
+        " {% endfor %}\n");
+  CHECK_FALSE(unified_text_diff("one line", "another"));
+}
+
 }  // namespace
 }  // namespace impound::test
