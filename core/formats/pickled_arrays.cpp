@@ -88,8 +88,8 @@ class ArrayWalk {
         ++visits_ > kMaxVisits) {
       return;
     }
-    const PickleContainer* const made = heap_.container(value);
-    if (made == nullptr) return;
+    const auto made = heap_.container(value);
+    if (!made) return;
     if (const PickleGlobal* const callee = heap_.callee(value)) {
       const PickleCallSite* const site = heap_.call(value);
       if (callee->resolved_name == "_reconstruct") {
@@ -180,7 +180,7 @@ class ArrayWalk {
   void describe(const PickleValue& shape, const PickleValue& dtype,
                 PickledArray& array) {
     const auto type = element_type(heap_, dtype);
-    bool is_sound = type.has_value() && heap_.container(shape) != nullptr;
+    bool is_sound = type.has_value() && heap_.container(shape).has_value();
     std::uint64_t size = is_sound ? type->size : 0;
     for (const PickleValue& each : heap_.children(shape, 64)) {
       is_sound = is_sound && each.kind == Kind::integer &&
