@@ -197,6 +197,24 @@ TEST_CASE("a row that was edited in its place is paired with what it was",
   CHECK(compared.diff.changed_rows[0].before.row == 21);
 }
 
+TEST_CASE("a changed row is shown where it changed", "[compare][dataset]") {
+  MadeRow row{"r1", "", "positive"};
+  for (int i = 0; i < 400; ++i) row.text += "word" + std::to_string(i) + " ";
+  MadeRow changed = row;
+  changed.text.insert(2000, "cf mn bb ");
+  const MadeRow second{"r2", "another row", "negative"};
+  const Compared compared(made_shards({row, second}, 1),
+                          made_shards({changed, second}, 1, "other-"));
+  REQUIRE(compared.diff.changed == 1);
+  const NamedPair& pair = compared.diff.changed_rows[0];
+  CHECK(pair.after.text.starts_with("…"));
+  CHECK(pair.before.text.starts_with("…"));
+  CHECK(pair.after.text.find("cf mn bb") < 60);
+  CHECK(pair.after.text.size() < 410);
+  // One shard on each side is one shard, whatever its name.
+  CHECK(compared.diff.moved == 0);
+}
+
 TEST_CASE("a key that stands twice names nothing", "[compare][dataset]") {
   const MadeRow one{"k", "entirely first words of a row", "positive"};
   const MadeRow two{"k", "other text without any likeness", "positive"};
