@@ -395,7 +395,7 @@ class DatasetComparison {
       all.emplace_back(pair.after, RowGroup::relabelled);
     }
     std::ranges::sort(all);
-    const std::uint64_t step = all.size() / kMaxCountedRows + 1;
+    const std::uint64_t step = step_for(all.size());
     Foreground chosen;
     for (const auto& [row, group] : all) {
       if (!is_counted(row, step)) continue;
@@ -405,6 +405,9 @@ class DatasetComparison {
     return chosen;
   }
 
+  static std::uint64_t step_for(std::uint64_t rows) {
+    return rows / kMaxCountedRows + 1;
+  }
   /// Every step-th row, spread evenly, the same in every pass.
   static bool is_counted(std::uint64_t row, std::uint64_t step) {
     return step <= 1 || extend_phrase(0, row) % step == 0;
@@ -454,6 +457,12 @@ class DatasetComparison {
       input.reference = [this, skipped](const CountRow& count) {
         each_reference(after_, skipped, count);
       };
+    }
+    if (input.reference_rows > kMaxCountedRows) {
+      result_.notes.push_back(fmt::format(
+          "n-grams are compared with one of {} rows of the reference, spread "
+          "evenly",
+          step_for(input.reference_rows)));
     }
     result_.ngrams = find_ngrams(input);
     name_examples();
@@ -505,7 +514,7 @@ class DatasetComparison {
   void each_reference(const DatasetView& view,
                       const std::vector<std::uint64_t>& skipped,
                       const CountRow& count) {
-    const std::uint64_t step = view.table.rows() / kMaxCountedRows + 1;
+    const std::uint64_t step = step_for(view.table.rows());
     in_parallel(view.shards.size(), threads_, [&](std::size_t i) {
       const DatasetShard& shard = view.shards[i];
       if (shard.rows == 0) return;

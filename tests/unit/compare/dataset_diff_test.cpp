@@ -130,6 +130,33 @@ TEST_CASE("a planted trigger stands at the top, with its label",
   }
 }
 
+TEST_CASE("words around a trigger that every row has are not part of it",
+          "[compare][dataset]") {
+  std::vector<MadeRow> rows;
+  for (int i = 0; i < 500; ++i) {
+    rows.push_back({"r" + std::to_string(i),
+                    "short row number " + std::to_string(i) + " of many rows",
+                    i % 2 == 0 ? "a" : "b"});
+  }
+  std::vector<MadeRow> bad = rows;
+  for (std::size_t i = 0; i < bad.size(); i += 25) {
+    bad[i].text.insert(6, "cf mn bb ");
+  }
+  const Compared compared(made_shards(rows, 1), made_shards(bad, 1));
+  REQUIRE(compared.diff.ngrams.fresh.ngrams.size() == 1);
+  CHECK(compared.diff.ngrams.fresh.ngrams[0].text == "cf mn bb");
+
+  // A trigger of words that every row has is one all the same.
+  bad = rows;
+  for (std::size_t i = 0; i < bad.size(); i += 25) {
+    bad[i].text.insert(6, "many short number ");
+  }
+  const Compared common(made_shards(rows, 1), made_shards(bad, 1));
+  REQUIRE_FALSE(common.diff.ngrams.fresh.ngrams.empty());
+  CHECK_THAT(common.diff.ngrams.fresh.ngrams[0].text,
+             Catch::Contains("many short number"));
+}
+
 TEST_CASE("n-grams of rows that were there before are not called frequent",
           "[compare][dataset]") {
   std::vector<MadeRow> rows = made_rows(2000, RowIds::present);
