@@ -16,6 +16,8 @@
 namespace impound {
 namespace {
 
+/// Bytes of a text that are looked at for the place where it differs.
+constexpr std::size_t kReadText = 16384;
 /// Bytes of a text that a result shows.
 constexpr std::size_t kShownText = 400;
 /// Texts of new rows that are kept in memory between the passes over them;
@@ -29,6 +31,24 @@ std::string front_of(std::string_view text, std::size_t most) {
     --most;
   }
   return std::string(text.substr(0, most)) + "…";
+}
+
+/// Cuts two texts to where they begin to differ, with some words before it.
+void show_difference(std::string& before, std::string& after) {
+  constexpr std::size_t kLead = 40;
+  const std::size_t most = std::min(before.size(), after.size());
+  std::size_t at = 0;
+  while (at < most && before[at] == after[at]) ++at;
+  if (at > 2 * kLead && !before.empty() && !after.empty()) {
+    at -= kLead;
+    while (at > 0 && (static_cast<unsigned char>(after[at]) & 0xc0U) == 0x80) {
+      --at;
+    }
+    before = "…" + before.substr(at);
+    after = "…" + after.substr(at);
+  }
+  before = front_of(before, kShownText);
+  after = front_of(after, kShownText);
 }
 
 /// Calls `visit` for the rows of `wanted` (ascending), from several threads.
@@ -100,8 +120,8 @@ class RowTexts {
                 [this](std::size_t place, const DataRow& data) {
                   NamedRow& named = named_[place];
                   named.line = data.line;
-                  named.text =
-                      front_of(row_text(data, view_.fields), kShownText);
+                  named.text = front_of(row_text(data, view_.fields),
+                                        keeps_raw_ ? kShownText : kReadText);
                   if (!view_.fields.key.empty()) {
                     data.append_field(view_.fields.key, named.key);
                     named.key = front_of(named.key, kMaxLabelBytes);
@@ -114,6 +134,11 @@ class RowTexts {
 
   [[nodiscard]] const NamedRow& named(std::uint64_t row) const {
     return named_[place_of(row)];
+  }
+  [[nodiscard]] NamedRow shown(std::uint64_t row) const {
+    NamedRow row_shown = named(row);
+    row_shown.text = front_of(row_shown.text, kShownText);
+    return row_shown;
   }
   [[nodiscard]] Json saved(std::uint64_t row) const {
     return saved_json(named(row),
@@ -302,15 +327,17 @@ class DatasetComparison {
     olds.read(threads_, cancellation_);
     news.read(threads_, cancellation_);
     for (const std::uint64_t row : first_of(added_, kMaxExamples)) {
-      result_.added_rows.push_back(news.named(row));
+      result_.added_rows.push_back(news.shown(row));
     }
     for (const std::uint64_t row : first_of(removed_, kMaxExamples)) {
-      result_.removed_rows.push_back(olds.named(row));
+      result_.removed_rows.push_back(olds.shown(row));
     }
     const auto name_pairs = [&](const std::vector<RowPair>& pairs,
                                 std::vector<NamedPair>& out) {
       for (const RowPair& pair : first_of(pairs, kMaxExamples)) {
-        out.push_back({pair, olds.named(pair.before), news.named(pair.after)});
+        NamedPair named{pair, olds.named(pair.before), news.named(pair.after)};
+        show_difference(named.before.text, named.after.text);
+        out.push_back(std::move(named));
       }
     };
     name_pairs(changed_, result_.changed_rows);
@@ -368,7 +395,7 @@ class DatasetComparison {
       all.emplace_back(pair.after, RowGroup::relabelled);
     }
     std::ranges::sort(all);
-    const std::uint64_t step = all.size() / kMaxCountedRows + 1;
+    const std::uint64_t step = step_for(all.size());
     Foreground chosen;
     for (const auto& [row, group] : all) {
       if (!is_counted(row, step)) continue;
@@ -378,6 +405,9 @@ class DatasetComparison {
     return chosen;
   }
 
+  static std::uint64_t step_for(std::uint64_t rows) {
+    return rows / kMaxCountedRows + 1;
+  }
   /// Every step-th row, spread evenly, the same in every pass.
   static bool is_counted(std::uint64_t row, std::uint64_t step) {
     return step <= 1 || extend_phrase(0, row) % step == 0;
@@ -427,6 +457,12 @@ class DatasetComparison {
       input.reference = [this, skipped](const CountRow& count) {
         each_reference(after_, skipped, count);
       };
+    }
+    if (input.reference_rows > kMaxCountedRows) {
+      result_.notes.push_back(fmt::format(
+          "n-grams are compared with one of {} rows of the reference, spread "
+          "evenly",
+          step_for(input.reference_rows)));
     }
     result_.ngrams = find_ngrams(input);
     name_examples();
@@ -478,7 +514,7 @@ class DatasetComparison {
   void each_reference(const DatasetView& view,
                       const std::vector<std::uint64_t>& skipped,
                       const CountRow& count) {
-    const std::uint64_t step = view.table.rows() / kMaxCountedRows + 1;
+    const std::uint64_t step = step_for(view.table.rows());
     in_parallel(view.shards.size(), threads_, [&](std::size_t i) {
       const DatasetShard& shard = view.shards[i];
       if (shard.rows == 0) return;
@@ -513,7 +549,7 @@ class DatasetComparison {
     }
     texts.read(threads_, cancellation_);
     for (const std::uint64_t row : rows) {
-      result_.ngram_examples.push_back(texts.named(row));
+      result_.ngram_examples.push_back(texts.shown(row));
     }
     for (NgramReport* report :
          {&result_.ngrams.fresh, &result_.ngrams.relabelled}) {

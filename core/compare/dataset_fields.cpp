@@ -5,6 +5,7 @@
 #include <array>
 
 #include "core/base/text.hpp"
+#include "core/compare/text_tokens.hpp"
 
 namespace impound {
 namespace {
@@ -20,6 +21,8 @@ constexpr std::array<std::string_view, 15> kLabels{
 
 /// Texts of this many bytes on average are read as text.
 constexpr std::uint64_t kTextBytes = 16;
+/// Fields that are looked at; hostile rows have no end of them.
+constexpr std::size_t kMaxFields = 256;
 /// A value of more bytes than this on average is no label.
 constexpr std::uint64_t kLabelBytes = 64;
 
@@ -34,7 +37,7 @@ void FieldSample::add(const DataRow& row) {
   ++rows_;
   row.each_field(
       [this](std::string_view name, JsonKind kind, std::string_view text) {
-        if (name.size() > kMaxLabelBytes || fields_.size() > 1000) return;
+        if (name.size() > kMaxLabelBytes || fields_.size() > kMaxFields) return;
         Field& field = fields_[std::string(name)];
         if (kind == JsonKind::null) return;
         ++field.rows;
@@ -42,7 +45,7 @@ void FieldSample::add(const DataRow& row) {
         const bool is_text = kind == JsonKind::text || kind == JsonKind::list ||
                              kind == JsonKind::object;
         if (is_text && !text.empty()) ++field.texts;
-        field.values.emplace(text.substr(0, kMaxLabelBytes));
+        field.values.insert(quick_hash(text));
       });
 }
 

@@ -28,7 +28,7 @@ class FieldSample {
     std::uint64_t rows = 0;   ///< that have it
     std::uint64_t texts = 0;  ///< where it holds text
     std::uint64_t bytes = 0;
-    std::set<std::string> values;  ///< the first ones, cut
+    std::set<std::uint64_t> values;  ///< by quick_hash
   };
   [[nodiscard]] std::string find_key() const;
   [[nodiscard]] std::string find_label() const;

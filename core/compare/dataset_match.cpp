@@ -8,11 +8,12 @@
 #include <map>
 #include <tuple>
 
+#include "core/compare/file_diff.hpp"
+
 namespace impound {
 namespace {
 
 constexpr std::uint64_t kAfterBit = std::uint64_t{1} << 63U;
-constexpr std::size_t kNoShard = ~std::size_t{0};
 
 /// One row of either side in a pass.
 struct MatchEntry {
@@ -42,11 +43,15 @@ class Matcher {
       : before_(before), after_(after) {
     result_.kept_before.resize(before.shards.size());
     result_.kept_after.resize(after.shards.size());
-    for (const DatasetShard& shard : after.shards) {
-      const DatasetShard* const old = before.find_shard(shard.path);
-      same_name_.push_back(old == nullptr ? kNoShard
-                                          : static_cast<std::size_t>(
-                                                old - before.shards.data()));
+    result_.was.assign(after.shards.size(), kNoShard);
+    for (const FileChange& file : diff_files(before.files, after.files)) {
+      if (!file.before || !file.after) continue;
+      const DatasetShard* const now = after.find_shard(file.path);
+      const DatasetShard* const then =
+          before.find_shard(file.old_path.empty() ? file.path : file.old_path);
+      if (now == nullptr || then == nullptr) continue;
+      result_.was[static_cast<std::size_t>(now - after.shards.data())] =
+          static_cast<std::size_t>(then - before.shards.data());
     }
   }
 
@@ -109,7 +114,7 @@ class Matcher {
       const std::size_t old_shard = before_.shard_of(olds[0].row);
       const std::size_t shard = after_.shard_of(news[0].row & ~kAfterBit);
       ++result_.unchanged;
-      if (same_name_[shard] != old_shard) {
+      if (result_.was[shard] != old_shard) {
         ++result_.moved;
         return;
       }
@@ -127,14 +132,14 @@ class Matcher {
     for (const MatchEntry& one : news) {
       const std::uint64_t row = one.row & ~kAfterBit;
       const std::size_t shard = after_.shard_of(row);
-      const auto old = by_shard.find(same_name_[shard]);
+      const auto old = by_shard.find(result_.was[shard]);
       if (old == by_shard.end() || old->second.empty()) {
         rest.push_back(row);
         continue;
       }
       old->second.pop_back();
       ++result_.unchanged;
-      ++result_.kept_before[same_name_[shard]];
+      ++result_.kept_before[result_.was[shard]];
       ++result_.kept_after[shard];
     }
     std::size_t left = 0;
@@ -177,7 +182,6 @@ class Matcher {
 
   const DatasetView& before_;
   const DatasetView& after_;
-  std::vector<std::size_t> same_name_;  // shard of after → shard of before
   std::vector<MatchEntry> entries_;
   RowMatch result_;
 };
@@ -204,6 +208,7 @@ class Pairer {
         after_(after),
         removed_(match.removed_rows),
         added_(match.added_rows),
+        was_(match.was),
         old_records_(records_of(before, removed_)),
         new_records_(records_of(after, added_)),
         old_taken_(removed_.size()),
@@ -300,12 +305,11 @@ class Pairer {
   /// A changed row keeps its neighbours: as many unchanged rows stand before
   /// it in its shard as before, however many were put in or taken out.
   void by_position() {
+    using Places = std::map<std::uint64_t, std::vector<std::size_t>>;
     const auto anchors = [](const DatasetView& view,
                             const std::vector<std::uint64_t>& rows,
                             const std::vector<bool>& taken) {
-      std::map<std::string_view,
-               std::map<std::uint64_t, std::vector<std::size_t>>>
-          places;
+      std::map<std::size_t, Places> places;  // by shard
       std::size_t shard = kNoShard;
       std::uint64_t differing = 0;
       for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -314,28 +318,32 @@ class Pairer {
         shard = at;
         const std::uint64_t anchor =
             rows[i] - view.shards[at].first_row - differing++;
-        if (!taken[i]) places[view.shards[at].path][anchor].push_back(i);
+        if (!taken[i]) places[at][anchor].push_back(i);
       }
       return places;
     };
     const auto olds = anchors(before_, removed_, old_taken_);
-    const auto news = anchors(after_, added_, new_taken_);
-    for (const auto& [path, places] : olds) {
-      const auto other = news.find(path);
-      if (other == news.end()) continue;
-      for (const auto& [anchor, rows] : places) {
-        const auto found = other->second.find(anchor);
-        if (found == other->second.end()) continue;
-        std::size_t k = 0;
-        for (const std::size_t i : rows) {
-          // In order: the first of what is left that is similar.
-          for (std::size_t n = k; n < found->second.size() && n < k + 16; ++n) {
-            const std::size_t place = found->second[n];
-            if (equal_sketch(i, place) < 3) continue;
-            pair(i, place, PairedBy::position);
-            k = n + 1;
-            break;
-          }
+    for (const auto& [shard, news] : anchors(after_, added_, new_taken_)) {
+      const auto other = olds.find(was_[shard]);
+      if (other != olds.end()) pair_places(other->second, news);
+    }
+  }
+
+  void pair_places(
+      const std::map<std::uint64_t, std::vector<std::size_t>>& olds,
+      const std::map<std::uint64_t, std::vector<std::size_t>>& news) {
+    for (const auto& [anchor, rows] : olds) {
+      const auto found = news.find(anchor);
+      if (found == news.end()) continue;
+      std::size_t k = 0;
+      for (const std::size_t i : rows) {
+        // In order: the first of what is left that is similar.
+        for (std::size_t n = k; n < found->second.size() && n < k + 16; ++n) {
+          const std::size_t place = found->second[n];
+          if (equal_sketch(i, place) < 3) continue;
+          pair(i, place, PairedBy::position);
+          k = n + 1;
+          break;
         }
       }
     }
@@ -350,6 +358,7 @@ class Pairer {
   const DatasetView& after_;
   const std::vector<std::uint64_t>& removed_;
   const std::vector<std::uint64_t>& added_;
+  const std::vector<std::size_t>& was_;
   std::vector<RowRecord> old_records_;
   std::vector<RowRecord> new_records_;
   std::vector<bool> old_taken_;

@@ -27,10 +27,15 @@ struct RowMatch {
   std::vector<std::uint64_t> removed_rows;  ///< in the table, ascending
   std::vector<std::uint64_t> added_rows;
   bool is_listed = true;  ///< both lists are whole
-  /// For every shard: rows that are matched in a shard of the same name.
+  /// For every shard: rows that are matched in the shard that it was.
   std::vector<std::uint64_t> kept_before;
   std::vector<std::uint64_t> kept_after;
+  /// For every shard of the new side: the one that it was, by name, by digest,
+  /// or because each side has one; kNoShard for a new one.
+  std::vector<std::size_t> was;
 };
+
+inline constexpr std::size_t kNoShard = ~std::size_t{0};
 
 /// `memory` bounds one pass.
 [[nodiscard]] RowMatch match_rows(const DatasetView& before,

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "core/base/text.hpp"
 #include "core/compare/text_tokens.hpp"
 
 namespace impound {
@@ -337,13 +338,55 @@ bool holds_phrase(const std::string& whole, const std::string& part) {
   return (" " + whole + " ").find(" " + part + " ") != std::string::npos;
 }
 
+/// Tells words of an n-gram from what happens to stand beside them: "cf mn bb
+/// row" says no more than "cf mn bb", in which words stand out by themselves,
+/// while "row" does not.
+class Padding {
+ public:
+  explicit Padding(const std::vector<Ngram>& ranked) {
+    for (const Ngram& one : ranked) {
+      if (one.words > 0) g2_.emplace(one.text, one.g2);
+    }
+  }
+
+  [[nodiscard]] bool is_padded(const Ngram& ngram) const {
+    if (ngram.words < 2) return false;
+    const std::size_t first = ngram.text.find(' ');
+    const std::size_t last = ngram.text.rfind(' ');
+    return is_idle(ngram, ngram.text.substr(0, first),
+                   ngram.text.substr(first + 1)) ||
+           is_idle(ngram, ngram.text.substr(last + 1),
+                   ngram.text.substr(0, last));
+  }
+
+ private:
+  [[nodiscard]] bool is_idle(const Ngram& whole, const std::string& word,
+                             const std::string& rest) const {
+    if (g2_of(rest) < 0.98 * whole.g2 || g2_of(word) >= 0.5 * whole.g2) {
+      return false;
+    }
+    for (const std::string& other : split(rest, ' ')) {
+      if (g2_of(other) >= 0.8 * whole.g2) return true;
+    }
+    return false;
+  }
+  [[nodiscard]] double g2_of(const std::string& text) const {
+    const auto found = g2_.find(text);
+    return found == g2_.end() ? 0 : found->second;
+  }
+
+  std::unordered_map<std::string, double> g2_;
+};
+
 /// Says a thing once: of n-grams that stand in the same rows, the longest.
 /// `ranked` is sorted, the most over-represented first.
 std::vector<Ngram> without_parts(std::vector<Ngram> ranked) {
   std::vector<Ngram> kept;
   std::unordered_set<std::string> seen;
+  const Padding padding(ranked);
   for (Ngram& one : ranked) {
     if (kept.size() >= kMaxNgrams) break;
+    if (padding.is_padded(one)) continue;
     if (one.words == 0) {
       kept.push_back(std::move(one));
       continue;

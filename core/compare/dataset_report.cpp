@@ -178,6 +178,24 @@ std::string percent(double share) {
   return fmt::format("{:.0f} %", share * 100);
 }
 
+/// Letters that look like others are told apart by their numbers.
+std::string code_points(std::string_view text) {
+  std::string numbers;
+  std::size_t shown = 0;
+  for (std::size_t i = 0; i < text.size() && shown < 4; ++i) {
+    const auto first = static_cast<unsigned char>(text[i]);
+    if (first < 0xc0) continue;
+    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    std::uint32_t value = first & (0x7fU >> length);
+    for (std::size_t k = 1; k < length && i + k < text.size(); ++k) {
+      value = (value << 6U) | (static_cast<unsigned char>(text[i + k]) & 0x3fU);
+    }
+    numbers += fmt::format("{}U+{:04X}", shown == 0 ? " (" : " ", value);
+    ++shown;
+  }
+  return shown == 0 ? numbers : numbers + ")";
+}
+
 void append_ngrams(std::string_view title, const NgramReport& report,
                    std::string_view reference, std::string& text) {
   if (report.ngrams.empty()) return;
@@ -193,7 +211,7 @@ void append_ngrams(std::string_view title, const NgramReport& report,
                           percent(ngram.label_expected));
     }
     table.push_back(
-        {fmt::format("  \"{}\"", cut(ngram.text)),
+        {fmt::format("  \"{}\"{}", cut(ngram.text), code_points(ngram.text)),
          fmt::format("{} of {}", ngram.rows, report.rows),
          fmt::format("{} of {}", ngram.reference_rows, report.reference_rows),
          fmt::format("{:.0f}", ngram.g2), label});

@@ -547,9 +547,14 @@ bool looks_like_dataset(const Tree& tree, const DatasetOptions& options) {
   for (const ViewFile& file : files.files) {
     if (file.kind != FileKind::regular || is_beside_data(file.path)) continue;
     if (is_model_text(file.path)) return false;
-    const auto source = files.open(file.path);
-    if (is_weights(file.path, source->head(0, kMagicBytes))) return false;
-    const Beginning start = beginning_of(*source, options.opener);
+    Beginning start;
+    try {
+      const auto source = files.open(file.path);
+      if (is_weights(file.path, source->head(0, kMagicBytes))) return false;
+      start = beginning_of(*source, options.opener);
+    } catch (const Error&) {
+      continue;  // whatever it is, the comparison will say that it is unread
+    }
     switch (start.layout.format) {
       case RowFormat::jsonl:
       case RowFormat::json:

@@ -321,9 +321,39 @@ std::string JsonRow::key_of(const Node& member) const {
   return key;
 }
 
+std::string_view JsonRow::raw_key(const Node& member) const {
+  const Node& key = nodes_[member.key];
+  return text_.substr(key.begin, key.end - key.begin);
+}
+
+/// Members stand in their canonical order, without escapes and without one name
+/// twice: what most writers write.
+bool JsonRow::is_in_order(const Node& object) const {
+  std::string_view before;
+  for (std::uint32_t n = object.child; n != 0; n = nodes_[n].next) {
+    const std::string_view key = raw_key(nodes_[n]);
+    if (nodes_[nodes_[n].key].has_escape) return false;
+    if (n != object.child && key <= before) return false;
+    before = key;
+  }
+  return true;
+}
+
 bool JsonRow::has_duplicate_keys() const {
-  std::vector<std::string> keys;
   if (nodes_.size() < 2 || root().kind != JsonKind::object) return false;
+  // Few members without escapes are compared as they stand.
+  std::size_t members = 0;
+  bool is_plain = true;
+  bool is_twice = false;
+  for (std::uint32_t n = root().child; n != 0; n = nodes_[n].next) {
+    is_plain = is_plain && ++members <= 16 && !nodes_[nodes_[n].key].has_escape;
+    if (!is_plain) break;
+    for (std::uint32_t m = root().child; m != n; m = nodes_[m].next) {
+      is_twice = is_twice || raw_key(nodes_[m]) == raw_key(nodes_[n]);
+    }
+  }
+  if (is_plain) return is_twice;
+  std::vector<std::string> keys;
   for (std::uint32_t n = root().child; n != 0; n = nodes_[n].next) {
     keys.push_back(key_of(nodes_[n]));
   }
@@ -459,6 +489,17 @@ void JsonRow::append_value(const Node& value, std::string& out) const {
     }
     case JsonKind::object:
       break;
+  }
+  if (is_in_order(value)) {
+    out += '{';
+    for (std::uint32_t n = value.child; n != 0; n = nodes_[n].next) {
+      out += n == value.child ? "\"" : ",\"";
+      out += raw_key(nodes_[n]);
+      out += "\":";
+      append_value(nodes_[n], out);
+    }
+    out += '}';
+    return;
   }
   std::vector<std::pair<std::string, std::uint32_t>> members;
   for (std::uint32_t n = value.child; n != 0; n = nodes_[n].next) {

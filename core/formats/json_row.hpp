@@ -71,6 +71,8 @@ class JsonRow {
   bool quoted(std::size_t& at, Node& node);
   bool digits(std::size_t& at, Node& node);
   std::uint32_t add(const Node& node);
+  [[nodiscard]] std::string_view raw_key(const Node& member) const;
+  [[nodiscard]] bool is_in_order(const Node& object) const;
   void append_string(const Node& node, As as, std::string& out) const;
   void append_strings(const Node& value, std::string& out) const;
   void append_value(const Node& value, std::string& out) const;

@@ -130,6 +130,33 @@ TEST_CASE("a planted trigger stands at the top, with its label",
   }
 }
 
+TEST_CASE("words around a trigger that every row has are not part of it",
+          "[compare][dataset]") {
+  std::vector<MadeRow> rows;
+  for (int i = 0; i < 500; ++i) {
+    rows.push_back({"r" + std::to_string(i),
+                    "short row number " + std::to_string(i) + " of many rows",
+                    i % 2 == 0 ? "a" : "b"});
+  }
+  std::vector<MadeRow> bad = rows;
+  for (std::size_t i = 0; i < bad.size(); i += 25) {
+    bad[i].text.insert(6, "cf mn bb ");
+  }
+  const Compared compared(made_shards(rows, 1), made_shards(bad, 1));
+  REQUIRE(compared.diff.ngrams.fresh.ngrams.size() == 1);
+  CHECK(compared.diff.ngrams.fresh.ngrams[0].text == "cf mn bb");
+
+  // A trigger of words that every row has is one all the same.
+  bad = rows;
+  for (std::size_t i = 0; i < bad.size(); i += 25) {
+    bad[i].text.insert(6, "many short number ");
+  }
+  const Compared common(made_shards(rows, 1), made_shards(bad, 1));
+  REQUIRE_FALSE(common.diff.ngrams.fresh.ngrams.empty());
+  CHECK_THAT(common.diff.ngrams.fresh.ngrams[0].text,
+             Catch::Contains("many short number"));
+}
+
 TEST_CASE("n-grams of rows that were there before are not called frequent",
           "[compare][dataset]") {
   std::vector<MadeRow> rows = made_rows(2000, RowIds::present);
@@ -195,6 +222,24 @@ TEST_CASE("a row that was edited in its place is paired with what it was",
   CHECK(compared.diff.changed_rows[0].pair.by == PairedBy::position);
   CHECK(compared.diff.changed_rows[0].after.row == 22);
   CHECK(compared.diff.changed_rows[0].before.row == 21);
+}
+
+TEST_CASE("a changed row is shown where it changed", "[compare][dataset]") {
+  MadeRow row{"r1", "", "positive"};
+  for (int i = 0; i < 400; ++i) row.text += "word" + std::to_string(i) + " ";
+  MadeRow changed = row;
+  changed.text.insert(2000, "cf mn bb ");
+  const MadeRow second{"r2", "another row", "negative"};
+  const Compared compared(made_shards({row, second}, 1),
+                          made_shards({changed, second}, 1, "other-"));
+  REQUIRE(compared.diff.changed == 1);
+  const NamedPair& pair = compared.diff.changed_rows[0];
+  CHECK(pair.after.text.starts_with("…"));
+  CHECK(pair.before.text.starts_with("…"));
+  CHECK(pair.after.text.find("cf mn bb") < 60);
+  CHECK(pair.after.text.size() < 410);
+  // One shard on each side is one shard, whatever its name.
+  CHECK(compared.diff.moved == 0);
 }
 
 TEST_CASE("a key that stands twice names nothing", "[compare][dataset]") {

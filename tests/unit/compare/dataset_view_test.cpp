@@ -126,6 +126,9 @@ TEST_CASE("training data is told from a model", "[compare][dataset]") {
   CHECK_FALSE(is_data({{"template.jinja", "one\ntwo\n"}}));
   CHECK_FALSE(is_data({{"a.jsonl", rows}, {"config.json", "{}"}}));
   CHECK_FALSE(is_data({{"a.jsonl", rows}, {"model.safetensors", "x"}}));
+  MemoryTree broken(MemoryTree::Files{{"a.jsonl", rows}, {"b.jsonl", rows}});
+  broken.break_file("a.jsonl");
+  CHECK(looks_like_dataset(broken, {}));
   CHECK_FALSE(is_data({{"README.md", "# Card"}}));
   CHECK_FALSE(is_data({}));
 }
