@@ -29,12 +29,14 @@ constexpr std::array kPackings = {Packing{"\x1f\x8b"sv, "gzip"},
                                   Packing{"Rar!\x1a\x07"sv, "rar"},
                                   Packing{"\x04\x22\x4d\x18"sv, "LZ4"}};
 
-/// joblib's own compression: a zlib stream from the first byte on.
+/// joblib's own compression: a zlib stream from the first byte on, with the
+/// flags of the four levels (texts begin with "x " and more).
 bool is_zlib(ByteView head) {
-  if (head.size() < 2) return false;
-  const auto one = std::to_integer<unsigned>(head[0]);
-  const auto two = std::to_integer<unsigned>(head[1]);
-  return one == 0x78 && (one * 256 + two) % 31 == 0;
+  if (head.size() < 2 || std::to_integer<unsigned>(head[0]) != 0x78) {
+    return false;
+  }
+  const auto flags = std::to_integer<unsigned>(head[1]);
+  return flags == 0x01 || flags == 0x5e || flags == 0x9c || flags == 0xda;
 }
 
 std::string_view packing_of(const WeightsFile& file) {
