@@ -126,14 +126,20 @@ TensorFindings explain(const OpenPair& pair, unsigned threads,
 }
 
 /// Sets the stats of a change; empty, with the reason in the stats, where there
-/// are no numbers or they cannot be read.
-std::optional<TensorFindings> measure(TensorChange& change,
-                                      OpenTensors& old_files,
-                                      OpenTensors& new_files, unsigned threads,
-                                      const Cancellation& cancellation) {
+/// are no numbers or they cannot be read. `as_they_stand` gets it where the
+/// order of its heads is not the one that its format asks for.
+std::optional<TensorFindings> measure(
+    TensorChange& change, OpenTensors& old_files, OpenTensors& new_files,
+    unsigned threads, const Cancellation& cancellation,
+    std::vector<TensorChange*>& as_they_stand) {
   try {
     const OpenPair pair = open_pair(change, old_files, new_files);
-    if (change.reorder && !pair.reorder) change.reorder.reset();
+    if (change.reorder && !pair.reorder) {
+      if (change.reorder->kind == TensorReorder::Kind::heads) {
+        as_they_stand.push_back(&change);
+      }
+      change.reorder.reset();
+    }
     const std::string reason =
         reason_for_none(pair.before.bytes, pair.after.bytes);
     if (!reason.empty()) {
@@ -247,6 +253,25 @@ ModelVerdict judge_converted(std::vector<SentenceTensor> tensors,
   return verdict;
 }
 
+/// The same numbers in an order that llama.cpp does not expect are another
+/// model to it.
+void report_order(const std::vector<TensorChange*>& as_they_stand,
+                  ModelDiff& diff) {
+  if (as_they_stand.empty()) return;
+  const TensorChange& first = *as_they_stand.front();
+  const bool is_new = first.name.starts_with("blk.");
+  DiffSide& side = is_new ? diff.after : diff.before;
+  side.problems.push_back(
+      {is_new ? first.after->file : first.before->file,
+       {"gguf-head-order", Severity::medium, 0,
+        fmt::format("{} of q and k ({} and others) have their rows as Hugging "
+                    "Face has them, llama.cpp expects each head's halves "
+                    "interleaved: another converter made this file, or it "
+                    "does not work",
+                    as_they_stand.size(),
+                    printable(is_new ? first.name : first.old_name))}});
+}
+
 /// What changed beside the tensors and changes what the model does: they may
 /// all be identical and the template still be another.
 std::string beside_tensors(const ModelDiff& diff) {
@@ -307,6 +332,7 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
   progress.begin("explain", total);
   OpenTensors old_files(before);
   OpenTensors new_files(after);
+  std::vector<TensorChange*> as_they_stand;
   std::vector<SentenceTensor> tensors;
   std::size_t added = 0;
   std::size_t removed = 0;
@@ -323,7 +349,8 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
     tensor.is_vector = change.after->shape.size() < 2;
     if (change.status != TensorStatus::identical) {
       const std::optional<TensorFindings> found =
-          measure(change, old_files, new_files, options.threads, cancellation);
+          measure(change, old_files, new_files, options.threads, cancellation,
+                  as_they_stand);
       if (cancellation.requested()) break;
       tensor.label = found ? found->label : "unclassified";
       settle_status(change, found);
@@ -344,6 +371,7 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
     return;
   }
   mark_moved(diff, tensors);
+  report_order(as_they_stand, diff);
   std::set<std::string_view> retyped;
   for (const TensorChange& change : diff.tensors) {
     if (change.status == TensorStatus::retyped) retyped.insert(change.name);

@@ -19,6 +19,7 @@ constexpr std::array kFormats = {
     TensorFormat{"pickle", recognise_pickle, view_pickle},
     TensorFormat{"NumPy", recognise_npy, view_npy},
     TensorFormat{"HDF5", recognise_hdf5, view_hdf5},
+    TensorFormat{"packed", recognise_packed, view_packed},
     // Last: a protobuf has no signature, only a plausible structure.
     TensorFormat{"ONNX", recognise_onnx, view_onnx},
 };

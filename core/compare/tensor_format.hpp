@@ -64,6 +64,8 @@ bool recognise_npy(const WeightsFile& file);
 void view_npy(const WeightsFile& file, FoundTensors& found);
 bool recognise_hdf5(const WeightsFile& file);
 void view_hdf5(const WeightsFile& file, FoundTensors& found);
+bool recognise_packed(const WeightsFile& file);
+void view_packed(const WeightsFile& file, FoundTensors& found);
 bool recognise_onnx(const WeightsFile& file);
 void view_onnx(const WeightsFile& file, FoundTensors& found);
 

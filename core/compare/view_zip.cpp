@@ -19,7 +19,14 @@ void view_weights_zip(const WeightsFile& file, FoundTensors& found) {
   }
   const bool is_npz = view_npz(file, archive, found);
   const bool is_keras = view_keras_zip(file, archive, found);
-  if (is_npz || is_keras) found.add_problems(archive.problems);
+  if (is_npz || is_keras) {
+    found.add_problems(archive.problems);
+  } else {
+    found.problems.push_back(
+        {"tensor-not-viewed", Severity::low, 0,
+         "a zip of no known kind of model: compared as one file; tensors in "
+         "it, if there are any, are not"});
+  }
 }
 
 }  // namespace impound

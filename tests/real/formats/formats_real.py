@@ -313,6 +313,10 @@ def check_pickles(folder):
         result = all_identical(want, os.path.join(folder, name))
         check(problems(result), any(m.startswith("objects ") for m in
                                     problems(result)))
+    # Packed by joblib: compared as a file, and that is said.
+    joblib.dump(model, os.path.join(folder, "z.joblib"), compress=3)
+    said = problems(diff(want, os.path.join(folder, "z.joblib")))
+    check(said, len(said) == 1 and "packed with zlib" in said[0])
     try:
         from sklearn.linear_model import LogisticRegression
     except ImportError as missing:

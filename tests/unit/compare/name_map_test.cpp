@@ -193,6 +193,10 @@ TEST_CASE("the heads of Llama are put back, biases too", "[compare]") {
       compare(folder, MemoryTree({{"m.gguf", gguf(false, true)}}));
   CHECK(plain.tensors_identical());
   CHECK_FALSE(change(plain, "blk.0.attn_q.weight").reorder);
+  // The numbers are the same, but llama.cpp would turn them another way.
+  REQUIRE(plain.after.problems.size() == 1);
+  CHECK(plain.after.problems[0].problem.rule == "gguf-head-order");
+  CHECK(plain.after.problems[0].problem.message.starts_with("3 of q and k"));
 }
 
 TEST_CASE("GPT-2 keeps its matrices transposed", "[compare]") {
