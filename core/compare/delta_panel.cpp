@@ -48,6 +48,8 @@ void add_portable(const Numbers& from, std::size_t step, const float* panel,
 
 #if defined(__x86_64__)
 
+// The sums stay in registers only where these loops are unrolled, which -O2
+// does not do by itself.
 __attribute__((target("avx512f"))) void add_avx512(const Numbers& from,
                                                    std::size_t step,
                                                    const float* panel,
@@ -55,22 +57,29 @@ __attribute__((target("avx512f"))) void add_avx512(const Numbers& from,
                                                    const Results& to) {
   constexpr std::size_t kVectors = kPanelColumns / 16;
   __m512 sums[kRows][kVectors];
+#pragma GCC unroll 8
   for (auto& row : sums) {
+#pragma GCC unroll 8
     for (__m512& each : row) each = _mm512_setzero_ps();
   }
   for (std::size_t t = 0; t < count; ++t) {
     __m512 row[kVectors];
+#pragma GCC unroll 8
     for (std::size_t v = 0; v < kVectors; ++v) {
       row[v] = _mm512_loadu_ps(panel + t * kPanelColumns + 16 * v);
     }
+#pragma GCC unroll 8
     for (std::size_t r = 0; r < kRows; ++r) {
       const __m512 number = _mm512_set1_ps(from[r][t * step]);
+#pragma GCC unroll 8
       for (std::size_t v = 0; v < kVectors; ++v) {
         sums[r][v] = _mm512_fmadd_ps(number, row[v], sums[r][v]);
       }
     }
   }
+#pragma GCC unroll 8
   for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
     for (std::size_t v = 0; v < kVectors; ++v) {
       float* at = to[r] + 16 * v;
       _mm512_storeu_ps(at, _mm512_add_ps(_mm512_loadu_ps(at), sums[r][v]));
@@ -86,22 +95,29 @@ __attribute__((target("avx2,fma"))) void add_avx2(const Numbers& from,
   constexpr std::size_t kVectors = 2;
   for (std::size_t at = 0; at < kPanelColumns; at += 8 * kVectors) {
     __m256 sums[kRows][kVectors];
+#pragma GCC unroll 8
     for (auto& row : sums) {
+#pragma GCC unroll 8
       for (__m256& each : row) each = _mm256_setzero_ps();
     }
     for (std::size_t t = 0; t < count; ++t) {
       __m256 row[kVectors];
+#pragma GCC unroll 8
       for (std::size_t v = 0; v < kVectors; ++v) {
         row[v] = _mm256_loadu_ps(panel + t * kPanelColumns + at + 8 * v);
       }
+#pragma GCC unroll 8
       for (std::size_t r = 0; r < kRows; ++r) {
         const __m256 number = _mm256_set1_ps(from[r][t * step]);
+#pragma GCC unroll 8
         for (std::size_t v = 0; v < kVectors; ++v) {
           sums[r][v] = _mm256_fmadd_ps(number, row[v], sums[r][v]);
         }
       }
     }
+#pragma GCC unroll 8
     for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
       for (std::size_t v = 0; v < kVectors; ++v) {
         float* out = to[r] + at + 8 * v;
         _mm256_storeu_ps(out, _mm256_add_ps(_mm256_loadu_ps(out), sums[r][v]));
