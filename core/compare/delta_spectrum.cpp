@@ -14,12 +14,14 @@
 #include <thread>
 
 #include "core/base/limits.hpp"
+#include "core/compare/delta_panel.hpp"
 
 namespace impound {
 namespace {
 
 /// Columns of the sketch beyond kMostRank: the last ones are inexact.
 constexpr std::size_t kOversampling = 16;
+static_assert(kMostRank + kOversampling == kPanelColumns);
 /// Singular vectors that are kept as evidence.
 constexpr std::size_t kKeptVectors = 8;
 /// Below this, every matrix is of low rank.
@@ -34,6 +36,15 @@ using Index = Eigen::Index;
 using Matrix = Eigen::MatrixXf;
 using RowMajor =
     Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+/// Rows of kPanelColumns floats, the unused columns zero.
+using Panel = Eigen::Matrix<float, Eigen::Dynamic,
+                            static_cast<int>(kPanelColumns), Eigen::RowMajor>;
+
+Panel panel_of(const Matrix& columns) {
+  Panel panel = Panel::Zero(columns.rows(), static_cast<Index>(kPanelColumns));
+  panel.leftCols(columns.cols()) = columns;
+  return panel;
+}
 
 struct Sketch {
   std::uint64_t rows;
@@ -88,6 +99,24 @@ void on_lanes(unsigned lanes, Work work) {
   }
   work(0);
   for (auto& other : others) other.get();
+}
+
+/// Rows with a change, and the columns with one.
+std::uint64_t mark_changed(const RowMajor& delta,
+                           std::vector<std::uint8_t>& columns) {
+  std::uint64_t rows = 0;
+  const auto k = static_cast<std::size_t>(delta.cols());
+  for (Index i = 0; i < delta.rows(); ++i) {
+    const float* row = delta.data() + i * delta.cols();
+    std::uint8_t any = 0;
+    for (std::size_t j = 0; j < k; ++j) {
+      const std::uint8_t is_changed = row[j] != 0 ? 1 : 0;
+      columns[j] |= is_changed;
+      any |= is_changed;
+    }
+    rows += any;
+  }
+  return rows;
 }
 
 Matrix orthonormal(const Matrix& columns) {
@@ -241,49 +270,56 @@ Spectrum measure_spectrum(const TensorBytes& before, const TensorBytes& after,
   const Index width =
       std::min({static_cast<Index>(kMostRank + kOversampling), m, k});
 
-  Matrix y(m, width);
+  const Instructions set = best_instructions();
+  const auto sides = [](const RowMajor& delta) {
+    return std::pair(static_cast<std::size_t>(delta.rows()),
+                     static_cast<std::size_t>(delta.cols()));
+  };
+  const auto panel_width = static_cast<Index>(kPanelColumns);
+  Panel y = Panel::Zero(m, panel_width);
   std::vector<std::uint64_t> rows_changed(lanes, 0);
-  std::vector<std::vector<bool>> columns_changed(
-      lanes, std::vector<bool>(static_cast<std::size_t>(k), false));
+  std::vector<std::vector<std::uint8_t>> columns_changed(
+      lanes, std::vector<std::uint8_t>(static_cast<std::size_t>(k), 0));
   {
-    const Matrix omega = gaussian(k, width);
+    const Panel omega = panel_of(gaussian(k, width));
     on_lanes(lanes, [&](unsigned lane) {
-      each_window(
-          before, after, sketch, lane, lanes, cancellation,
-          [&](Index first, const RowMajor& delta) {
-            y.middleRows(first, delta.rows()).noalias() = delta * omega;
-            const Eigen::RowVectorXf most =
-                delta.cwiseAbs().colwise().maxCoeff();
-            for (Index i = 0; i < k; ++i) {
-              if (most(i) > 0) {
-                columns_changed[lane][static_cast<std::size_t>(i)] = true;
-              }
-            }
-            rows_changed[lane] += static_cast<std::uint64_t>(
-                (delta.cwiseAbs().rowwise().maxCoeff().array() > 0).count());
-          });
+      each_window(before, after, sketch, lane, lanes, cancellation,
+                  [&](Index first, const RowMajor& delta) {
+                    const auto [rows, columns] = sides(delta);
+                    multiply_panel(delta.data(), rows, columns, omega.data(),
+                                   y.row(first).data(), set);
+                    rows_changed[lane] +=
+                        mark_changed(delta, columns_changed[lane]);
+                  });
     });
   }
-  const Matrix range = orthonormal(y);
-  y.resize(0, 0);
-  std::vector<Matrix> parts(lanes, Matrix::Zero(k, width));
+  const Panel range = panel_of(orthonormal(y.leftCols(width)));
+  y.resize(0, panel_width);
+  std::vector<Panel> parts(lanes, Panel::Zero(k, panel_width));
   on_lanes(lanes, [&](unsigned lane) {
     each_window(before, after, sketch, lane, lanes, cancellation,
                 [&](Index first, const RowMajor& delta) {
-                  parts[lane].noalias() +=
-                      delta.transpose() * range.middleRows(first, delta.rows());
+                  const auto [rows, columns] = sides(delta);
+                  multiply_panel_transposed(delta.data(), rows, columns,
+                                            range.row(first).data(),
+                                            parts[lane].data(), set);
                 });
   });
   for (unsigned i = 1; i < lanes; ++i) parts[0] += parts[i];
-  const Matrix domain = orthonormal(parts[0]);
+  const Matrix domain = orthonormal(parts[0].leftCols(width));
   parts.clear();
-  Matrix w = Matrix::Zero(m, width);
-  on_lanes(lanes, [&](unsigned lane) {
-    each_window(before, after, sketch, lane, lanes, cancellation,
-                [&](Index first, const RowMajor& delta) {
-                  w.middleRows(first, delta.rows()).noalias() = delta * domain;
-                });
-  });
+  Panel w = Panel::Zero(m, panel_width);
+  {
+    const Panel basis = panel_of(domain);
+    on_lanes(lanes, [&](unsigned lane) {
+      each_window(before, after, sketch, lane, lanes, cancellation,
+                  [&](Index first, const RowMajor& delta) {
+                    const auto [rows, columns] = sides(delta);
+                    multiply_panel(delta.data(), rows, columns, basis.data(),
+                                   w.row(first).data(), set);
+                  });
+    });
+  }
   if (cancellation.requested()) {
     spectrum.missing = "stopped";
     return spectrum;
@@ -291,11 +327,12 @@ Spectrum measure_spectrum(const TensorBytes& before, const TensorBytes& after,
   for (const std::uint64_t each : rows_changed) spectrum.rows_changed += each;
   for (std::size_t i = 0; i < static_cast<std::size_t>(k); ++i) {
     if (std::any_of(columns_changed.begin(), columns_changed.end(),
-                    [&](const std::vector<bool>& lane) { return lane[i]; })) {
+                    [&](const auto& lane) { return lane[i] != 0; })) {
       ++spectrum.columns_changed;
     }
   }
-  decompose(w, domain, static_cast<double>(sketch.scale), spectrum);
+  decompose(w.leftCols(width), domain, static_cast<double>(sketch.scale),
+            spectrum);
   return spectrum;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "core/base/text.hpp"
 #include "core/compare/model_sentence.hpp"
@@ -18,16 +19,21 @@ constexpr std::size_t kMostModules = 128;
 // Pixels.
 constexpr std::size_t kCell = 22;
 constexpr std::size_t kLeft = 70;
-constexpr std::size_t kTop = 190;
+constexpr std::size_t kLine = 17;    ///< of the sentence
+constexpr std::size_t kLetter = 7;   ///< about, of the sentence's font
+constexpr std::size_t kSlanted = 5;  ///< height of a letter of a slanted name
+constexpr std::size_t kLongestName = 40;
 constexpr std::size_t kBottom = 60;
+constexpr std::size_t kLeastWidth = 620;
 
 /// No layer: embeddings, final norm, output.
 constexpr std::int64_t kNoLayer = -1;
 
 struct Cell {
   bool is_changed = false;
-  double relative = 0;  ///< the largest
-  std::string words;    ///< of the tensor with it
+  double relative = 0;   ///< the largest
+  std::size_t rank = 0;  ///< of the tensor with it
+  std::string words;     ///< of the tensor with it
 };
 
 std::string xml(std::string_view text) {
@@ -72,6 +78,14 @@ double relative_of(const TensorChange& change) {
              : 0;
 }
 
+std::size_t rank_of(const TensorChange& change) {
+  if (!change.stats.is_object()) return 0;
+  const auto found = change.stats.find("rank");
+  return found != change.stats.end() && found->is_number_unsigned()
+             ? found->get<std::size_t>()
+             : 0;
+}
+
 std::string words_of(const TensorChange& change) {
   const double relative = relative_of(change);
   std::string words = change.name + ": ";
@@ -81,15 +95,52 @@ std::string words_of(const TensorChange& change) {
   return words;
 }
 
+/// Embeddings, attention, MLP, norms, output.
+int module_order(std::string_view name, const TensorPlace& place) {
+  const auto has = [&](std::string_view part) {
+    return name.find(part) != std::string_view::npos;
+  };
+  if (place.module == "lm_head" || place.module == "output") return 5;
+  if (place.is_embedding) return 0;
+  if (place.is_norm) return place.layer ? 3 : 4;
+  if (has("attn") || has("attention")) return 1;
+  return 2;
+}
+
+/// The sentence in lines of so many letters, broken at spaces.
+std::vector<std::string> wrapped(std::string_view text, std::size_t letters) {
+  std::vector<std::string> lines;
+  while (text.size() > letters) {
+    const std::size_t space = text.rfind(' ', letters);
+    const std::size_t end =
+        space == std::string_view::npos || space == 0 ? letters : space;
+    lines.emplace_back(text.substr(0, end));
+    text.remove_prefix(end);
+    if (text.starts_with(' ')) text.remove_prefix(1);
+  }
+  lines.emplace_back(text);
+  return lines;
+}
+
 using Grid = std::map<std::int64_t, std::map<std::size_t, Cell>>;
 
 Grid grid_of(const ModelDiff& diff, std::vector<std::string>& modules) {
   Grid grid;
+  // From the input to the output, as the numbers flow.
+  std::set<std::pair<int, std::string>> ordered;
+  for (const TensorChange& change : diff.tensors) {
+    const TensorPlace place = place_of(change.name);
+    ordered.emplace(module_order(change.name, place), place.module);
+  }
+  for (const auto& [order, module] : ordered) {
+    if (std::find(modules.begin(), modules.end(), module) == modules.end()) {
+      modules.push_back(module);
+    }
+  }
   for (const TensorChange& change : diff.tensors) {
     const TensorPlace place = place_of(change.name);
     const auto found = std::find(modules.begin(), modules.end(), place.module);
     const auto column = static_cast<std::size_t>(found - modules.begin());
-    if (found == modules.end()) modules.push_back(place.module);
     const std::int64_t layer =
         place.layer ? static_cast<std::int64_t>(
                           std::min<std::uint64_t>(*place.layer, INT64_MAX))
@@ -100,6 +151,7 @@ Grid grid_of(const ModelDiff& diff, std::vector<std::string>& modules) {
     if (cell.words.empty() || (is_changed && !cell.is_changed) ||
         relative > cell.relative) {
       cell.words = words_of(change);
+      cell.rank = rank_of(change);
     }
     cell.is_changed = cell.is_changed || is_changed;
     cell.relative = std::max(cell.relative, relative);
@@ -108,20 +160,25 @@ Grid grid_of(const ModelDiff& diff, std::vector<std::string>& modules) {
 }
 
 std::string legend(std::size_t y) {
-  std::string text;
-  std::size_t x = kLeft;
+  const auto entry = [&](std::size_t x, std::string_view fill,
+                         std::string_view words) {
+    return fmt::format(
+        "<rect x=\"{}\" y=\"{}\" width=\"12\" height=\"12\" fill=\"{}\" "
+        "stroke=\"#ddd\"/><text x=\"{}\" y=\"{}\">{}</text>\n",
+        x, y, fill, x + 16, y + 10, words);
+  };
+  std::string text = fmt::format(
+      "<text x=\"10\" y=\"{}\">relative change ‖B−A‖/‖A‖; a number is the rank "
+      "of its low-rank part</text>\n",
+      y - 8);
+  std::size_t x = 10;
+  text += entry(x, "#f4f4f4", "unchanged");
+  x += 90;
   for (const double level : {1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0}) {
-    text += fmt::format(
-        "<rect x=\"{}\" y=\"{}\" width=\"12\" height=\"12\" fill=\"{}\"/>"
-        "<text x=\"{}\" y=\"{}\">{:g}</text>\n",
-        x, y, colour(level), x + 16, y + 10, level);
-    x += 60;
+    text += entry(x, colour(level), fmt::format("{:g}", level));
+    x += 65;
   }
-  return text +
-         fmt::format(
-             "<rect x=\"{}\" y=\"{}\" width=\"12\" height=\"12\" "
-             "fill=\"#aaa\"/><text x=\"{}\" y=\"{}\">no numbers</text>\n",
-             x, y, x + 16, y + 10);
+  return text + entry(x, "#aaa", "no numbers");
 }
 
 }  // namespace
@@ -133,26 +190,36 @@ std::string heat_map_svg(const ModelDiff& diff) {
   const std::size_t rows = std::min(grid.size(), kMostLayers);
   const bool is_cut = columns < modules.size() || rows < grid.size();
   const std::size_t width =
-      std::max<std::size_t>(kLeft + columns * kCell + 120, 560);
-  const std::size_t height = kTop + rows * kCell + kBottom;
+      std::max(kLeft + columns * kCell + 120, kLeastWidth);
+  std::size_t longest = 0;
+  for (std::size_t column = 0; column < columns; ++column) {
+    longest = std::max(longest, std::min(modules[column].size(), kLongestName));
+  }
+  const std::vector<std::string> lines =
+      wrapped(diff.sentence + (is_cut ? " (only a part is shown)" : ""),
+              (width - 20) / kLetter);
+  const std::size_t top = lines.size() * kLine + longest * kSlanted + 30;
+  const std::size_t height = top + rows * kCell + kBottom;
   std::string svg = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" "
       "font-family=\"sans-serif\" font-size=\"11\">\n"
-      "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
-      "<text x=\"10\" y=\"18\" font-size=\"13\">{}{}</text>\n",
-      width, height, xml(diff.sentence),
-      is_cut ? " (only a part is shown)" : "");
+      "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
+      width, height);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    svg += fmt::format("<text x=\"10\" y=\"{}\" font-size=\"13\">{}</text>\n",
+                       18 + i * kLine, xml(lines[i]));
+  }
   for (std::size_t column = 0; column < columns; ++column) {
     const std::size_t x = kLeft + column * kCell + kCell / 2 + 4;
     svg += fmt::format(
         "<text x=\"{0}\" y=\"{1}\" transform=\"rotate(-60 {0} {1})\">{2}"
         "</text>\n",
-        x, kTop - 6, xml(modules[column].substr(0, 40)));
+        x, top - 6, xml(modules[column].substr(0, kLongestName)));
   }
   std::size_t row = 0;
   for (const auto& [layer, cells] : grid) {
     if (row == rows) break;
-    const std::size_t y = kTop + row++ * kCell;
+    const std::size_t y = top + row++ * kCell;
     svg += fmt::format(
         "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n", kLeft - 6,
         y + 15, layer == kNoLayer ? "model" : std::to_string(layer));
@@ -166,6 +233,13 @@ std::string heat_map_svg(const ModelDiff& diff) {
           "stroke=\"#ddd\"><title>{}</title></rect>\n",
           kLeft + column * kCell, y, kCell - 2, kCell - 2, fill,
           xml(cell.words));
+      if (cell.rank > 0 && cell.is_changed) {
+        svg += fmt::format(
+            "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" font-size=\"10\" "
+            "fill=\"{}\" pointer-events=\"none\">{}</text>\n",
+            kLeft + column * kCell + kCell / 2 - 1, y + 14,
+            cell.relative > 3e-3 ? "#fff" : "#000", cell.rank);
+      }
     }
   }
   return svg + legend(height - 30) + "</svg>\n";
