@@ -102,7 +102,7 @@ class PickleArray {
   [[nodiscard]] const T& back() const { return data_.get()[size_ - 1]; }
 
  private:
-  static constexpr std::size_t kSmall = std::size_t{1} << 17U;  ///< bytes
+  static constexpr std::size_t kSmall = std::size_t{1} << 20U;  ///< bytes
 
   void grow() {
     const std::size_t wanted = capacity_ == 0                   ? 256

@@ -42,6 +42,7 @@ class PickleWindow {
   void load(std::uint64_t offset);
 
   const ByteSource& source_;
+  std::size_t capacity_;  ///< kSize, or less for a source that is smaller
   std::unique_ptr<std::byte[]> data_;
   std::uint64_t begin_ = 0;
   std::size_t filled_ = 0;

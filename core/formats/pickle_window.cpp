@@ -21,12 +21,14 @@ using Kind = PickleValue::Kind;
 
 PickleWindow::PickleWindow(const ByteSource& source)
     : source_(source),
-      data_(std::make_unique<std::byte[]>(kSize + kLookAhead)) {}
+      capacity_(static_cast<std::size_t>(
+          std::min<std::uint64_t>(kSize, source.size()))),
+      data_(new std::byte[capacity_ + kLookAhead]) {}
 
 void PickleWindow::load(std::uint64_t offset) {
   begin_ = std::min(offset, source_.size());
   filled_ = static_cast<std::size_t>(
-      std::min<std::uint64_t>(kSize, source_.size() - begin_));
+      std::min<std::uint64_t>(capacity_, source_.size() - begin_));
   source_.read(begin_, {data_.get(), filled_});
   std::memset(data_.get() + filled_, 0, kLookAhead);
   at = data_.get();

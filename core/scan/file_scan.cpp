@@ -146,6 +146,7 @@ void FileScan::scan_member(std::string_view name, std::uint64_t offset,
     }
     return;
   }
+  if (source.size() == 0) return;
   path_.push_back(printable(name));
   if (bytes == MemberBytes::unpacked &&
       options_.depth == ScanOptions::Depth::every_byte) {

@@ -6,7 +6,9 @@ usage: [PICKLESCAN=FOLDER] /usr/bin/python3 tests/bench/scan/torch_zip.py build/
 without it that row is left out. Each row is a whole process, run five times in
 turn with the others; medians of elapsed and processor time are printed, and the
 bytes that impound reads, counted by strace where it is installed. The file is
-in the page cache: a cold disk would favour whoever reads less.
+in the page cache: a cold disk would favour whoever reads less. The second table
+scans a folder with the checkpoint under twenty names: what one more costs when
+the process is already there.
 """
 
 import os
@@ -65,27 +67,38 @@ def bytes_read(command):
     return f", {total / 1e6:.1f} MB read"
 
 
-with tempfile.TemporaryDirectory() as folder:
-    path = os.path.join(folder, "checkpoint.pt")
-    checkpoint(path)
-    impound = sys.argv[1]
-    rows = {"impound scan --code-only": ([impound, "scan", "--code-only", path], None),
-            "impound scan (digest, every byte searched)": ([impound, "scan", path], None)}
+def table(title, path, impound):
+    rows = {"impound scan --code-only": ([impound, "scan", "--code-only", path], None)}
+    if os.path.isfile(path):
+        rows["impound scan (digest, every byte searched)"] = (
+            [impound, "scan", path], None)
+        rows["sha256sum"] = (["sha256sum", path], None)
+        rows["python3 zipfile + pickletools.genops"] = (
+            [sys.executable, "-c", GENOPS, path], None)
     if os.environ.get("PICKLESCAN"):
         rows["picklescan"] = ([sys.executable, "-m", "picklescan.cli", "-p", path],
                               {**os.environ, "PYTHONPATH": os.environ["PICKLESCAN"]})
-    rows["python3 zipfile + pickletools.genops"] = (
-        [sys.executable, "-c", GENOPS, path], None)
-    rows["sha256sum"] = (["sha256sum", path], None)
     times = {name: [] for name in rows}
     for _ in range(ROUNDS):
         for name, (command, environment) in rows.items():
             times[name].append(run(command, environment))
-    print(f"{os.path.getsize(path) / 1e9:.2f} GB, {torch.__version__}")
+    print(title)
     first = None
     for name, (command, _) in rows.items():
         wall, cpu = (statistics.median(column) for column in zip(*times[name]))
         first = first or (wall, cpu)
         extra = bytes_read(command) if command[0] == impound else ""
-        print(f"{name}: {wall:.3f} s, {cpu:.3f} s of processor time"
+        print(f"  {name}: {wall:.3f} s, {cpu:.3f} s of processor time"
               f" ({wall / first[0]:.1f}x, {cpu / first[1]:.1f}x){extra}")
+
+
+with tempfile.TemporaryDirectory() as folder:
+    one = os.path.join(folder, "checkpoint.pt")
+    checkpoint(one)
+    table(f"one file of {os.path.getsize(one) / 1e9:.2f} GB, torch {torch.__version__}",
+          one, sys.argv[1])
+    many = os.path.join(folder, "many")
+    os.mkdir(many)
+    for i in range(20):
+        os.link(one, f"{many}/checkpoint-{i}.pt")
+    table("twenty of them in a folder", many, sys.argv[1])
