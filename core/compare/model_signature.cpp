@@ -462,7 +462,9 @@ SignatureReport describe_signature(std::string_view bundle,
   report.signature_name = name;
   report.signature_sha256 = sha256(bundle).hex();
   report.bundle = read_sigstore_bundle(bundle);
-  report.statement = read_model_statement(report.bundle.payload);
+  if (!report.bundle.payload.empty()) {
+    report.statement = read_model_statement(report.bundle.payload);
+  }
   if (!report.bundle.certificates.empty()) {
     const Certificate leaf = Certificate::from_der(
         report.bundle.certificates.front(), "the signing certificate");

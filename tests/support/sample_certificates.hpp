@@ -20,7 +20,8 @@ S3QOQXRfT3uDk5+uQwhvlgG3dyCFI+eBLhEJ2FrR4Seg
 )pem";
 
 /// Signed by it, P-256.
-inline constexpr const char* kIntermediatePem = R"pem(-----BEGIN CERTIFICATE-----
+inline constexpr const char* kIntermediatePem =
+    R"pem(-----BEGIN CERTIFICATE-----
 MIIBpDCCASqgAwIBAgIBAjAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlUZXN0IFJv
 b3QwIBcNMjYxMTI2MDA1NjE3WhgPMjA4MTA4MjkwMDU2MTdaMBwxGjAYBgNVBAMM
 EVRlc3QgSW50ZXJtZWRpYXRlMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEJHkM
