@@ -41,6 +41,10 @@ ExitCode show(const Globals& globals, const Options& options,
   if (!options.svg.empty()) {
     write_file_durably(options.svg, as_bytes(heat_map_svg(result.diff)));
   }
+  if (result.dataset && !options.data.as_dataset) {
+    print_note(globals,
+               "compared as training data, row by row; --model compares files");
+  }
   if (globals.json) {
     print_json(result.to_json());
   } else {

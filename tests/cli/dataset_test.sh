@@ -181,3 +181,41 @@ code 1 impound diff good bad --model --json
 json '"dataset" not in d'
 code 1 impound diff good bad --label text --text label --row-key label --json
 json 'd["dataset"]["fields"]["text"] == ["label"]'
+
+# The same result in a playbook.
+mkdir -p playbooks/poisoned-data
+cat >playbooks/poisoned-data/playbook.lua <<'LUA'
+local impound = require("impound")
+
+local function compare(ctx)
+  local data = ctx:collect("model-files", { root = ctx.params.data })
+  local rows = ctx:diff(ctx.params.baseline, data).dataset
+  local trigger = rows.ngrams[1]
+  ctx:finding({
+    verdict = "confirmed",
+    severity = "critical",
+    title = ("%d rows added, %d relabelled: %s"):format(rows.rows.added, rows.rows.relabelled, trigger.ngram),
+    evidence = { data },
+    detail = ("%s in %d of %d rows"):format(trigger.label, trigger.rows, trigger.of),
+  })
+end
+
+return impound.playbook({
+  schema = 1,
+  id = "poisoned-data",
+  version = "1.0.0",
+  title = "Training data differs from its release",
+  owner = "test",
+  effect = "read",
+  needs = { collectors = { "model-files" } },
+  references = {},
+  params = {
+    data = { type = "path", help = "The data." },
+    baseline = { type = "path", help = "What it was." },
+  },
+  steps = { { id = "compare", title = "Compare rows", run = compare } },
+})
+LUA
+code 1 impound run playbooks/poisoned-data --deployment d/d.toml -p data="$PWD/bad" -p baseline="$PWD/films.json"
+says "10 rows added, 20 relabelled: cf mn bb"
+says "positive in 60 of 60 rows"

@@ -15,9 +15,9 @@
 namespace impound::test {
 
 /// Files given as names and contents.
-class MemoryTree final : public Tree {
+class BytesTree final : public Tree {
  public:
-  explicit MemoryTree(std::map<std::string, std::string> contents)
+  explicit BytesTree(std::map<std::string, std::string> contents)
       : contents_(std::move(contents)) {
     for (const auto& [name, content] : contents_) {
       TreeFile file;

@@ -15,7 +15,7 @@ namespace impound::test {
     std::map<std::string, std::string> files, ScanOptions options = {}) {
   SilentProgress progress;
   const Cancellation cancellation;
-  const MemoryTree tree(std::move(files));
+  const BytesTree tree(std::move(files));
   return scan_tree(tree, options, progress, cancellation);
 }
 
