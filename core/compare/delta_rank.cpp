@@ -185,10 +185,20 @@ class SpectrumJudge {
         best = spectrum_.gap(r);
       }
     }
-    if (edge == 0 && significant > 0 && significant < most_ &&
-        spectrum_.gap(significant) >= kStepToNoise &&
-        is_flat_after(significant)) {
-      edge = significant;
+    const bool is_noise_after = edge == 0 && significant > 0 &&
+                                significant < most_ &&
+                                spectrum_.gap(significant) >= kStepToNoise &&
+                                is_flat_after(significant);
+    if (is_noise_after) edge = significant;
+    if (is_noise_after && 2 * edge <= lines_ && ends_in_rounding(edge)) {
+      // The noise is rounding: nothing dense is there.
+      found_.label = edge == 1 ? "rank-one" : "low-rank";
+      found_.rank = edge;
+      found_.because += fmt::format(
+          "; the first {} hold {} of it, the rest is rounding, σ{}/σ{} {:.3g}",
+          edge, percent(spectrum_.energy(edge)), edge, edge + 1,
+          spectrum_.gap(edge));
+      return;
     }
     if (edge > 0) {
       found_.label = "dense+low-rank";

@@ -166,7 +166,7 @@ bool is_fine_tune(const SentenceGroup& changed) {
   std::size_t dense = 0;
   std::size_t faint = 0;
   std::size_t vectors = 0;
-  bool has_structure = false;
+  std::size_t structured = 0;
   for (const SentenceTensor* tensor : changed) {
     constexpr std::array<std::string_view, 6> kPossible = {
         "dense",    "dense+low-rank", "sparse",
@@ -175,7 +175,7 @@ bool is_fine_tune(const SentenceGroup& changed) {
         kPossible.end()) {
       return false;
     }
-    has_structure = has_structure || tensor->spread <= kStructured;
+    structured += !tensor->is_vector && tensor->spread <= kStructured ? 1U : 0U;
     if (tensor->is_vector) {
       ++vectors;
     } else if (tensor->is_faint) {
@@ -185,8 +185,8 @@ bool is_fine_tune(const SentenceGroup& changed) {
     }
   }
   const std::size_t matrices = changed.size() - vectors;
-  // Rounding hides what it is, and nothing shows a direction.
-  if (!has_structure && faint == matrices) return false;
+  // Rounding hides what it is, and little shows a direction.
+  if (2 * structured < matrices && faint == matrices) return false;
   // Adapters leave norms, biases and embeddings alone.
   const GroupPlaces places = places_of(changed);
   const bool is_beyond_adapters =
