@@ -306,8 +306,8 @@ Bytes quantise_block(Dtype dtype, std::span<const float> in) {
   const std::size_t low_at = high_at + (has_five ? 4 : 0);
   const float offset = has_minimum ? 0.5F : (has_five ? 16.5F : 8.5F);
   std::uint32_t high = 0;
-  const auto code = [&](float x) {
-    return has_minimum ? cut((x - *least) * inverse + offset, top)
+  const auto code = [&, from = least](float x) {
+    return has_minimum ? cut((x - *from) * inverse + offset, top)
                        : cut(x * inverse + offset, top);
   };
   for (std::size_t j = 0; j < 16; ++j) {

@@ -385,7 +385,9 @@ class ModelWalk {
   }
 
   void external_entry(const Field& of, OnnxExternal& external) {
-    const auto [key, value] = key_and_value(of);
+    const auto entry = key_and_value(of);
+    const std::string& key = entry.first;
+    const std::string& value = entry.second;
     const auto number = [&]() -> std::optional<std::uint64_t> {
       std::uint64_t out = 0;
       const auto [end, error] =

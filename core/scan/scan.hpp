@@ -37,8 +37,13 @@ struct ScanReport {
   [[nodiscard]] int exit_code() const;
 };
 
-/// Scans every regular file of `tree`. A file that cannot be read becomes an
-/// entry with read_to_end = false; nothing is thrown for one bad file.
+/// Scans every regular file of `tree`, one after the other. Memory does not
+/// grow with the size of a model: files are read in blocks of 4 MiB, unpacked
+/// members above 64 MiB go to a temporary file. What grows with the content is
+/// bounded: about 400 MB for the values of a pickle (PickleHeap, PickleMemo) or
+/// of a JSON document (kMaxConfigValues), 1000 findings of a file, 10 GiB
+/// unpacked. A file that cannot be read becomes an entry with read_to_end =
+/// false; nothing is thrown for one bad file.
 [[nodiscard]] ScanReport scan_tree(const Tree& tree, const ScanOptions& options,
                                    Progress& progress,
                                    const Cancellation& cancellation);

@@ -111,7 +111,7 @@ class Hdf5Writer {
       const std::string object = attribute(name, value, 0);
       records += number(0, 1) + number(block.size(), 4) +
                  number(object.size(), 2) + number(0, 1) +  // the id
-                 number(0, 9);
+                 number(0, 1) + number(0, 8);
       block += object;
     }
     std::size_t size = 512;
