@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
@@ -61,18 +62,31 @@ class JsonChanges {
   }
 
  private:
+  /// By key: an ordered object is searched one by one, and a vocabulary has
+  /// more than a hundred thousand keys.
+  using Members = std::unordered_map<std::string_view, const Json*>;
+  static Members members_of(const Json& object) {
+    Members members;
+    for (const auto& [key, value] : object.get_ref<const Json::object_t&>()) {
+      members.emplace(key, &value);
+    }
+    return members;
+  }
+
   void compare_objects(const Json& before, const Json& after,
                        const std::string& path) {
+    const Members old = members_of(before);
+    const Members now = members_of(after);
     for (const auto& [key, value] : before.items()) {
-      const auto twin = after.find(key);
-      if (twin == after.end()) {
+      const auto twin = now.find(key);
+      if (twin == now.end()) {
         add(below(path, key), &value, nullptr);
       } else {
-        compare(value, *twin, below(path, key));
+        compare(value, *twin->second, below(path, key));
       }
     }
     for (const auto& [key, value] : after.items()) {
-      if (!before.contains(key)) add(below(path, key), nullptr, &value);
+      if (!old.contains(key)) add(below(path, key), nullptr, &value);
     }
   }
 
