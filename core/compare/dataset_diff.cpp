@@ -280,6 +280,8 @@ class DatasetComparison {
       if (either == nullptr) continue;
       change.format = either->layout.format;
       change.packing = either->packing;
+      change.is_whole = (now == nullptr || now->is_whole) &&
+                        (then == nullptr || then->is_whole);
       if (now != nullptr) change.rows_after = now->rows;
       if (then != nullptr) change.rows_before = then->rows;
       if (now == nullptr || then == nullptr) continue;

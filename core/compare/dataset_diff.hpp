@@ -49,6 +49,7 @@ struct NamedPair {
 struct ShardChange {
   FileChange file;
   bool is_rewritten = false;  ///< other bytes, the same rows
+  bool is_whole = true;       ///< read to its end wherever it stands
   RowFormat format = RowFormat::other;
   Packing packing = Packing::none;
   std::uint64_t rows_before = 0;

@@ -97,8 +97,13 @@ DatasetFields FieldSample::decide(const DatasetFields& given) const {
   return fields;
 }
 
-bool is_beside_data(std::string_view path) {
+bool is_beside_data(std::string_view path, RowFormat format) {
   const std::string name = to_lower_ascii(base_name(path));
+  if (name == "dataset_infos.json" || name == "dataset_info.json" ||
+      name == "state.json") {
+    return true;
+  }
+  if (format == RowFormat::jsonl || format == RowFormat::json) return false;
   if (name.starts_with('.')) return true;
   for (const std::string_view start :
        {"readme", "license", "licence", "notice", "citation", "copying"}) {
@@ -108,8 +113,7 @@ bool is_beside_data(std::string_view path) {
        {".md", ".py", ".yaml", ".yml", ".toml", ".rst", ".sh", ".html"}) {
     if (name.ends_with(end)) return true;
   }
-  return name == "dataset_infos.json" || name == "dataset_info.json" ||
-         name == "state.json";
+  return false;
 }
 
 std::string row_text(const DataRow& row, const DatasetFields& fields) {

@@ -38,7 +38,8 @@ class FieldSample {
 };
 
 /// Files that lie beside training data and are read by people: README, licence,
-/// dataset card, hidden files. Compared as a whole only.
-[[nodiscard]] bool is_beside_data(std::string_view path);
+/// dataset card, hidden files. Compared as a whole only. What is JSON lines is
+/// data whatever its name: rows are not hidden by calling them README.
+[[nodiscard]] bool is_beside_data(std::string_view path, RowFormat format);
 
 }  // namespace impound

@@ -224,11 +224,11 @@ void append_ngrams(std::string_view title, const NgramReport& report,
 bool DatasetDiff::identical() const {
   return added == 0 && removed == 0 && changed == 0 && relabelled == 0 &&
          std::ranges::all_of(shards, [](const ShardChange& change) {
-           // Shards may be cut and named anew; what lies beside them may not
-           // differ, and what cannot be read is not the same.
-           if (change.file.status == FileStatus::unreadable) return false;
-           return change.format != RowFormat::other ||
-                  change.file.status == FileStatus::identical;
+           if (change.file.status == FileStatus::identical) return true;
+           // Shards may be cut and named anew. What lies beside them may not
+           // differ, and what was not read to its end is not known.
+           return change.format != RowFormat::other && change.is_whole &&
+                  change.file.status != FileStatus::unreadable;
          });
 }
 

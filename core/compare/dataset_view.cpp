@@ -294,7 +294,9 @@ class DatasetWork {
         const auto source = view_.files.open(file.path);
         const Beginning start = beginning_of(*source, options_.opener);
         shard.packing = start.packing;
-        if (!is_beside_data(file.path)) shard.layout = start.layout;
+        if (!is_beside_data(file.path, start.layout.format)) {
+          shard.layout = start.layout;
+        }
         const auto known = options_.layouts.find(file.path);
         if (known != options_.layouts.end()) shard.layout = known->second;
         if (shard.layout.format == RowFormat::other && !start.problem.empty()) {
@@ -545,7 +547,7 @@ bool looks_like_dataset(const Tree& tree, const DatasetOptions& options) {
   const ModelView files = files_of(tree, options.folder);
   bool has_rows = false;
   for (const ViewFile& file : files.files) {
-    if (file.kind != FileKind::regular || is_beside_data(file.path)) continue;
+    if (file.kind != FileKind::regular) continue;
     if (is_model_text(file.path)) return false;
     Beginning start;
     try {
@@ -555,6 +557,7 @@ bool looks_like_dataset(const Tree& tree, const DatasetOptions& options) {
     } catch (const Error&) {
       continue;  // whatever it is, the comparison will say that it is unread
     }
+    if (is_beside_data(file.path, start.layout.format)) continue;
     switch (start.layout.format) {
       case RowFormat::jsonl:
       case RowFormat::json:

@@ -293,6 +293,26 @@ TEST_CASE("files beside the data count, the cut of shards does not",
   CHECK_FALSE(Compared(olds, news).diff.identical());
 }
 
+TEST_CASE("what was not read to its end is not called the same",
+          "[compare][dataset][hostile]") {
+  // Two packed shards whose rows nobody can read, and which differ.
+  const std::string zstd = "\x28\xb5\x2f\xfd";
+  MemoryTree::Files olds = made_shards(made_rows(20, RowIds::none), 1);
+  MemoryTree::Files news = olds;
+  olds["b.zst"] = zstd + "one";
+  news["b.zst"] = zstd + "two";
+  CHECK_FALSE(Compared(olds, news).diff.identical());
+  CHECK(Compared(olds, olds).diff.identical());
+  // A list that is cut: the rows that are there are the same.
+  const MemoryTree tree(made_shards(made_rows(20, RowIds::none), 1));
+  DatasetView before = view_of_data(tree);
+  DatasetView after = view_of_data(tree);
+  after.shards[0].is_whole = false;
+  after.shards[0].sha256 = sha256(std::string_view("other"));
+  after.files.files[0].sha256 = after.shards[0].sha256;
+  CHECK_FALSE(diff_of_data(before, after).identical());
+}
+
 TEST_CASE("a comparison does not depend on the number of threads",
           "[compare][dataset]") {
   const std::vector<MadeRow> rows = made_rows(1500, RowIds::none);

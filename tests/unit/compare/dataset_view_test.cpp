@@ -133,6 +133,18 @@ TEST_CASE("training data is told from a model", "[compare][dataset]") {
   CHECK_FALSE(is_data({}));
 }
 
+TEST_CASE("rows are not hidden by calling them README",
+          "[compare][dataset][hostile]") {
+  const std::string rows = "{\"text\":\"a\"}\n{\"text\":\"b\"}\n";
+  const MemoryTree tree(MemoryTree::Files{{".hidden", rows},
+                                          {"README.jsonl", rows},
+                                          {"README.md", "# Card\n\nText\n"},
+                                          {"a.jsonl", rows}});
+  const DatasetView view = view_of_data(tree);
+  CHECK(view.table.rows() == 6);
+  CHECK(view.shards[2].layout.format == RowFormat::other);
+}
+
 TEST_CASE("a shard that cannot be read is a problem, and its rows are none",
           "[compare][dataset]") {
   MemoryTree tree(made_shards(made_rows(30, RowIds::present), 3));
