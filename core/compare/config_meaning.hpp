@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/json.hpp"
+#include "core/base/source.hpp"
 
 namespace impound {
 
@@ -37,6 +38,11 @@ void explain_adapter(const Json& before, const Json& after,
 /// "LoRA, r 16, alpha 32, on q_proj, v_proj, for base-model": of an
 /// adapter_config.json; hostile texts are escaped and cut.
 [[nodiscard]] std::string adapter_words(const Json& config);
+
+/// {"notes","vocabulary"} about two SentencePiece models (tokenizer.model);
+/// null where either is none.
+[[nodiscard]] Json explain_sentencepiece(const ByteSource& before,
+                                         const ByteSource& after);
 
 /// What a chat template does that the one before did not, in sentences.
 [[nodiscard]] std::vector<std::string> template_notes(std::string_view before,

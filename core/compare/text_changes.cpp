@@ -252,7 +252,15 @@ void explain_files(ModelDiff& diff, const ModelView& before,
       if (is_changed) {
         const auto one = read_small(before, *change.before);
         const auto two = read_small(after, *change.after);
-        if (one && two) change.content = content_of(*one, *two, change.path);
+        if (one && two) {
+          change.content = content_of(*one, *two, change.path);
+        } else if (change.path.ends_with(".model") &&
+                   std::max(change.before->size, change.after->size) <=
+                       kMostTextBytes) {
+          change.content =
+              explain_sentencepiece(*before.open(change.before->path),
+                                    *after.open(change.after->path));
+        }
       } else if (is_added && base_name(change.path) == "adapter_config.json") {
         const auto text = read_small(after, *change.after);
         if (text) change.content = added_content(*text, change.path);

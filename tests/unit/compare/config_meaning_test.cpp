@@ -9,6 +9,7 @@
 #include "core/compare/vocabulary_diff.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/memory_tree.hpp"
+#include "tests/support/protobuf_writer.hpp"
 #include "tests/support/safetensors_builder.hpp"
 #include "tests/unit/formats/gguf_builder.hpp"
 
@@ -132,6 +133,36 @@ TEST_CASE("unigram vocabularies have numbers too", "[compare]") {
   CHECK(says(notes_of("tokenizer.json", before,
                       file(Json::parse(R"([["a",-1.0],["b",-9.0]])"))),
              "the same tokens with other scores"));
+}
+
+TEST_CASE("a SentencePiece model is compared by piece", "[compare]") {
+  const auto piece = [](const char* text, std::uint64_t type) {
+    return ProtoWriter()
+        .text(1, text)
+        .raw(std::string("\x15\0\0\x80\x3f", 5))
+        .number(3, type);
+  };
+  const auto model = [&](const char* one, const char* two, std::uint64_t type,
+                         const char* table) {
+    return ProtoWriter()
+        .message(1, piece("<unk>", 2))
+        .message(1, piece(one, 1))
+        .message(1, piece(two, type))
+        .message(3, ProtoWriter().text(1, "nmt_nfkc").text(2, table))
+        .bytes();
+  };
+  const MemoryTree::Files before{
+      {"tokenizer.model", model("yes", "no", 1, "a")}};
+  const ModelDiff diff =
+      compare(before, {{"tokenizer.model", model("no", "yes", 4, "bc")}});
+  const Json& content = diff.files[0].content;
+  CHECK(content["vocabulary"]["counts"]["moved"] == 2);
+  CHECK(says(content["notes"], "token 'yes' was normal, is user-defined"));
+  CHECK(says(content["notes"], "(1 → 2 bytes): the text of a user"));
+  // What is no such model has nothing to say.
+  const ModelDiff other =
+      compare(before, {{"tokenizer.model", std::string(40, '\xff')}});
+  CHECK(other.files[0].content.is_null());
 }
 
 TEST_CASE("generation without an end is denial of service", "[compare]") {

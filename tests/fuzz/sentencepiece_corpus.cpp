@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// rooms: base
+/// Writes seeds for the fuzz target "sentencepiece".
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/protobuf_writer.hpp"
+
+using namespace impound::test;
+
+int main(int argc, char** argv) {
+  if (argc < 2) return 2;
+  const std::filesystem::path folder(argv[1]);
+  std::filesystem::create_directories(folder);
+  const auto piece = [](const char* text, std::uint64_t type) {
+    return ProtoWriter()
+        .text(1, text)
+        .raw("\x15\x01\x02\x03\x04")
+        .number(3, type);
+  };
+  ProtoWriter model;
+  model.message(1, piece("<unk>", 2)).message(1, piece("a", 1));
+  model.message(1, piece("a\xff", 1)).message(1, piece("<s>", 3));
+  model.message(3, ProtoWriter()
+                       .text(1, "nmt_nfkc")
+                       .text(2, "table")
+                       .number(3, 1)
+                       .number(4, 0)
+                       .text(6, "a\tb"));
+  std::ofstream(folder / "model", std::ios::binary) << model.bytes();
+  // The same twice: a half is a whole one too.
+  std::ofstream(folder / "twice", std::ios::binary)
+      << model.bytes() + model.bytes();
+  return 0;
+}

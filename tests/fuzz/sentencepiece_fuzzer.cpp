@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// rooms: compare
+/// SentencePiece models: what is kept lies inside the file; two of them can be
+/// compared whatever is in them.
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "core/base/source.hpp"
+#include "core/compare/config_meaning.hpp"
+#include "core/formats/sentencepiece.hpp"
+
+using namespace impound;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
+                                      std::size_t size) {
+  const ByteView bytes = std::as_bytes(std::span(data, size));
+  const SpanSource whole(bytes);
+  const SpanSource half(bytes.first(size / 2));
+  const SentencePieceModel model = read_sentencepiece(whole);
+  if (model.table_offset > size ||
+      model.table_size > size - model.table_offset) {
+    std::abort();
+  }
+  static_cast<void>(explain_sentencepiece(half, whole).dump());
+  static_cast<void>(explain_sentencepiece(whole, half).dump());
+  return 0;
+}
