@@ -22,8 +22,11 @@ Word load(const std::byte* bytes, std::size_t index) {
 /// Codes in the order of the numbers they mean, for sign and magnitude.
 template <typename Word>
 Word ordinal(Word bits) {
-  constexpr Word kSign = static_cast<Word>(Word{1} << (sizeof(Word) * 8 - 1));
-  return static_cast<Word>((bits & kSign) != 0 ? ~bits : bits | kSign);
+  constexpr unsigned kTop = sizeof(Word) * 8 - 1;
+  constexpr Word kSign = static_cast<Word>(Word{1} << kTop);
+  // All ones where the sign is set: no branch, for it is set half of the time.
+  const Word negative = static_cast<Word>(Word{0} - (bits >> kTop));
+  return static_cast<Word>(bits ^ (negative | kSign));
 }
 
 /// Integers: two's complement becomes unsigned order by the sign bit.
@@ -45,19 +48,27 @@ void measure_bits(Dtype dtype, const std::byte* before, const std::byte* after,
   const bool is_float = traits(dtype).kind == NumberKind::floating ||
                         traits(dtype).kind == NumberKind::complex;
   const bool is_signed = is_signed_integer(dtype);
+  // Without branches: which numbers changed cannot be guessed.
+  std::uint64_t changed = 0;
+  std::uint64_t single = 0;
+  Word mask = 0;
+  Word most = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const Word a = load<Word>(before, i);
     const Word b = load<Word>(after, i);
-    if (a == b) continue;
     const Word x = static_cast<Word>(a ^ b);
-    ++sums.changed;
-    sums.xor_mask |= x;
-    if (std::has_single_bit(x)) ++sums.single_bit;
+    changed += x != 0 ? 1U : 0U;
+    mask = static_cast<Word>(mask | x);
+    single += (x & static_cast<Word>(x - 1)) == 0 && x != 0 ? 1U : 0U;
     const Word one = is_float ? ordinal(a) : ordinal_integer(a, is_signed);
     const Word two = is_float ? ordinal(b) : ordinal_integer(b, is_signed);
-    sums.max_ulp = std::max<std::uint64_t>(
-        sums.max_ulp, static_cast<Word>(one > two ? one - two : two - one));
+    most = std::max(most,
+                    static_cast<Word>(std::max(one, two) - std::min(one, two)));
   }
+  sums.changed += changed;
+  sums.single_bit += single;
+  sums.xor_mask |= mask;
+  sums.max_ulp = std::max<std::uint64_t>(sums.max_ulp, most);
 }
 
 void measure_portable(Dtype dtype, const std::byte* before,
@@ -94,6 +105,32 @@ void measure_portable(Dtype dtype, const std::byte* before,
       measure_bits<std::uint64_t>(dtype, before, after, count, found);
   }
   sums += found;
+}
+
+/// One number at a time, NaN and infinities apart.
+DeltaSums measure_carefully(const double* before, const double* after,
+                            std::size_t elements) {
+  DeltaSums sums;
+  for (std::size_t i = 0; i < elements; ++i) {
+    const double a = before[i];
+    const double b = after[i];
+    if (!std::isfinite(a) || !std::isfinite(b)) {
+      ++sums.not_finite;
+      if (std::isnan(b) && !std::isnan(a)) ++sums.nan_introduced;
+      if (std::isinf(b) && !std::isinf(a)) ++sums.inf_introduced;
+      if (std::isnan(a) != std::isnan(b) || (!std::isnan(a) && a != b)) {
+        ++sums.changed;
+      }
+      continue;
+    }
+    const double d = b - a;
+    if (d != 0) ++sums.changed;
+    sums.delta_squares += d * d;
+    sums.before_squares += a * a;
+    sums.after_squares += b * b;
+    sums.max_delta = std::max(sums.max_delta, std::abs(d));
+  }
+  return sums;
 }
 
 }  // namespace
@@ -174,26 +211,40 @@ DeltaSums measure_tile(Dtype dtype, const std::byte* before,
 
 DeltaSums measure_values(const double* before, const double* after,
                          std::size_t elements) {
-  DeltaSums sums;
-  for (std::size_t i = 0; i < elements; ++i) {
-    const double a = before[i];
-    const double b = after[i];
-    if (!std::isfinite(a) || !std::isfinite(b)) {
-      ++sums.not_finite;
-      if (std::isnan(b) && !std::isnan(a)) ++sums.nan_introduced;
-      if (std::isinf(b) && !std::isinf(a)) ++sums.inf_introduced;
-      if (std::isnan(a) != std::isnan(b) || (!std::isnan(a) && a != b)) {
-        ++sums.changed;
-      }
-      continue;
+  // Nearly every run is finite: then four sums of each kind need no branch.
+  constexpr std::size_t kLanes = 4;
+  std::array<double, kLanes> delta{};
+  std::array<double, kLanes> old{};
+  std::array<double, kLanes> now{};
+  std::array<double, kLanes> most{};
+  std::array<std::uint64_t, kLanes> changed{};
+  const std::size_t whole = elements / kLanes * kLanes;
+  for (std::size_t i = 0; i < whole; i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      const double a = before[i + lane];
+      const double b = after[i + lane];
+      const double d = b - a;
+      changed[lane] += d != 0 ? 1U : 0U;
+      delta[lane] += d * d;
+      old[lane] += a * a;
+      now[lane] += b * b;
+      most[lane] = std::max(most[lane], std::abs(d));
     }
-    const double d = b - a;
-    if (d != 0) ++sums.changed;
-    sums.delta_squares += d * d;
-    sums.before_squares += a * a;
-    sums.after_squares += b * b;
-    sums.max_delta = std::max(sums.max_delta, std::abs(d));
   }
+  DeltaSums sums;
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    sums.changed += changed[lane];
+    sums.delta_squares += delta[lane];
+    sums.before_squares += old[lane];
+    sums.after_squares += now[lane];
+    sums.max_delta = std::max(sums.max_delta, most[lane]);
+  }
+  // Squares of large doubles may overflow where the numbers are finite: the
+  // careful way gives the same infinity.
+  const bool is_finite =
+      std::isfinite(sums.before_squares) && std::isfinite(sums.after_squares);
+  if (!is_finite) return measure_carefully(before, after, elements);
+  sums += measure_carefully(before + whole, after + whole, elements - whole);
   return sums;
 }
 
