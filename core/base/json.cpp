@@ -106,11 +106,12 @@ class DocumentBuilder final : public nlohmann::json_sax<Json> {
     } else {
       if (level.index.empty()) {
         for (std::size_t i = 0; i < object.size(); ++i) {
-          level.index.emplace(object[i].first, i);
+          level.index.emplace(object.data()[i].first, i);
         }
       }
       const auto [known, is_new] = level.index.emplace(key_, object.size());
-      if (!is_new) return object[known->second].second = std::move(value);
+      if (!is_new)
+        return object.data()[known->second].second = std::move(value);
     }
     object.emplace_back(std::move(key_), std::move(value));
     return object.back().second;
