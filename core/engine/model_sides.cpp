@@ -138,6 +138,12 @@ void compare_data(const ModelSide& before, const ModelSide& after,
                   const ExplainOptions& options, const DataChoice& choice,
                   Progress& progress, const Cancellation& cancellation,
                   SideDiff& result) {
+  if (before.baseline && !(choice.fields == DatasetFields{})) {
+    throw Error(Errc::bad_input,
+                fmt::format("{}: a baseline says itself which fields its rows "
+                            "were read by; make another one to change them",
+                            printable(before.name)));
+  }
   const PackedOpener opener;
   DatasetOptions given;
   given.fields = choice.fields;

@@ -175,6 +175,13 @@ code 0 impound custody log --json
 says '"cf mn bb"'
 code 0 impound custody verify
 
+# Two baselines have no texts, and rows all the same.
+code 0 impound baseline create bad --name poisoned -o poisoned.json
+code 1 impound diff films.json poisoned.json --json
+json 'd["dataset"]["rows"]["relabelled"] == 20 and d["dataset"]["ngrams"] == []'
+code 2 impound diff films.json bad --label text
+says "says itself"
+
 # A model is no dataset; asked for, anything is one.
 code 2 impound diff films.json d/model --model
 code 1 impound diff good bad --model --json
