@@ -50,7 +50,7 @@ SentenceGroup find_hidden(const SentenceGroup& changed) {
     const TensorPlace place = place_of(tensor->name);
     const auto siblings = modules.find(place.module);
     if (!place.layer || tensor->is_vector || tensor->step < kLeastStep ||
-        siblings == modules.end() ||
+        tensor->step_at > kMostHiddenRank || siblings == modules.end() ||
         siblings->second.size() < kFewestSiblings) {
       continue;
     }
