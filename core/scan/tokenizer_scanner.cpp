@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -159,8 +160,12 @@ class TokenizerReport {
       const std::string text = token_text(value);
       token(key, text);
       if (key != "eos_token" || text.empty()) continue;
-      // What ends an answer is written with signs: </s>, <|im_end|>, [SEP].
-      if (longest_word(text) >= kWord &&
+      // What ends an answer is written with signs or in capitals: </s>,
+      // <|im_end|>, [SEP], EOS.
+      const bool has_small = std::any_of(text.begin(), text.end(), [](char c) {
+        return c >= 'a' && c <= 'z';
+      });
+      if (longest_word(text) >= kWord && has_small &&
           text.find_first_of("<>[]{}|/_#@\xe2\xef") == std::string::npos) {
         add("tokenizer-end-word", Severity::medium, key,
             "an ordinary word ends the answer", text);

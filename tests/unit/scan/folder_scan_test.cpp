@@ -213,6 +213,9 @@ TEST_CASE("tokens that are more than tokens") {
             "tokenizer-duplicate-id"));
   CHECK(has(scan_bytes(R"({"eos_token": "the"})", "special_tokens_map.json"),
             "tokenizer-end-word"));
+  CHECK_FALSE(
+      has(scan_bytes(R"({"eos_token": "EOS"})", "special_tokens_map.json"),
+          "tokenizer-end-word"));
 }
 
 TEST_CASE("settings that run without end or force words") {
