@@ -19,6 +19,30 @@ local MEANING = {
   ["needs-review"] = { verdict = "likely", title = "%s needs a look before it is loaded" },
 }
 
+--- What a check of a signature says about the model; a key that verifies and nothing left open clears it.
+local function signature_meaning(report)
+  if not report.ok then
+    return "confirmed", "critical", "The model is not what its signature says"
+  elseif report.verdict ~= nil and report.verdict ~= "verified" then
+    return "likely", "medium", "The files are as listed, but the signature proves less than it should"
+  end
+  return "cleared", nil, "The model is what its signature says"
+end
+
+--- The reason, and the first things behind it.
+local function signature_detail(report)
+  local lines = { report.reason }
+  for _, list in ipairs({ report.mismatch or {}, report.not_verified or {} }) do
+    for i = 1, math.min(#list, 5) do
+      lines[#lines + 1] = list[i]
+    end
+  end
+  for _, finding in ipairs(report.findings or {}) do
+    lines[#lines + 1] = finding.message
+  end
+  return table.concat(lines, "; ")
+end
+
 ---@param ctx impound.Context
 local function check_signature(ctx)
   if ctx.params.signature == "" then
@@ -31,12 +55,23 @@ local function check_signature(ctx)
     options.unsigned_compare = true
   end
   local report = ctx:verify_signature(ctx.facts.weights, options)
+  local verdict, severity, title = signature_meaning(report)
+  local evidence = {}
+  for i, difference in ipairs(report.differences or {}) do
+    if i > 5 then
+      break
+    end
+    evidence[i] = response.evidence_for(ctx, difference.path)
+  end
+  if #evidence == 0 then
+    evidence = { ctx.facts.weights }
+  end
   ctx:finding({
-    verdict = report.ok and "cleared" or "confirmed",
-    severity = not report.ok and "critical" or nil,
-    title = report.ok and "The model is what its signature says" or "The model is not what its signature says",
-    evidence = { ctx.facts.weights },
-    detail = report.reason,
+    verdict = verdict,
+    severity = severity,
+    title = title,
+    evidence = evidence,
+    detail = signature_detail(report),
   })
 end
 

@@ -103,13 +103,28 @@ return {
 
   ["a signature that does not fit is confirmed; none asked for, none checked"] = function(t)
     local setup = { scan = scanned("weights-only-ok", {}) }
-    setup.signature = { ok = false, reason = "Hash mismatch for 'x'" }
+    setup.signature = {
+      ok = false,
+      reason = "1 changed",
+      verdict = "failed",
+      mismatch = { "Hash mismatch for 'pytorch_model.bin'" },
+      differences = { { status = "changed", path = "pytorch_model.bin" } },
+    }
     setup.params = { signature = "/srv/model.sig", key = "/srv/key.pem" }
     local case = run(setup)
     t.equal(case.findings[1].title, "The model is not what its signature says")
     t.contains(case.findings[1].detail, "Hash mismatch")
+    t.equal(case.findings[1].evidence, { "E004/2" })
     local without = run({ scan = scanned("weights-only-ok", {}) })
     t.equal(#without.findings, 1)
+  end,
+
+  ["a comparison without a key clears nothing"] = function(t)
+    local setup = { scan = scanned("weights-only-ok", {}), params = { signature = "/srv/model.sig" } }
+    setup.signature = { ok = true, reason = "nothing differs", verdict = "findings", not_verified = { "signature" } }
+    local case = run(setup)
+    t.equal(case.findings[1].verdict, "likely")
+    t.contains(case.findings[1].detail, "signature")
   end,
 
   ["what vanishes first is preserved first, all of it before containment"] = function(t)
