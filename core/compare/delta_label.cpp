@@ -37,32 +37,6 @@ unsigned mantissa_bits(Dtype dtype) {
   }
 }
 
-/// Relative error of ggml's quantisers without a single answer, with room:
-/// half a step of a uniform quantiser over ±3σ, measured on normal weights.
-double quantiser_error(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::q2_k:
-      return 0.40;
-    case Dtype::q3_k:
-      return 0.22;
-    case Dtype::q4_0:
-    case Dtype::q4_1:
-    case Dtype::q4_k:
-      return 0.13;
-    case Dtype::q5_0:
-    case Dtype::q5_1:
-    case Dtype::q5_k:
-      return 0.07;
-    case Dtype::q6_k:
-      return 0.035;
-    case Dtype::q8_0:
-    case Dtype::q8_k:
-      return 0.012;
-    default:
-      return 0;
-  }
-}
-
 std::string percent(double share) {
   if (share > 0 && share < 1e-4) return fmt::format("{:.2e}", share);
   return fmt::format("{:.4g} %", 100 * share);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/formats/dequantise.hpp"
 #include "core/formats/numbers.hpp"
 
 namespace impound {
@@ -172,6 +173,30 @@ Pattern find_order(const TensorBytes& before, const TensorBytes& after,
   return Pattern::none;
 }
 
+/// Σstep²/12 over the numbers of Q4_0, Q4_1, Q5_0, Q5_1 or Q8_0: each block of
+/// 32 begins with its step, an F16.
+double block_squares(const TensorBytes& tensor) {
+  const DtypeTraits& type = traits(tensor.dtype);
+  const std::size_t block = type.block_bits / 8;
+  constexpr std::size_t kBlocks = 65'536;  // read at a time, about 2 MB
+  const std::uint64_t count = tensor.size / block;
+  Bytes bytes;
+  double squares = 0;
+  for (std::uint64_t first = 0; first < count; first += kBlocks) {
+    const auto blocks = static_cast<std::size_t>(
+        std::min<std::uint64_t>(kBlocks, count - first));
+    bytes.resize(blocks * block);
+    tensor.source->read(tensor.offset + first * block, bytes);
+    for (std::size_t i = 0; i < blocks; ++i) {
+      const ByteView step = ByteView(bytes).subspan(i * block, 2);
+      float value = 0;
+      decode_floats(Dtype::f16, step, std::span(&value, 1));
+      if (std::isfinite(value)) squares += static_cast<double>(value) * value;
+    }
+  }
+  return squares * type.block_elements / 12;
+}
+
 }  // namespace
 
 std::string_view to_string(Pattern pattern) noexcept {
@@ -188,6 +213,30 @@ std::string_view to_string(Pattern pattern) noexcept {
       return "columns-reordered";
   }
   return "none";
+}
+
+double quantiser_error(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::q2_k:
+      return 0.40;
+    case Dtype::q3_k:
+      return 0.22;
+    case Dtype::q4_0:
+    case Dtype::q4_1:
+    case Dtype::q4_k:
+      return 0.13;
+    case Dtype::q5_0:
+    case Dtype::q5_1:
+    case Dtype::q5_k:
+      return 0.07;
+    case Dtype::q6_k:
+      return 0.035;
+    case Dtype::q8_0:
+    case Dtype::q8_k:
+      return 0.012;
+    default:
+      return 0;
+  }
 }
 
 ExactChange find_exact_change(const TensorBytes& before,
@@ -207,6 +256,17 @@ ExactChange find_exact_change(const TensorBytes& before,
 double rounding_squares(const TensorBytes& before, const TensorBytes& after,
                         const DeltaStatistics& statistics) {
   const auto numbers = static_cast<double>(statistics.elements);
+  // Old numbers through the same quantiser (without_noise()): both sides were
+  // rounded, each to the step of its own blocks.
+  if (has_one_quantiser(after.dtype)) return 2 * block_squares(after);
+  if (has_one_quantiser(before.dtype)) return 2 * block_squares(before);
+  const double quantised =
+      std::max(quantiser_error(before.dtype), quantiser_error(after.dtype));
+  if (quantised > 0) {
+    return quantised * quantised *
+           std::max(statistics.sums.before_squares,
+                    statistics.sums.after_squares);
+  }
   const auto squares = [&](Dtype dtype, double norm_squares) {
     const double share = rounding_of(dtype);
     return share * share * norm_squares + subnormal_squares(dtype, numbers);
