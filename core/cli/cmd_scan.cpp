@@ -3,7 +3,9 @@
 
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
+#include "core/base/text.hpp"
 #include "core/cli/command.hpp"
+#include "core/engine/exhibits.hpp"
 #include "core/engine/scans.hpp"
 #include "core/engine/weak_signal_scan.hpp"
 #include "core/scan/rule_catalogue.hpp"
@@ -76,6 +78,11 @@ ExitCode scan(const Globals& globals, const Options& options) {
                      options.depth());
     return show(globals, options, report,
                 weak_signals(options, nullptr, *progress, globals));
+  }
+  if (!parse_exhibit_reference(options.subject)) {
+    throw Error(Errc::io,
+                "cannot read " + printable(options.subject) +
+                    ": no such file or folder, and no exhibit (E001, E001/17)");
   }
   OpenCase open(globals);
   const ScanReport report =

@@ -73,6 +73,8 @@ code 0 impound scan "$item" --json
 json 'len(d["files"]) == 1'
 code 2 impound scan E001/999
 says "has no item 999"
+code 3 impound scan no-such-file
+says "cannot read no-such-file: no such file or folder"
 # Without a baseline there are weak signals, which change no exit code.
 code 0 impound scan good --weak-signals --json
 json 'd["weak_signals"] == []'
