@@ -7,7 +7,7 @@
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/data_options.hpp"
-#include "core/compare/heat_map.hpp"
+#include "core/compare/delta/heat_map.hpp"
 #include "core/engine/model_sides.hpp"
 
 namespace impound {

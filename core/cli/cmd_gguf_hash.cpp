@@ -11,7 +11,7 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
-#include "core/compare/gguf_digest.hpp"
+#include "core/compare/trust/gguf_digest.hpp"
 
 namespace impound {
 namespace {

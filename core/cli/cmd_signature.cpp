@@ -11,7 +11,7 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
-#include "core/compare/model_signer.hpp"
+#include "core/compare/trust/model_signer.hpp"
 #include "core/engine/model_signatures.hpp"
 
 namespace impound {

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "core/base/text.hpp"
-#include "core/formats/chat_template.hpp"
+#include "core/formats/chat/chat_template.hpp"
 
 namespace impound {
 namespace {

@@ -7,10 +7,10 @@
 
 #include "core/base/json.hpp"
 #include "core/base/progress.hpp"
-#include "core/compare/baseline.hpp"
 #include "core/compare/file_diff.hpp"
-#include "core/compare/model_view.hpp"
 #include "core/compare/tensor_diff.hpp"
+#include "core/compare/trust/baseline.hpp"
+#include "core/compare/view/model_view.hpp"
 
 namespace impound {
 

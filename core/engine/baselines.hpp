@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/compare/baseline.hpp"
-#include "core/compare/mbom.hpp"
+#include "core/compare/trust/baseline.hpp"
+#include "core/compare/trust/mbom.hpp"
 #include "core/engine/model_sides.hpp"
 
 namespace impound {

@@ -7,9 +7,9 @@
 #include <memory>
 #include <optional>
 
-#include "core/compare/baseline.hpp"
-#include "core/compare/dataset_diff.hpp"
-#include "core/compare/dataset_document.hpp"
+#include "core/compare/dataset/dataset_diff.hpp"
+#include "core/compare/dataset/dataset_document.hpp"
+#include "core/compare/trust/baseline.hpp"
 #include "core/evidence/tree.hpp"
 #include "core/formats/byte_stream.hpp"
 

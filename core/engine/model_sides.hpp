@@ -7,10 +7,10 @@
 #include <optional>
 #include <string>
 
-#include "core/compare/baseline.hpp"
-#include "core/compare/dataset_diff.hpp"
-#include "core/compare/delta_signature.hpp"
+#include "core/compare/dataset/dataset_diff.hpp"
+#include "core/compare/delta/delta_signature.hpp"
 #include "core/compare/model_diff.hpp"
+#include "core/compare/trust/baseline.hpp"
 #include "core/engine/session.hpp"
 #include "core/evidence/tree.hpp"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/compare/model_signature.hpp"
+#include "core/compare/trust/model_signature.hpp"
 #include "core/crypto/ec_key.hpp"
 #include "core/engine/session.hpp"
 

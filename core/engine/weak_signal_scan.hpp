@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "core/compare/weak_signals.hpp"
+#include "core/compare/delta/weak_signals.hpp"
 #include "core/engine/session.hpp"
 
 namespace impound {

@@ -4,7 +4,7 @@
 #include <charconv>
 
 #include "core/base/error.hpp"
-#include "core/formats/pickle_text.hpp"
+#include "core/formats/pickle/pickle_text.hpp"
 
 namespace impound {
 namespace {

@@ -10,7 +10,7 @@
 #include "core/base/json.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
-#include "core/formats/chat_template.hpp"
+#include "core/formats/chat/chat_template.hpp"
 #include "core/scan/config_json.hpp"
 #include "core/scan/scanners.hpp"
 #include "core/scan/template_report.hpp"

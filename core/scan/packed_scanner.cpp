@@ -7,7 +7,7 @@
 #include <array>
 
 #include "core/base/text.hpp"
-#include "core/formats/zip_inflate.hpp"
+#include "core/formats/packed/zip_inflate.hpp"
 #include "core/scan/scanners.hpp"
 
 namespace impound {

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "core/base/json.hpp"
-#include "core/formats/pickle_heap.hpp"
+#include "core/formats/pickle/pickle_heap.hpp"
 
 namespace impound {
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/formats/pickle.hpp"
+#include "core/formats/pickle/pickle.hpp"
 #include "core/scan/file_scanner.hpp"
 
 namespace impound {

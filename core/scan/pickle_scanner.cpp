@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Raw pickles and joblib files.
 
-#include "core/formats/pickle.hpp"
-#include "core/formats/torch.hpp"
+#include "core/formats/pickle/pickle.hpp"
+#include "core/formats/torch/torch.hpp"
 #include "core/scan/pickle_report.hpp"
 #include "core/scan/scanners.hpp"
 

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "core/formats/torch.hpp"
-#include "core/formats/torch_tar.hpp"
+#include "core/formats/torch/torch.hpp"
+#include "core/formats/torch/torch_tar.hpp"
 #include "core/scan/pickle_report.hpp"
 #include "core/scan/scanners.hpp"
 

@@ -8,7 +8,7 @@
 
 #include "core/base/text.hpp"
 #include "core/formats/python_source.hpp"
-#include "core/formats/torchscript.hpp"
+#include "core/formats/torch/torchscript.hpp"
 
 namespace impound {
 namespace {

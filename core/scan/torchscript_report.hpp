@@ -3,7 +3,7 @@
 /// What the code in a torch archive would do: TorchScript, and the Python of
 /// torch.package.
 
-#include "core/formats/zip.hpp"
+#include "core/formats/packed/zip.hpp"
 #include "core/scan/file_scanner.hpp"
 
 namespace impound {

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "core/base/text.hpp"
-#include "core/formats/torch.hpp"
-#include "core/formats/zip.hpp"
+#include "core/formats/packed/zip.hpp"
+#include "core/formats/torch/torch.hpp"
 #include "core/scan/pickle_report.hpp"
 #include "core/scan/scanners.hpp"
 #include "core/scan/torchscript_report.hpp"

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "core/base/bytes.hpp"
-#include "core/formats/chat_template.hpp"
+#include "core/formats/chat/chat_template.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {

@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "core/base/error.hpp"
-#include "core/compare/mbom.hpp"
+#include "core/compare/trust/mbom.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes,
                                       std::size_t size) {

@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "core/base/source.hpp"
-#include "core/formats/pickle.hpp"
+#include "core/formats/pickle/pickle.hpp"
 #include "core/scan/pickle_lists.hpp"
 
 using namespace impound;

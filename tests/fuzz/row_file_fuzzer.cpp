@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "core/base/error.hpp"
-#include "core/compare/dataset_document.hpp"
+#include "core/compare/dataset/dataset_document.hpp"
 
 using namespace impound;
 

@@ -6,8 +6,8 @@
 #include <cstdlib>
 
 #include "core/base/source.hpp"
-#include "core/formats/torch.hpp"
-#include "core/formats/torch_tar.hpp"
+#include "core/formats/torch/torch.hpp"
+#include "core/formats/torch/torch_tar.hpp"
 #include "core/scan/pickle_lists.hpp"
 
 using namespace impound;

@@ -7,8 +7,8 @@
 #include <cstdlib>
 
 #include "core/base/source.hpp"
-#include "core/formats/tar_file.hpp"
-#include "core/formats/zip.hpp"
+#include "core/formats/packed/tar_file.hpp"
+#include "core/formats/packed/zip.hpp"
 
 using namespace impound;
 

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "core/base/json.hpp"
-#include "core/compare/model_signature.hpp"
-#include "core/compare/model_signer.hpp"
+#include "core/compare/trust/model_signature.hpp"
+#include "core/compare/trust/model_signer.hpp"
 #include "core/crypto/dsse.hpp"
 
 namespace impound::test {

@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "core/base/fs.hpp"
-#include "core/compare/delta_spectrum.hpp"
-#include "core/compare/delta_statistics.hpp"
-#include "core/compare/model_view.hpp"
+#include "core/compare/delta/delta_spectrum.hpp"
+#include "core/compare/delta/delta_statistics.hpp"
+#include "core/compare/view/model_view.hpp"
 #include "core/evidence/tree.hpp"
 #include "core/formats/numbers.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compare/dataset_diff.hpp"
+#include "core/compare/dataset/dataset_diff.hpp"
 
 #include <algorithm>
 #include <map>

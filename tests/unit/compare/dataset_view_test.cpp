@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compare/dataset_view.hpp"
+#include "core/compare/dataset/dataset_view.hpp"
 
 #include "core/base/error.hpp"
-#include "core/compare/dataset_document.hpp"
-#include "core/compare/dataset_fields.hpp"
+#include "core/compare/dataset/dataset_document.hpp"
+#include "core/compare/dataset/dataset_fields.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/made_dataset.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rows of models.md 4.3, each made and recognised.
-#include "core/compare/delta_label.hpp"
+#include "core/compare/delta/delta_label.hpp"
 
 #include <limits>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every instruction set gives the product that plain loops in double give.
-#include "core/compare/delta_panel.hpp"
+#include "core/compare/delta/delta_panel.hpp"
 
 #include "tests/support/catch.hpp"
 #include "tests/unit/compare/made_weights.hpp"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole models: what the sentence says, what is saved, what it costs to stop.
-#include "core/compare/delta_signature.hpp"
+#include "core/compare/delta/delta_signature.hpp"
 
 #include <map>
 
-#include "core/compare/delta_label.hpp"
-#include "core/compare/heat_map.hpp"
-#include "core/compare/model_sentence.hpp"
+#include "core/compare/delta/delta_label.hpp"
+#include "core/compare/delta/heat_map.hpp"
+#include "core/compare/delta/model_sentence.hpp"
 #include "core/formats/numpy.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/memory_tree.hpp"

@@ -2,7 +2,7 @@
 // The same numbers in several formats have the same digest; rules between
 // files.
 #include "core/compare/model_diff.hpp"
-#include "core/compare/tensor_format.hpp"
+#include "core/compare/view/tensor_format.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/memory_tree.hpp"
 #include "tests/support/pickle_writer.hpp"

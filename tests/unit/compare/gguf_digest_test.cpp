@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compare/gguf_digest.hpp"
+#include "core/compare/trust/gguf_digest.hpp"
 
 #include <bit>
 

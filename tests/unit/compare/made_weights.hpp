@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "core/base/bytes.hpp"
-#include "core/compare/delta_statistics.hpp"
+#include "core/compare/delta/delta_statistics.hpp"
 #include "core/formats/numbers.hpp"
 
 namespace impound::test {

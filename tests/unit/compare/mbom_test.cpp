@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compare/mbom.hpp"
+#include "core/compare/trust/mbom.hpp"
 
 #include <algorithm>
 
 #include "core/base/error.hpp"
-#include "core/compare/mbom_identity.hpp"
+#include "core/compare/trust/mbom_identity.hpp"
 #include "core/crypto/named_digest.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/memory_tree.hpp"

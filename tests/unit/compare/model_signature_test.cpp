@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compare/model_signature.hpp"
+#include "core/compare/trust/model_signature.hpp"
 
 #include "core/base/error.hpp"
 #include "tests/support/catch.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compare/name_map.hpp"
+#include "core/compare/view/name_map.hpp"
 
-#include "core/compare/delta_signature.hpp"
+#include "core/compare/delta/delta_signature.hpp"
 #include "core/formats/dequantise.hpp"
 #include "core/formats/numbers.hpp"
 #include "tests/support/catch.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compare/signer_check.hpp"
+#include "core/compare/trust/signer_check.hpp"
 
 #include "tests/support/catch.hpp"
 #include "tests/support/memory_tree.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compare/signing_manifest.hpp"
+#include "core/compare/trust/signing_manifest.hpp"
 
 #include "core/base/error.hpp"
 #include "tests/support/catch.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compare/strided_source.hpp"
+#include "core/compare/view/strided_source.hpp"
 
 #include <numeric>
 #include <thread>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compare/text_tokens.hpp"
+#include "core/compare/dataset/text_tokens.hpp"
 
 #include "tests/support/catch.hpp"
 

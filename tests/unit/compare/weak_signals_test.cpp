@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What weights show without a baseline, and what they must not.
-#include "core/compare/weak_signals.hpp"
+#include "core/compare/delta/weak_signals.hpp"
 
 #include <algorithm>
 
-#include "core/compare/low_byte_magic.hpp"
+#include "core/compare/delta/low_byte_magic.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/memory_tree.hpp"
 #include "tests/support/safetensors_builder.hpp"

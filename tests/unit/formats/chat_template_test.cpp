@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/formats/chat_template.hpp"
+#include "core/formats/chat/chat_template.hpp"
 
 #include <algorithm>
 

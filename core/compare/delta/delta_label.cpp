@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/compare/delta/delta_label.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace impound {
+namespace {
+
+// Thresholds of models.md 4.2 and 4.3.
+constexpr double kMostFlips = 64;
+constexpr double kMostFlipShare = 1e-4;
+constexpr double kSingleBitShare = 0.99;
+/// Numbers that a payload must reach over to be told from a small change.
+constexpr std::uint64_t kFewestForLowBits = 256;
+constexpr std::uint64_t kFewestForAllBits = 4096;
+constexpr unsigned kNearlyAllBits = 3;
+/// Rows or columns that may have changed places in an edit of single ones.
+constexpr double kFewLines = 0.05;
+
+/// Bits of the mantissa that is stored; 0 for types without one.
+unsigned mantissa_bits(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f64:
+      return 52;
+    case Dtype::f32:
+      return 23;
+    case Dtype::f16:
+      return 10;
+    case Dtype::bf16:
+      return 7;
+    default:
+      return 0;
+  }
+}
+
+std::string percent(double share) {
+  if (share > 0 && share < 1e-4) return fmt::format("{:.2e}", share);
+  return fmt::format("{:.4g} %", 100 * share);
+}
+
+bool decide_bit_flips(TensorFindings& found, const TensorBytes& after) {
+  const DeltaSums& sums = found.statistics.sums;
+  const auto changed = static_cast<double>(sums.changed);
+  const double most =
+      std::max(kMostFlips,
+               kMostFlipShare * static_cast<double>(found.statistics.elements));
+  if (!found.statistics.bits_are_comparable || changed > most ||
+      found.statistics.single_bit_share() < kSingleBitShare) {
+    return false;
+  }
+  // One unit in the last place is what rounding does.
+  if (sums.xor_mask == 1) return false;
+  const unsigned mantissa = mantissa_bits(after.dtype);
+  const std::uint64_t exponent_msb = std::uint64_t{1}
+                                     << (found.statistics.bits - 2);
+  found.is_exponent_flip = mantissa != 0 && sums.xor_mask == exponent_msb;
+  const bool is_small = mantissa != 0 && (sums.xor_mask >> mantissa) == 0;
+  found.label = "bit-flips";
+  found.because = fmt::format(
+      "{} of {} elements, {} of them by one bit, mask 0x{:x}{}", sums.changed,
+      found.statistics.elements, percent(found.statistics.single_bit_share()),
+      sums.xor_mask,
+      found.is_exponent_flip ? " (the exponent's top bit: like a memory fault "
+                               "or rowhammer)"
+      : is_small             ? " (mantissa only: small)"
+                             : "");
+  return true;
+}
+
+bool decide_payload(TensorFindings& found, const TensorBytes& after) {
+  const DeltaSums& sums = found.statistics.sums;
+  const unsigned mantissa = mantissa_bits(after.dtype);
+  if (!found.statistics.bits_are_comparable || mantissa == 0 || !found.range) {
+    return false;
+  }
+  const auto bits = static_cast<unsigned>(std::bit_width(sums.xor_mask));
+  // Three whole bytes of an F32 reach one bit into the exponent (EvilModel).
+  const unsigned most =
+      after.dtype == Dtype::f32 ? 24 : std::min(mantissa, 24U);
+  const std::uint64_t all = (std::uint64_t{1} << bits) - 1;
+  if (bits > most || sums.xor_mask != all || sums.max_ulp > all) return false;
+  // Rounding carries into higher bits, but never moves a number that far: a
+  // payload's largest step is more than half of what its bits can hold.
+  if (sums.max_ulp <= all / 2) return false;
+  // Of few numbers, all can stay within a power of two whatever is done to
+  // them. Measured: norms and biases of up to 1024 numbers, in the last three
+  // bits of the mantissa.
+  const bool is_nearly_all = bits + kNearlyAllBits >= mantissa;
+  if (found.range->length() <
+      (is_nearly_all ? kFewestForAllBits : kFewestForLowBits)) {
+    return false;
+  }
+  const auto length = static_cast<double>(found.range->length());
+  const double share = static_cast<double>(sums.changed) / length;
+  const double expected = 1 - std::ldexp(1.0, -static_cast<int>(bits));
+  const double sigma = std::sqrt(expected * (1 - expected) / length);
+  if (std::abs(share - expected) > 0.02 + 4 * sigma) return false;
+  Payload payload = read_payload(after, *found.range, bits);
+  if (payload.is_constant) {
+    found.label = "cast";
+    found.because = fmt::format(
+        "the low {} bits of every element in the range are constant: truncated",
+        bits);
+    return true;
+  }
+  found.label = "lsb-payload";
+  found.low_bits = bits;
+  found.because = fmt::format(
+      "only the low {} bits differ, in {} of elements {} to {} (random bits: "
+      "{}); {} bytes, {:.3f} bits a byte{}{}",
+      bits, percent(share), found.range->first, found.range->last,
+      percent(expected), payload.size, payload.entropy,
+      payload.magic.empty() ? "" : ", begins like ", payload.magic);
+  found.payload = std::move(payload);
+  return true;
+}
+
+void decide_recast(TensorFindings& found, const Recast& recast) {
+  found.label = recast.is_quantised ? "quantised" : "cast";
+  found.because = fmt::format(
+      "{} of the numbers are the old ones through {} (relative change {:.3g})",
+      percent(recast.share), recast.through, found.relative());
+}
+
+bool is_quantiser_noise(const TensorFindings& found, const TensorBytes& before,
+                        const TensorBytes& after) {
+  const double most = quantiser_error(after.dtype);
+  return before.dtype != after.dtype && most > 0 &&
+         found.statistics.relative() <= most &&
+         (found.spectrum->empty() || found.spectrum->significant_rank() == 0);
+}
+
+/// An exact pattern has a label of its own, and needs no spectrum. Rows that
+/// changed places may be few or all.
+void decide_exact(TensorFindings& found, const TensorBytes& after) {
+  const DeltaSums& sums = found.statistics.sums;
+  const double share = found.statistics.changed_share();
+  const bool is_few = share <= kFewLines;
+  switch (found.exact.pattern) {
+    case Pattern::none:
+      return;
+    case Pattern::zeroed:
+      found.label = "sparse";
+      found.because = fmt::format(
+          "pruned: {} numbers ({}) were set to zero, nothing else changed; "
+          "relative change {:.3g}",
+          sums.changed, percent(share), found.statistics.relative());
+      return;
+    case Pattern::scaled:
+      found.label = "dense";
+      found.because = fmt::format(
+          "every number times {:.6g}, within the rounding of {}; relative "
+          "change {:.3g}",
+          found.exact.factor, to_string(after.dtype),
+          found.statistics.relative());
+      return;
+    case Pattern::rows_reordered:
+    case Pattern::columns_reordered:
+      found.label = is_few ? "sparse" : "dense";
+      found.because = fmt::format(
+          "the same {} in another order: {} of the elements are elsewhere; "
+          "relative change {:.3g}",
+          found.exact.pattern == Pattern::rows_reordered ? "rows" : "columns",
+          percent(share), found.statistics.relative());
+      return;
+  }
+}
+
+}  // namespace
+
+TensorFindings decide(const TensorBytes& before, const TensorBytes& after,
+                      unsigned threads, const Cancellation& cancellation) {
+  TensorFindings found;
+  found.statistics = measure_delta(before, after, threads, best_instructions());
+  const DeltaSums& sums = found.statistics.sums;
+  if (sums.changed == 0) {
+    const bool is_retyped = before.dtype != after.dtype;
+    found.label = is_retyped ? "cast" : "identical";
+    found.because = fmt::format("every number is the same{}",
+                                is_retyped ? ", in another type" : "");
+    return found;
+  }
+  found.range = find_changed_range(before, after, found.statistics);
+  // Doing it again is proof, how it looks is not: the sixteen bits of two types
+  // can differ in one number only.
+  if (sums.nan_introduced + sums.inf_introduced == 0) {
+    found.recast = find_recast(before, after, cancellation);
+    if (!found.recast) {
+      found.recast = find_integer_rows(before, after, cancellation);
+    }
+    if (found.recast) {
+      decide_recast(found, *found.recast);
+      return found;
+    }
+  }
+  if (decide_bit_flips(found, after)) {
+    found.changes =
+        list_changes(before, after, found.statistics, kMostListedChanges);
+    return found;
+  }
+  if (sums.nan_introduced + sums.inf_introduced > 0) {
+    found.label = "new-values";
+    found.because =
+        fmt::format("{} NaN and {} infinities where there were none",
+                    sums.nan_introduced, sums.inf_introduced);
+    return found;
+  }
+  if (decide_payload(found, after)) return found;
+  found.exact =
+      find_exact_change(before, after, found.statistics, cancellation);
+  if (found.exact.pattern != Pattern::none) {
+    decide_exact(found, after);
+    return found;
+  }
+  found.spectrum =
+      measure_spectrum(before, after, found.statistics, threads, cancellation);
+  if (is_quantiser_noise(found, before, after)) {
+    found.label = "quantised";
+    found.because = fmt::format(
+        "now {}, relative change {:.3g} as its rounding makes, no component "
+        "above noise",
+        to_string(after.dtype), found.statistics.relative());
+    return found;
+  }
+  found.shape =
+      judge_spectrum(*found.spectrum, found.statistics,
+                     rounding_squares(before, after, found.statistics));
+  found.label = found.shape.label;
+  found.because = found.shape.because;
+  found.rank = found.shape.rank;
+  if (found.label == "sparse" && found.statistics.bits_are_comparable) {
+    found.changes =
+        list_changes(before, after, found.statistics, kMostListedChanges);
+  }
+  return found;
+}
+
+double TensorFindings::relative() const {
+  return recast && recast->relative ? *recast->relative : statistics.relative();
+}
+
+Json TensorFindings::to_json() const {
+  const DeltaSums& sums = statistics.sums;
+  Json json = {{"n", statistics.elements},
+               {"changed", sums.changed},
+               {"chg", statistics.changed_share()},
+               {"rel", relative()},
+               {"max_delta", sums.max_delta},
+               {"l2_before", statistics.before_norm()},
+               {"l2_after", statistics.after_norm()},
+               {"l2_delta", statistics.delta_norm()},
+               {"cosine", statistics.cosine()},
+               {"nan_introduced", sums.nan_introduced},
+               {"inf_introduced", sums.inf_introduced},
+               {"because", because}};
+  if (statistics.bits_are_comparable) {
+    json["xor_or"] = fmt::format("0x{:x}", sums.xor_mask);
+    json["pc1"] = statistics.single_bit_share();
+    json["max_ulp"] = sums.max_ulp;
+  }
+  if (range) {
+    json["first_changed"] = range->first;
+    json["last_changed"] = range->last;
+    json["contiguity"] = static_cast<double>(sums.changed) /
+                         static_cast<double>(range->length());
+  }
+  if (!changes.empty()) {
+    Json list = Json::array();
+    for (const ChangedElement& each : changes) list.push_back(each.to_json());
+    json["changes"] = std::move(list);
+    json["changes_left_out"] = sums.changed - changes.size();
+  }
+  if (payload) {
+    json["payload"] = {
+        {"bits", payload->bits},       {"first", payload->first},
+        {"size", payload->size},       {"entropy", payload->entropy},
+        {"packing", payload->packing}, {"magic", payload->magic}};
+  }
+  if (recast) {
+    json["recast"] = {{"through", recast->through}, {"share", recast->share}};
+  }
+  if (exact.pattern != Pattern::none) {
+    json["pattern"] = to_string(exact.pattern);
+    if (exact.pattern == Pattern::scaled) json["factor"] = exact.factor;
+  }
+  if (spectrum && !spectrum->empty()) {
+    constexpr std::size_t kShown = 8;
+    const std::size_t shown = std::min(kShown, spectrum->sigma.size());
+    json["sigma"] = std::vector<double>(
+        spectrum->sigma.begin(),
+        spectrum->sigma.begin() + static_cast<std::ptrdiff_t>(shown));
+    json["srank"] = spectrum->stable_rank();
+    json["srank_noise"] = spectrum->noise_rank();
+    json["energy_1"] = spectrum->energy(1);
+    json["r_sig"] = spectrum->significant_rank();
+    json["r90"] = spectrum->rank90();
+    json["rank"] = rank;
+    json["step"] = shape.step;
+    json["step_at"] = shape.step_at;
+    json["energy_rank"] =
+        spectrum->energy(rank > 0 ? rank : spectrum->significant_rank());
+    json["rows_changed"] = spectrum->rows_changed;
+    json["columns_changed"] = spectrum->columns_changed;
+  } else if (spectrum) {
+    json["spectrum_missing"] = spectrum->missing;
+  }
+  return json;
+}
+
+}  // namespace impound

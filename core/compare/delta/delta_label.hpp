@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The kind of change of one tensor, decided from its numbers (models.md 4.2,
+/// "Order of decision").
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/progress.hpp"
+#include "core/compare/delta/delta_pattern.hpp"
+#include "core/compare/delta/delta_places.hpp"
+#include "core/compare/delta/delta_rank.hpp"
+#include "core/compare/delta/delta_recast.hpp"
+#include "core/compare/delta/delta_spectrum.hpp"
+#include "core/compare/delta/delta_statistics.hpp"
+
+namespace impound {
+
+/// Changed elements that are listed one by one.
+inline constexpr std::size_t kMostListedChanges = 64;
+
+/// All that was found out about the change of one tensor.
+struct TensorFindings {
+  DeltaStatistics statistics;
+  std::optional<ChangedRange> range;    ///< of a tensor that has a change
+  std::vector<ChangedElement> changes;  ///< bit flips and sparse changes
+  std::optional<Payload> payload;
+  std::optional<Recast> recast;
+  ExactChange exact;                 ///< pruned, scaled, reordered
+  std::optional<Spectrum> spectrum;  ///< where the decision needed it
+  RankFindings shape;                ///< what the spectrum says
+
+  /// "rank-one", "low-rank", … (see decide()).
+  std::string label;
+  /// The numbers that led to the label, in words.
+  std::string because;
+  std::size_t rank = 0;   ///< of the low-rank part; 0 if there is none
+  unsigned low_bits = 0;  ///< that hold a payload
+  bool is_exponent_flip = false;
+
+  /// ‖B−A‖/‖A‖, of what the integers of a quantised tensor stand for.
+  [[nodiscard]] double relative() const;
+  [[nodiscard]] Json to_json() const;
+};
+
+/// Measures as much as the decision needs, in its order, and decides:
+/// identical, bit-flips, new-values, lsb-payload, cast, quantised, rank-one,
+/// low-rank, dense, dense+low-rank, sparse or unclassified.
+/// Precondition: both measurable, of the same number of numbers.
+/// @throws what the sources throw.
+[[nodiscard]] TensorFindings decide(const TensorBytes& before,
+                                    const TensorBytes& after, unsigned threads,
+                                    const Cancellation& cancellation);
+
+}  // namespace impound

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Where in a tensor the changes are, each flipped bit, and what was hidden in
+/// the low bits.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/bytes.hpp"
+#include "core/base/json.hpp"
+#include "core/compare/delta/delta_statistics.hpp"
+
+namespace impound {
+
+/// From the first to the last changed element, both included.
+struct ChangedRange {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+
+  [[nodiscard]] std::uint64_t length() const { return last - first + 1; }
+};
+
+/// Precondition: `statistics` are of these two and have a change.
+[[nodiscard]] ChangedRange find_changed_range(
+    const TensorBytes& before, const TensorBytes& after,
+    const DeltaStatistics& statistics);
+
+/// One changed element of a tensor whose elements have bits of their own.
+struct ChangedElement {
+  std::uint64_t index = 0;
+  std::uint64_t file_offset = 0;  ///< of its first byte, on the new side
+  std::uint64_t before_bits = 0;
+  std::uint64_t after_bits = 0;
+  double before = 0;
+  double after = 0;
+
+  [[nodiscard]] Json to_json() const;
+};
+
+/// The first `most` of them. Precondition: statistics.bits_are_comparable.
+[[nodiscard]] std::vector<ChangedElement> list_changes(
+    const TensorBytes& before, const TensorBytes& after,
+    const DeltaStatistics& statistics, std::size_t most);
+
+/// Bytes of a payload that are looked at and can be saved.
+inline constexpr std::uint64_t kMostPayloadBytes = 16U << 20U;
+
+/// The low bits of a range of elements, one behind the other.
+struct Payload {
+  unsigned bits = 0;         ///< of each element
+  std::string packing;       ///< "low bit first" or "high bit first"
+  std::uint64_t first = 0;   ///< element that it was read from
+  std::uint64_t size = 0;    ///< bytes in all of the range
+  Bytes stream;              ///< the first kMostPayloadBytes of it
+  double entropy = 0;        ///< bits a byte of the stream
+  std::string magic;         ///< "ELF", "ZIP", …; empty if none is known
+  bool is_constant = false;  ///< every bit the same: truncated, nothing hidden
+};
+
+/// Reads the low `bits` (1 to 24) of the elements of `range`, in both packings,
+/// and keeps the one that begins like a known file, else the first.
+[[nodiscard]] Payload read_payload(const TensorBytes& after, ChangedRange range,
+                                   unsigned bits);
+
+/// The low `bits` of elements of `width` bytes, packed into bytes.
+[[nodiscard]] Bytes pack_low_bits(ByteView elements, std::size_t width,
+                                  unsigned bits, bool low_first);
+
+/// Shannon entropy of the bytes, 0 to 8; 0 for none.
+[[nodiscard]] double byte_entropy(ByteView bytes);
+
+}  // namespace impound

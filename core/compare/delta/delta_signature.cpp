@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/compare/delta/delta_signature.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+
+#include "core/base/error.hpp"
+#include "core/base/text.hpp"
+#include "core/compare/delta/delta_label.hpp"
+#include "core/compare/delta/model_sentence.hpp"
+#include "core/compare/delta/npy_writer.hpp"
+#include "core/compare/view/open_tensors.hpp"
+#include "core/formats/dequantise.hpp"
+
+namespace impound {
+namespace {
+
+/// A tensor's name as a part of a file's: hostile names do not leave a folder.
+std::string file_name_of(std::string_view tensor, std::size_t number) {
+  constexpr std::size_t kMost = 120;
+  std::string name = fmt::format("{:05}-", number);
+  for (const char c : tensor.substr(0, kMost)) {
+    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+                          c == '-';
+    name += is_plain ? c : '_';
+  }
+  return name;
+}
+
+void save_evidence(const TensorFindings& found, const std::string& name,
+                   const ExplainOptions& options, Json& stats) {
+  if (!options.save) return;
+  Json saved = Json::array();
+  const auto save = [&](const std::string& ending, ByteView bytes) {
+    options.save(name + ending, bytes);
+    saved.push_back(name + ending);
+  };
+  if (found.rank > 0 && found.spectrum) {
+    const Spectrum& spectrum = *found.spectrum;
+    const std::size_t kept = std::min(spectrum.kept, found.rank);
+    const std::vector<float> sigma(spectrum.sigma.begin(),
+                                   spectrum.sigma.end());
+    save(".sigma.npy", npy_file(sigma, 1, sigma.size()));
+    save(".left.npy",
+         npy_file(std::span(spectrum.left)
+                      .first(kept * static_cast<std::size_t>(spectrum.rows)),
+                  kept, spectrum.rows));
+    save(".right.npy",
+         npy_file(std::span(spectrum.right)
+                      .first(kept * static_cast<std::size_t>(spectrum.columns)),
+                  kept, spectrum.columns));
+  }
+  if (found.payload) save(".payload.bin", found.payload->stream);
+  if (!saved.empty()) stats["saved"] = std::move(saved);
+}
+
+/// Why there are no numbers about a tensor that differs; empty if there can be.
+std::string reason_for_none(const TensorBytes& before,
+                            const TensorBytes& after) {
+  if (!is_measurable(before) || !is_measurable(after)) {
+    return fmt::format("{} and {} have no numbers that can be compared",
+                       to_string(before.dtype), to_string(after.dtype));
+  }
+  if (before.numbers() != after.numbers()) {
+    return fmt::format("{} numbers before, {} now", before.numbers(),
+                       after.numbers());
+  }
+  return {};
+}
+
+bool is_float(Dtype dtype) {
+  return traits(dtype).kind == NumberKind::floating;
+}
+
+/// What is left of a change when the noise of the quantiser is taken away: the
+/// old numbers through the same quantiser against the new ones. Empty where the
+/// type has no single quantiser.
+std::optional<TensorFindings> without_noise(const TensorBytes& before,
+                                            const TensorBytes& after,
+                                            unsigned threads,
+                                            const Cancellation& cancellation) {
+  constexpr std::uint64_t kBlock = 32;
+  if (!is_float(before.dtype) || !has_one_quantiser(after.dtype) ||
+      after.columns() % kBlock != 0 || before.shape != after.shape) {
+    return std::nullopt;
+  }
+  const auto source = requantised(before, after.dtype);
+  const TensorBytes expected{.source = source.get(),
+                             .dtype = Dtype::f32,
+                             .shape = before.shape,
+                             .offset = 0,
+                             .size = source->size()};
+  TensorFindings found = decide(expected, after, threads, cancellation);
+  found.because = fmt::format("against the old numbers through {}: {}",
+                              to_string(after.dtype), found.because);
+  return found;
+}
+
+/// The kind of change of two tensors in one order.
+TensorFindings explain(const OpenPair& pair, unsigned threads,
+                       const Cancellation& cancellation) {
+  const TensorBytes& before = pair.before.bytes;
+  const TensorBytes& after = pair.after.bytes;
+  // A quantised file that was decoded again: the noise is in the old side.
+  if (has_one_quantiser(before.dtype) && is_float(after.dtype)) {
+    TensorFindings turned = decide(after, before, threads, cancellation);
+    if (turned.label == "quantised") {
+      turned.because = "from the new side to the old: " + turned.because;
+      return turned;
+    }
+  }
+  TensorFindings found = decide(before, after, threads, cancellation);
+  if (found.label == "quantised" || found.label == "cast") return found;
+  std::optional<TensorFindings> edit =
+      without_noise(before, after, threads, cancellation);
+  if (edit && edit->label != "identical" && edit->label != "cast" &&
+      edit->statistics.relative() < found.statistics.relative()) {
+    return std::move(*edit);
+  }
+  return found;
+}
+
+/// Sets the stats of a change; empty, with the reason in the stats, where there
+/// are no numbers or they cannot be read. `as_they_stand` gets it where the
+/// order of its heads is not the one that its format asks for.
+std::optional<TensorFindings> measure(
+    TensorChange& change, OpenTensors& old_files, OpenTensors& new_files,
+    unsigned threads, const Cancellation& cancellation,
+    std::vector<TensorChange*>& as_they_stand) {
+  try {
+    const OpenPair pair = open_pair(change, old_files, new_files);
+    if (change.reorder && !pair.reorder) {
+      if (change.reorder->kind == TensorReorder::Kind::heads) {
+        as_they_stand.push_back(&change);
+      }
+      change.reorder.reset();
+    }
+    const std::string reason =
+        reason_for_none(pair.before.bytes, pair.after.bytes);
+    if (!reason.empty()) {
+      change.stats = {{"because", reason}};
+      return std::nullopt;
+    }
+    TensorFindings found = explain(pair, threads, cancellation);
+    change.stats = found.to_json();
+    if (!pair.after.is_in_place && change.stats.contains("changes")) {
+      // Where the bytes are decoded, a number has no place of its own.
+      for (Json& each : change.stats["changes"]) each.erase("file_offset");
+    }
+    return found;
+  } catch (const Error& error) {
+    change.stats = {{"because", lossless_utf8(error.what())}};
+    return std::nullopt;
+  }
+}
+
+/// What the bytes say where digests could not: they differ in their order, or
+/// a side has none.
+void settle_status(TensorChange& change,
+                   const std::optional<TensorFindings>& found) {
+  if (!found || change.status != TensorStatus::unreadable) return;
+  change.status = found->label == "identical" ? TensorStatus::identical
+                                              : TensorStatus::changed;
+}
+
+void describe(const TensorFindings& found, SentenceTensor& tensor) {
+  const DeltaSums& sums = found.statistics.sums;
+  tensor.rank = found.rank;
+  tensor.relative = found.relative();
+  tensor.changed = sums.changed;
+  tensor.low_bits = found.low_bits;
+  tensor.is_exponent_flip = found.is_exponent_flip;
+  tensor.has_new_values = sums.nan_introduced + sums.inf_introduced > 0;
+  if (found.payload) tensor.payload = found.payload->size;
+  if (found.recast) tensor.through = found.recast->through;
+  if (found.exact.pattern != Pattern::none) {
+    tensor.pattern = to_string(found.exact.pattern);
+  }
+  tensor.step = found.shape.step;
+  tensor.step_at = found.shape.step_at;
+  tensor.is_noise = found.shape.is_noise;
+  tensor.is_faint = found.shape.is_faint;
+  tensor.spread = found.shape.spread;
+  if (found.rank == 1 && found.spectrum && found.spectrum->kept > 0) {
+    const Spectrum& spectrum = *found.spectrum;
+    const auto rows = static_cast<std::ptrdiff_t>(spectrum.rows);
+    const auto columns = static_cast<std::ptrdiff_t>(spectrum.columns);
+    tensor.left.assign(spectrum.left.begin(), spectrum.left.begin() + rows);
+    tensor.right.assign(spectrum.right.begin(),
+                        spectrum.right.begin() + columns);
+  }
+}
+
+/// A changed tensor that holds the old bytes of another one of its shape.
+void mark_moved(const ModelDiff& diff, std::vector<SentenceTensor>& tensors) {
+  std::map<std::string, const std::string*> old;
+  for (const TensorChange& change : diff.tensors) {
+    if (change.before && change.before->sha256) {
+      old.emplace(change.before->sha256->hex(), &change.name);
+    }
+  }
+  std::map<std::string_view, SentenceTensor*> by_name;
+  for (SentenceTensor& tensor : tensors) by_name[tensor.name] = &tensor;
+  for (const TensorChange& change : diff.tensors) {
+    if (change.status != TensorStatus::changed || !change.after->sha256) {
+      continue;
+    }
+    const auto from = old.find(change.after->sha256->hex());
+    const auto tensor = by_name.find(change.name);
+    if (from != old.end() && tensor != by_name.end()) {
+      tensor->second->moved_from = *from->second;
+    }
+  }
+}
+
+/// A model that was converted on the way (HF to GGUF) is judged by what the
+/// conversion does not explain. `retyped` are the names of tensors that have
+/// another type now: rounding in the same type is no conversion.
+ModelVerdict judge_converted(std::vector<SentenceTensor> tensors,
+                             const std::set<std::string_view>& retyped,
+                             std::size_t added, std::size_t removed) {
+  const auto is_conversion = [&](const SentenceTensor& tensor) {
+    return (tensor.label == "cast" || tensor.label == "quantised") &&
+           retyped.contains(tensor.name);
+  };
+  const auto converted = static_cast<std::size_t>(
+      std::count_if(tensors.begin(), tensors.end(), is_conversion));
+  const bool has_other = std::any_of(
+      tensors.begin(), tensors.end(), [&](const SentenceTensor& tensor) {
+        return tensor.label != "identical" && !is_conversion(tensor);
+      });
+  if (converted == 0 || !has_other) {
+    return judge_model(tensors, added, removed);
+  }
+  std::string through;
+  for (SentenceTensor& tensor : tensors) {
+    if (!is_conversion(tensor)) continue;
+    if (tensor.label == "quantised" && through.empty()) {
+      through = tensor.through;
+    }
+    tensor.label = "identical";
+  }
+  ModelVerdict verdict = judge_model(tensors, added, removed);
+  verdict.sentence +=
+      fmt::format("; besides, {} tensor{} only converted to another type{}",
+                  converted, converted == 1 ? " was" : "s were",
+                  through.empty() ? "" : ", quantised through " + through);
+  return verdict;
+}
+
+/// The same numbers in an order that llama.cpp does not expect are another
+/// model to it.
+void report_order(const std::vector<TensorChange*>& as_they_stand,
+                  ModelDiff& diff) {
+  if (as_they_stand.empty()) return;
+  const TensorChange& first = *as_they_stand.front();
+  const bool is_new = first.name.starts_with("blk.");
+  DiffSide& side = is_new ? diff.after : diff.before;
+  side.problems.push_back(
+      {is_new ? first.after->file : first.before->file,
+       {"gguf-head-order", Severity::medium, 0,
+        fmt::format("{} of q and k ({} and others) have their rows as Hugging "
+                    "Face has them, llama.cpp expects each head's halves "
+                    "interleaved: another converter made this file, or it "
+                    "does not work",
+                    as_they_stand.size(),
+                    printable(is_new ? first.name : first.old_name))}});
+}
+
+/// What changed beside the tensors and changes what the model does: they may
+/// all be identical and the template still be another.
+std::string beside_tensors(const ModelDiff& diff) {
+  std::string text;
+  std::set<std::string_view> parts;
+  const auto add = [&](std::string_view name) {
+    const auto has = [&](std::string_view word) {
+      return name.find(word) != std::string_view::npos;
+    };
+    if (has("chat_template")) {
+      parts.insert("chat template");
+    } else if (has("tokenizer") || has("vocab.json") || has("added_tokens") ||
+               has("special_tokens_map") || has("merges.txt")) {
+      parts.insert("tokenizer");
+    } else if (has("generation_config")) {
+      parts.insert("generation settings");
+    } else if (has("adapter_config")) {
+      parts.insert("adapter settings");
+    }
+  };
+  for (const FileChange& change : diff.files) {
+    if (!change.content.is_object()) continue;
+    if (change.content.contains("adapter")) {
+      text += fmt::format("; a new adapter stands beside it: {} ({})",
+                          printable(change.path),
+                          change.content["adapter"].get<std::string>());
+    } else if (change.content.contains("notes")) {
+      add(change.path.substr(change.path.rfind('/') + 1));
+    }
+  }
+  for (const MetadataChange& change : diff.metadata) {
+    const bool is_other_format =
+        change.content.is_null() && (!change.before || !change.after);
+    if (!is_other_format) add(change.key);
+  }
+  if (!parts.empty()) {
+    text +=
+        fmt::format("; changed beside the tensors: {}", fmt::join(parts, ", "));
+  }
+  return text;
+}
+
+}  // namespace
+
+void explain_changes(ModelDiff& diff, const ModelView& before,
+                     const ModelView& after, const ExplainOptions& options,
+                     Progress& progress, const Cancellation& cancellation) {
+  if (before.tree == nullptr || after.tree == nullptr || diff.tensors.empty()) {
+    return;
+  }
+  std::uint64_t total = 0;
+  for (const TensorChange& change : diff.tensors) {
+    if (change.before && change.after &&
+        change.status != TensorStatus::identical) {
+      total += change.after->size;
+    }
+  }
+  progress.begin("explain", total);
+  OpenTensors old_files(before);
+  OpenTensors new_files(after);
+  std::vector<TensorChange*> as_they_stand;
+  std::vector<SentenceTensor> tensors;
+  std::size_t added = 0;
+  std::size_t removed = 0;
+  std::uint64_t done = 0;
+  for (std::size_t i = 0; i < diff.tensors.size(); ++i) {
+    TensorChange& change = diff.tensors[i];
+    if (!change.before || !change.after) {
+      ++(change.before ? removed : added);
+      continue;
+    }
+    SentenceTensor& tensor = tensors.emplace_back();
+    tensor.name = change.name;
+    tensor.label = "identical";
+    tensor.is_vector = change.after->shape.size() < 2;
+    if (change.status != TensorStatus::identical) {
+      const std::optional<TensorFindings> found =
+          measure(change, old_files, new_files, options.threads, cancellation,
+                  as_they_stand);
+      if (cancellation.requested()) break;
+      tensor.label = found ? found->label : "unclassified";
+      settle_status(change, found);
+      if (found) {
+        describe(*found, tensor);
+        save_evidence(*found, file_name_of(change.name, i), options,
+                      change.stats);
+      }
+      done += change.after->size;
+      progress.advance(done, change.name);
+    }
+    change.label = tensor.label;
+  }
+  if (cancellation.requested()) {
+    diff.label = "stopped";
+    diff.sentence = "stopped before every change was explained";
+    progress.end("stopped");
+    return;
+  }
+  mark_moved(diff, tensors);
+  report_order(as_they_stand, diff);
+  std::set<std::string_view> retyped;
+  for (const TensorChange& change : diff.tensors) {
+    if (change.status == TensorStatus::retyped) retyped.insert(change.name);
+  }
+  ModelVerdict verdict =
+      judge_converted(std::move(tensors), retyped, added, removed);
+  diff.label = std::move(verdict.label);
+  diff.sentence = std::move(verdict.sentence);
+  diff.sentence += beside_tensors(diff);
+  progress.end(diff.sentence);
+}
+
+}  // namespace impound

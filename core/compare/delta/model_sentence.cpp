@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/compare/delta/model_sentence.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+#include <set>
+
+#include "core/base/text.hpp"
+#include "core/compare/delta/model_judges.hpp"
+
+namespace impound {
+namespace {
+
+/// Stable rank, against noise's, of a change that training made. Measured:
+/// fine-tunes of the size of their rounding ≤ 0.15; noise ≥ 0.33.
+constexpr double kStructured = 0.2;
+
+std::vector<std::string_view> words_of(std::string_view name) {
+  std::vector<std::string_view> words;
+  while (!name.empty()) {
+    const std::size_t end = std::min(name.find_first_of("./"), name.size());
+    if (end > 0) words.push_back(name.substr(0, end));
+    name.remove_prefix(std::min(end + 1, name.size()));
+  }
+  return words;
+}
+
+std::optional<std::uint64_t> number_of(std::string_view word) {
+  std::uint64_t number = 0;
+  const auto [end, error] =
+      std::from_chars(word.data(), word.data() + word.size(), number);
+  if (error != std::errc() || end != word.data() + word.size()) return {};
+  return number;
+}
+
+ModelVerdict judge_rounding(const SentenceGroup& group, std::size_t total,
+                            bool is_quantised) {
+  std::set<std::string> through;
+  for (const SentenceTensor* tensor : group) {
+    if (!tensor->through.empty()) through.insert(tensor->through);
+  }
+  return {is_quantised ? "re-quantised" : "cast",
+          fmt::format("{} through {}: {} of {} tensors, relative change up to "
+                      "{:.3g}",
+                      is_quantised ? "re-quantised" : "cast",
+                      through.empty() ? "another type" : joined(through),
+                      group.size(), total, largest_relative(group))};
+}
+
+ModelVerdict judge_flips(const SentenceGroup& group) {
+  std::uint64_t bits = 0;
+  bool is_exponent = true;
+  for (const SentenceTensor* tensor : group) {
+    bits += tensor->changed;
+    is_exponent = is_exponent && tensor->is_exponent_flip;
+  }
+  return {"bit-flips",
+          fmt::format("single bits flipped in {} of {}{}",
+                      plural(static_cast<std::size_t>(bits), "element"),
+                      plural(group.size(), "tensor"),
+                      is_exponent ? ", all in the exponent's top bit: like a "
+                                    "memory fault or rowhammer"
+                                  : "")};
+}
+
+ModelVerdict judge_payload(const SentenceGroup& group) {
+  std::uint64_t bytes = 0;
+  unsigned bits = 0;
+  for (const SentenceTensor* tensor : group) {
+    bytes += tensor->payload;
+    bits = std::max(bits, tensor->low_bits);
+  }
+  return {
+      "lsb-payload",
+      fmt::format("data hidden in the low bits (up to {}) of {}: room for "
+                  "{}",
+                  bits, plural(group.size(), "tensor"), human_bytes(bytes))};
+}
+
+ModelVerdict judge_sparse(const SentenceGroup& group) {
+  std::uint64_t elements = 0;
+  for (const SentenceTensor* tensor : group) elements += tensor->changed;
+  return {
+      "sparse",
+      fmt::format("a few elements changed: {} in {}{}", elements,
+                  plural(group.size(), "tensor"),
+                  group.size() == 1 ? ", " + printable(group[0]->name) : "")};
+}
+
+std::string several_kinds(const std::map<std::string, SentenceGroup>& kinds) {
+  std::string text;
+  for (const auto& [label, group] : kinds) {
+    text +=
+        fmt::format("{}{} {}", text.empty() ? "" : ", ", group.size(), label);
+    if (group.size() == 1) {
+      text += fmt::format(" ({})", printable(group.front()->name));
+    }
+  }
+  return "changes of several kinds: " + text;
+}
+
+/// Every tensor changed in the same exact way.
+std::optional<ModelVerdict> judge_exact(const SentenceGroup& changed) {
+  const auto all = [&](auto is) {
+    return std::all_of(
+        changed.begin(), changed.end(),
+        [&](const SentenceTensor* tensor) { return is(*tensor); });
+  };
+  const GroupPlaces places = places_of(changed);
+  const std::string layers = layer_words(places.layers);
+  const std::string where =
+      joined(places.modules) + (layers.empty() ? "" : " of " + layers);
+  if (all([](const SentenceTensor& t) { return !t.moved_from.empty(); })) {
+    const SentenceTensor& first = *changed.front();
+    return ModelVerdict{
+        "exchanged",
+        fmt::format("tensors changed places, {}: {} hold the bytes of others "
+                    "({} those of {})",
+                    layers, plural(changed.size(), "tensor"),
+                    printable(first.name), printable(first.moved_from))};
+  }
+  if (all([](const SentenceTensor& t) { return t.pattern == "zeroed"; })) {
+    std::uint64_t elements = 0;
+    for (const SentenceTensor* tensor : changed) elements += tensor->changed;
+    return ModelVerdict{
+        "pruned",
+        fmt::format("pruned: {} numbers in {} were set to zero, {}", elements,
+                    plural(changed.size(), "tensor"), where)};
+  }
+  if (all([](const SentenceTensor& t) { return t.pattern == "scaled"; })) {
+    return ModelVerdict{"scaled",
+                        fmt::format("multiplied by a number: {}, {}", where,
+                                    plural(changed.size(), "tensor"))};
+  }
+  const auto is_reordered = [](const SentenceTensor& t) {
+    return t.pattern.ends_with("-reordered");
+  };
+  if (all([&](const SentenceTensor& t) {
+        return is_reordered(t) && t.label == "sparse";
+      })) {
+    return ModelVerdict{
+        "sparse",
+        fmt::format("a few rows or columns changed places in {}", where)};
+  }
+  if (all([&](const SentenceTensor& t) {
+        return is_reordered(t) || t.is_vector;
+      }) &&
+      std::any_of(changed.begin(), changed.end(),
+                  [](const SentenceTensor* t) { return !t->is_vector; })) {
+    return ModelVerdict{
+        "reordered",
+        fmt::format("rows or columns in another order: {}; the model may "
+                    "compute the same",
+                    where)};
+  }
+  return std::nullopt;
+}
+
+/// Most of what changed is dense. In 16 bits a small fine-tune leaves most of a
+/// norm as it was, and matrices of which little can be seen.
+bool is_fine_tune(const SentenceGroup& changed) {
+  std::size_t dense = 0;
+  std::size_t faint = 0;
+  std::size_t vectors = 0;
+  std::size_t structured = 0;
+  for (const SentenceTensor* tensor : changed) {
+    constexpr std::array<std::string_view, 6> kPossible = {
+        "dense",    "dense+low-rank", "sparse",
+        "rank-one", "low-rank",       "unclassified"};
+    if (std::find(kPossible.begin(), kPossible.end(), tensor->label) ==
+        kPossible.end()) {
+      return false;
+    }
+    structured += !tensor->is_vector && tensor->spread <= kStructured ? 1U : 0U;
+    if (tensor->is_vector) {
+      ++vectors;
+    } else if (tensor->is_faint) {
+      ++faint;
+    } else if (tensor->label == "dense" || tensor->label == "dense+low-rank") {
+      ++dense;
+    }
+  }
+  const std::size_t matrices = changed.size() - vectors;
+  // Rounding hides what it is, and little shows a direction.
+  if (2 * structured < matrices && faint == matrices) return false;
+  // Adapters leave norms, biases and embeddings alone.
+  const GroupPlaces places = places_of(changed);
+  const bool is_beyond_adapters =
+      dense > 0 || places.has_norm || places.has_embedding;
+  return is_beyond_adapters && 2 * (dense + faint) >= matrices;
+}
+
+ModelVerdict judge_changed(const std::vector<SentenceTensor>& tensors) {
+  std::map<std::string, SentenceGroup> kinds;
+  SentenceGroup changed;
+  for (const SentenceTensor& tensor : tensors) {
+    if (tensor.label == "identical") continue;
+    kinds[tensor.label].push_back(&tensor);
+    changed.push_back(&tensor);
+  }
+  const auto only = [&](std::initializer_list<std::string_view> labels) {
+    return std::all_of(kinds.begin(), kinds.end(), [&](const auto& kind) {
+      return std::find(labels.begin(), labels.end(), kind.first) !=
+             labels.end();
+    });
+  };
+  if (changed.empty()) return {"identical", "every tensor is identical"};
+  const std::size_t total = tensors.size();
+  if (only({"rank-one", "low-rank"})) return judge_low_rank(changed, tensors);
+  if (only({"cast"})) return judge_rounding(changed, total, false);
+  // Formats keep their norms in a float type beside quantised matrices.
+  if (only({"quantised", "cast"})) {
+    return judge_rounding(kinds["quantised"], total, true);
+  }
+  if (only({"bit-flips"})) return judge_flips(changed);
+  if (only({"lsb-payload"})) return judge_payload(changed);
+  if (std::optional<ModelVerdict> exact = judge_exact(changed)) return *exact;
+  if (only({"sparse"})) return judge_sparse(changed);
+  if (only({"new-values"})) {
+    return {"new-values", fmt::format("NaN or infinities introduced in {}",
+                                      plural(changed.size(), "tensor"))};
+  }
+  if (is_fine_tune(changed)) return judge_dense(changed, tensors);
+  std::erase_if(kinds, [](const auto& kind) { return kind.second.empty(); });
+  const bool is_faint = std::all_of(
+      changed.begin(), changed.end(),
+      [](const SentenceTensor* t) { return t->is_faint || t->is_vector; });
+  if (is_faint) {
+    return {"unclassified",
+            fmt::format("too small for its type to say what it was, an "
+                        "adapter, a fine-tune or noise: {} of {} tensors, "
+                        "relative change up "
+                        "to {:.3g}",
+                        changed.size(), total, largest_relative(changed))};
+  }
+  if (kinds.size() == 1) {
+    return {kinds.begin()->first,
+            fmt::format("{}: {}", plural(changed.size(), "tensor"),
+                        kinds.begin()->first)};
+  }
+  return {"mixed", several_kinds(kinds)};
+}
+
+}  // namespace
+
+GroupPlaces places_of(const SentenceGroup& group) {
+  GroupPlaces places;
+  for (const SentenceTensor* tensor : group) {
+    const TensorPlace place = place_of(tensor->name);
+    if (place.layer) places.layers.insert(*place.layer);
+    places.modules.insert(place.module);
+    places.all_mlp_down = places.all_mlp_down && place.is_mlp_down;
+    places.has_norm = places.has_norm || place.is_norm;
+    places.has_embedding = places.has_embedding || place.is_embedding;
+  }
+  return places;
+}
+
+std::string layer_words(const std::set<std::uint64_t>& layers) {
+  if (layers.empty()) return {};
+  if (layers.size() == 1) return fmt::format("layer {}", *layers.begin());
+  if (*layers.rbegin() - *layers.begin() + 1 == layers.size()) {
+    return fmt::format("layers {}–{}", *layers.begin(), *layers.rbegin());
+  }
+  std::string text = "layers ";
+  std::size_t shown = 0;
+  for (const std::uint64_t layer : layers) {
+    constexpr std::size_t kMost = 12;
+    if (shown == kMost) return text + ", …";
+    text += fmt::format("{}{}", shown++ == 0 ? "" : ", ", layer);
+  }
+  return text;
+}
+
+std::string joined(const std::set<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) {
+    text += (text.empty() ? "" : ", ") + printable(word);
+  }
+  return text;
+}
+
+std::string plural(std::size_t count, std::string_view word) {
+  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+}
+
+double largest_relative(const SentenceGroup& group) {
+  double most = 0;
+  for (const SentenceTensor* tensor : group) {
+    most = std::max(most, tensor->relative);
+  }
+  return most;
+}
+
+TensorPlace place_of(std::string_view tensor_name) {
+  TensorPlace place;
+  std::vector<std::string_view> words = words_of(tensor_name);
+  constexpr std::array<std::string_view, 6> kParts = {
+      "weight", "bias", "kernel", "qweight", "gamma", "beta"};
+  while (words.size() > 1 && std::find(kParts.begin(), kParts.end(),
+                                       words.back()) != kParts.end()) {
+    words.pop_back();
+  }
+  bool is_in_mlp = false;
+  for (const std::string_view word : words) {
+    if (!place.layer) place.layer = number_of(word);
+    is_in_mlp = is_in_mlp || word == "mlp" || word == "ffn" ||
+                word == "feed_forward" || word == "block_sparse_moe";
+  }
+  if (words.empty()) return place;
+  place.module = std::string(words.back());
+  const auto has = [&](std::string_view part) {
+    return place.module.find(part) != std::string::npos;
+  };
+  place.is_norm = has("norm") || has("ln_") || place.module.starts_with("ln");
+  place.is_embedding = has("embed") || has("embd") || has("wte") ||
+                       has("lm_head") || place.module == "output";
+  constexpr std::array<std::string_view, 5> kDown = {
+      "fc_out", "down_proj", "dense_4h_to_h", "ffn_down", "fc2"};
+  // These names also stand for the output matrix of attention.
+  constexpr std::array<std::string_view, 2> kDownInMlp = {"c_proj", "w2"};
+  place.is_mlp_down =
+      std::find(kDown.begin(), kDown.end(), place.module) != kDown.end() ||
+      (is_in_mlp && std::find(kDownInMlp.begin(), kDownInMlp.end(),
+                              place.module) != kDownInMlp.end());
+  return place;
+}
+
+ModelVerdict judge_model(const std::vector<SentenceTensor>& tensors,
+                         std::size_t added, std::size_t removed) {
+  ModelVerdict verdict = judge_changed(tensors);
+  if (std::any_of(tensors.begin(), tensors.end(), [](const SentenceTensor& t) {
+        return t.has_new_values && t.label != "new-values";
+      })) {
+    verdict.sentence += "; NaN or infinities are new";
+  }
+  if (added + removed > 0) {
+    if (verdict.label == "identical") {
+      verdict.label = "tensors-added-or-removed";
+      verdict.sentence = tensors.empty() ? "no tensor is on both sides"
+                                         : "every common tensor is identical";
+    }
+    verdict.sentence +=
+        fmt::format("; {} added, {} removed", plural(added, "tensor"), removed);
+  }
+  return verdict;
+}
+
+}  // namespace impound

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// One side of a comparison: files, tensors and their digests, whether they
+/// come from bytes at hand (folder, file, snapshot, exhibit) or from a baseline
+/// that only remembers them.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/json.hpp"
+#include "core/base/progress.hpp"
+#include "core/compare/view/tensor_access.hpp"
+#include "core/crypto/digest.hpp"
+#include "core/evidence/tree.hpp"
+#include "core/formats/problem.hpp"
+#include "core/formats/tensor.hpp"
+
+namespace impound {
+
+struct ViewFile {
+  std::string path;  ///< relative to the compared folder; raw bytes
+  FileKind kind = FileKind::regular;
+  std::uint64_t size = 0;
+  std::uint32_t mode = 0;
+  std::string link_target;       ///< symlinks
+  std::string found_as;          ///< the link that was followed to it
+  std::optional<Digest> sha256;  ///< regular files that could be read
+  std::string failure;           ///< why there is no digest
+  std::size_t tree_index = 0;    ///< in ModelView::tree->files()
+};
+
+struct ViewTensor {
+  std::string name;
+  std::string file;  ///< ViewFile::path
+  Dtype dtype = Dtype::unknown;
+  std::vector<std::uint64_t> shape;
+  std::uint64_t offset = 0;  ///< in the file; 0 in a baseline
+  std::uint64_t size = 0;    ///< bytes of its numbers
+  /// Of its numbers row-major and little-endian, however they are kept.
+  std::optional<Digest> sha256;
+  /// Where they do not stand in the file as they are.
+  std::optional<TensorAccess> access;
+
+  [[nodiscard]] static ViewTensor in_place(TensorInfo info);
+};
+
+/// A text that a model file carries beside its tensors: `__metadata__` of
+/// safetensors, every key of a GGUF file. Scalars are JSON; an array is
+/// {"count","sha256"} over its bytes in the file.
+struct ViewMetadata {
+  std::string file;
+  std::string key;
+  std::string value;
+  std::string type;  ///< "string", "u32", "array of f32"; "" where all is text
+};
+
+struct ViewProblem {
+  std::string file;
+  Problem problem;
+};
+
+struct ModelView {
+  std::string kind;             ///< Tree::kind(), or "baseline"
+  std::string locator;          ///< where it is
+  std::string revision;         ///< of a Hugging Face snapshot; else empty
+  std::string folder;           ///< part of the tree that is compared; "" = all
+  std::vector<ViewFile> files;  ///< sorted by path
+  std::vector<ViewTensor> tensors;     ///< sorted by name, then file
+  std::vector<ViewMetadata> metadata;  ///< sorted by file, then key
+  std::vector<ViewProblem> problems;
+  /// Where the bytes are; null for a baseline. Outlives the view.
+  const Tree* tree = nullptr;
+
+  [[nodiscard]] const ViewFile* find_file(std::string_view path) const;
+  /// The bytes of a file of this view.
+  /// @throws Error{bad_input} where there is no tree or no such file.
+  [[nodiscard]] std::unique_ptr<ByteSource> open(std::string_view path) const;
+  /// The first text under `key`, or nullptr.
+  [[nodiscard]] const ViewMetadata* find_metadata(std::string_view key) const;
+};
+
+/// Bytes of tensors that are decoded to be hashed, for each byte of their file:
+/// aliases and packed members of a hostile file name the same bytes without
+/// end. Seen as "tensor-not-viewed" among the
+/// problems.
+inline constexpr std::uint64_t kMostRereads = 16;
+
+struct ViewOptions {
+  unsigned threads = 0;  ///< 0 = all cores
+  /// Only files below this folder count, named relative to it; "" = the tree.
+  std::string folder;
+};
+
+/// Reads every regular file once and hashes it and the tensors in it from the
+/// same bytes, in parallel, holding about 20 MB a core. Tensors that are packed
+/// or stand in another order are read once more, at most kMostRereads times the
+/// file and 256 MiB, in kMemory bytes of StridedSource. The formats are those
+/// of tensor_formats(); what is there and cannot be viewed is among the
+/// problems. A file that cannot be read is recorded (ViewFile::failure), not
+/// thrown.
+/// @throws Error{io} if it was told to stop: half a view proves nothing.
+[[nodiscard]] ModelView view_tree(const Tree& tree, const ViewOptions& options,
+                                  Progress& progress,
+                                  const Cancellation& cancellation);
+
+/// The folder of an exhibit or tree that holds the model: the shallowest one
+/// with a config.json, a shard index or a weights file, where exactly one such
+/// folder exists at that depth. Empty means the whole tree.
+[[nodiscard]] std::string model_folder(const Tree& tree);
+
+}  // namespace impound

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/compare/view/view_work.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+#include <numeric>
+#include <thread>
+
+#include "core/base/error.hpp"
+#include "core/base/limits.hpp"
+#include "core/base/text.hpp"
+#include "core/compare/view/content_digest.hpp"
+
+namespace impound {
+namespace {
+
+/// Decoded bytes that are hashed whatever the size of the file.
+constexpr std::uint64_t kAlwaysReread = 256 * limits::kMiB;
+
+bool is_shard_index(std::string_view path) {
+  return path.ends_with(".safetensors.index.json") ||
+         path.ends_with(".bin.index.json");
+}
+
+std::string_view base_name(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+TensorInfo info_of(const ViewTensor& tensor) {
+  return {.name = tensor.name,
+          .dtype = tensor.dtype,
+          .shape = tensor.shape,
+          .offset = tensor.offset,
+          .size = tensor.size};
+}
+
+/// Shared by the workers of one view.
+class Work {
+ public:
+  Work(const Tree& tree, const std::vector<ViewFile>& files, unsigned threads,
+       Progress& progress, const Cancellation& cancellation)
+      : tree_(tree),
+        files_(files),
+        content_(files.size()),
+        threads_(threads),
+        progress_(progress),
+        cancellation_(cancellation) {
+    order_.resize(files.size());
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
+    // Large files first: the last one to end decides how long it takes.
+    std::stable_sort(order_.begin(), order_.end(),
+                     [&](std::size_t a, std::size_t b) {
+                       return files[a].size > files[b].size;
+                     });
+    for (const ViewFile& file : files) {
+      if (file.kind == FileKind::regular) total_ += file.size;
+    }
+  }
+
+  [[nodiscard]] std::vector<FileContent> run() {
+    progress_.begin("hash", total_);
+    {
+      std::vector<std::jthread> workers;
+      for (unsigned i = 1; i < threads_; ++i) {
+        workers.emplace_back([this] { work(); });
+      }
+      work();
+    }
+    if (cancellation_.requested()) {
+      progress_.end("stopped");
+      throw Error(Errc::io, fmt::format("{}: stopped before every file was "
+                                        "read; there is nothing to compare",
+                                        tree_.locator()));
+    }
+    progress_.end(fmt::format("{} files", files_.size()));
+    return std::move(content_);
+  }
+
+ private:
+  void work() {
+    for (;;) {
+      std::size_t index = 0;
+      {
+        const std::lock_guard lock(mutex_);
+        if (next_ == order_.size() || cancellation_.requested()) return;
+        index = order_[next_++];
+      }
+      if (files_[index].kind != FileKind::regular) continue;
+      try {
+        read(index);
+      } catch (const std::exception& error) {
+        content_[index].failure = error.what();
+        content_[index].sha256.reset();
+      }
+    }
+  }
+
+  void read(std::size_t index) {
+    const ViewFile& file = files_[index];
+    FileContent& content = content_[index];
+    const std::unique_ptr<ByteSource> source =
+        tree_.open(tree_.files()[file.tree_index]);
+    const Bytes head = source->head(0, 64);
+    const WeightsFile weights{
+        .source = *source, .head = head, .path = file.path};
+    if (is_shard_index(file.path) &&
+        source->size() <= limits::kMaxJsonDocument) {
+      const Bytes text = source->head(0, source->size());
+      content.index = parse_shard_index(as_text(text), base_name(file.path));
+    }
+    find_tensors(weights, content);
+    hash(*source, file, content);
+  }
+
+  /// A file that no reader can follow is still hashed: it has no tensors here,
+  /// and that is said.
+  static void find_tensors(const WeightsFile& file, FileContent& content) {
+    try {
+      for (const TensorFormat& format : tensor_formats()) {
+        if (!format.recognise(file)) continue;
+        content.weights.emplace().format = format.name;
+        format.read(file, *content.weights);
+        return;
+      }
+    } catch (const Error& error) {
+      if (error.code() == Errc::io || error.code() == Errc::integrity) throw;
+      if (!content.weights) content.weights.emplace();
+      content.weights->tensors.clear();
+      content.weights->problems.push_back(
+          {"weights-unreadable", Severity::high, 0,
+           fmt::format("its tensors cannot be listed: {}", error.what())});
+    }
+  }
+
+  /// The file and its tensors from the same bytes; then those that are decoded.
+  void hash(const ByteSource& source, const ViewFile& file,
+            FileContent& content) {
+    std::vector<ViewTensor> none;
+    std::vector<ViewTensor>& tensors =
+        content.weights ? content.weights->tensors : none;
+    std::erase_if(tensors, [&](const ViewTensor& tensor) {
+      const bool is_inside = tensor.offset <= source.size() &&
+                             tensor.size <= source.size() - tensor.offset;
+      if (tensor.access || is_inside) return false;
+      content.weights->unviewed(info_of(tensor), "its bytes leave the file");
+      return true;
+    });
+    for (ViewTensor& tensor : tensors) tensor.file = file.path;
+    std::vector<TensorInfo> plain;
+    std::vector<ViewTensor*> owners;
+    std::stable_sort(tensors.begin(), tensors.end(),
+                     [](const ViewTensor& a, const ViewTensor& b) {
+                       return a.offset < b.offset;
+                     });
+    for (ViewTensor& tensor : tensors) {
+      if (tensor.access) continue;
+      plain.push_back({.name = {},
+                       .dtype = tensor.dtype,
+                       .shape = {},
+                       .offset = tensor.offset,
+                       .size = tensor.size});
+      owners.push_back(&tensor);
+    }
+    // A file that is more than one core's share would be the last to end.
+    const bool is_alone = threads_ > 1 && file.size > total_ / threads_;
+    const auto digests = digest_content(
+        source, plain, is_alone ? HashLanes::two : HashLanes::one,
+        [&](std::uint64_t bytes) {
+          const std::lock_guard lock(mutex_);
+          done_ += bytes;
+          progress_.advance(done_, file.path);
+          return !cancellation_.requested();
+        });
+    if (!digests) return;
+    content.sha256 = digests->file;
+    for (std::size_t i = 0; i < owners.size(); ++i) {
+      owners[i]->sha256 = digests->tensors[i];
+    }
+    if (content.weights) hash_decoded(source, file, *content.weights);
+  }
+
+  void hash_decoded(const ByteSource& source, const ViewFile& file,
+                    FoundTensors& weights) {
+    std::uint64_t budget = kAlwaysReread + file.size * kMostRereads;
+    std::erase_if(weights.tensors, [&](ViewTensor& tensor) {
+      if (tensor.sha256 || cancellation_.requested()) return false;
+      const std::string problem = hash_tensor(source, tensor, budget);
+      if (problem.empty()) return false;
+      weights.unviewed(info_of(tensor), problem);
+      return true;
+    });
+  }
+
+  /// @return why it cannot be, or nothing.
+  std::string hash_tensor(const ByteSource& source, ViewTensor& tensor,
+                          std::uint64_t& budget) {
+    std::unique_ptr<ByteSource> other;
+    if (tensor.access && !tensor.access->data_file.empty()) {
+      const auto found = std::lower_bound(
+          files_.begin(), files_.end(), tensor.access->data_file,
+          [](const ViewFile& a, const std::string& b) { return a.path < b; });
+      if (found == files_.end() || found->path != tensor.access->data_file) {
+        return printable(tensor.access->data_file) + " is not there";
+      }
+      const TreeFile& entry = tree_.files()[found->tree_index];
+      if (entry.kind != FileKind::regular || entry.links > 1) {
+        return printable(tensor.access->data_file) +
+               " is a link: it can lead out of the model's folder";
+      }
+      other = tree_.open(entry);
+    }
+    try {
+      const std::uint64_t unpacked = tensor.access && tensor.access->member
+                                         ? tensor.access->member->size
+                                         : tensor.size;
+      if (std::max(unpacked, tensor.size) > budget) {
+        return "more bytes would be decoded than a file of this size is "
+               "allowed";
+      }
+      budget -= std::max(unpacked, tensor.size);
+      const ByteSource& file = other ? *other : source;
+      const TensorStream stream(file, tensor.access.value_or(TensorAccess{}),
+                                tensor.offset, tensor.size);
+      tensor.sha256 = digest_of(stream, tensor.size);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return {};
+  }
+
+  std::optional<Digest> digest_of(const TensorStream& stream,
+                                  std::uint64_t size) const {
+    Sha256 hash;
+    Bytes piece;
+    for (std::uint64_t at = 0; at < size; at += piece.size()) {
+      if (cancellation_.requested()) return std::nullopt;
+      piece.resize(static_cast<std::size_t>(
+          std::min<std::uint64_t>(size - at, limits::kMiB)));
+      stream.source().read(stream.offset() + at, piece);
+      hash.update(piece);
+    }
+    return hash.finish();
+  }
+
+  const Tree& tree_;
+  const std::vector<ViewFile>& files_;
+  std::vector<FileContent> content_;
+  unsigned threads_;
+  Progress& progress_;
+  const Cancellation& cancellation_;
+  std::vector<std::size_t> order_;
+  std::uint64_t total_ = 0;
+  std::mutex mutex_;  // next_, done_, progress_
+  std::size_t next_ = 0;
+  std::uint64_t done_ = 0;
+};
+
+}  // namespace
+
+std::vector<FileContent> read_files(const Tree& tree,
+                                    const std::vector<ViewFile>& files,
+                                    unsigned threads, Progress& progress,
+                                    const Cancellation& cancellation) {
+  return Work(tree, files, threads, progress, cancellation).run();
+}
+
+}  // namespace impound

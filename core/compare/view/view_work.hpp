@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Reading the files of a view: every regular file once, in parallel, its
+/// tensors found and hashed on the way. Included by model_view.cpp.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/progress.hpp"
+#include "core/compare/view/model_view.hpp"
+#include "core/compare/view/tensor_format.hpp"
+#include "core/formats/safetensors_index.hpp"
+
+namespace impound {
+
+/// What one file contributes.
+struct FileContent {
+  std::optional<FoundTensors> weights;
+  std::optional<Digest> sha256;
+  std::optional<ShardIndex> index;
+  std::string failure;
+};
+
+/// One for each of `files`, in their order. What could not be read says so.
+/// @throws Error{io} if it was told to stop.
+[[nodiscard]] std::vector<FileContent> read_files(
+    const Tree& tree, const std::vector<ViewFile>& files, unsigned threads,
+    Progress& progress, const Cancellation& cancellation);
+
+}  // namespace impound

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Zip files are told apart by their members: PyTorch, NumPy, Keras, or
+/// something without tensors.
+
+#include "core/compare/view/tensor_format.hpp"
+#include "core/formats/torch/torch.hpp"
+
+namespace impound {
+
+bool recognise_weights_zip(const WeightsFile& file) {
+  return looks_like_zip(file.head, file.source);
+}
+
+void view_weights_zip(const WeightsFile& file, FoundTensors& found) {
+  const ZipArchive archive = read_zip(file.source);
+  if (torch_zip_root(archive)) {
+    view_torch_zip(file, archive, found);
+    return;
+  }
+  const bool is_npz = view_npz(file, archive, found);
+  const bool is_keras = view_keras_zip(file, archive, found);
+  if (is_npz || is_keras) {
+    found.add_problems(archive.problems);
+  } else {
+    found.problems.push_back(
+        {"tensor-not-viewed", Severity::low, 0,
+         "a zip of no known kind of model: compared as one file; tensors in "
+         "it, if there are any, are not"});
+  }
+}
+
+}  // namespace impound
