@@ -2,7 +2,8 @@
 # impound_room(<name> [PUBLIC targets…] [PRIVATE targets…])
 #
 # One archive per room, of every .cpp file that lies in the calling folder or in
-# a folder of it: a file belongs to a room by lying there. PRIVATE keeps a C library inside.
+# a folder of it: a file belongs to a room by lying there. PRIVATE keeps a C
+# library inside.
 function(impound_room name)
   cmake_parse_arguments(ROOM "" "FOLDER" "PUBLIC;PRIVATE" ${ARGN})
   if(NOT ROOM_FOLDER)
