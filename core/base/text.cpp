@@ -7,43 +7,10 @@
 #include <cmath>
 
 #include "core/base/error.hpp"
+#include "core/base/utf8.hpp"
 
 namespace impound {
 namespace {
-
-/// One decoded character: its length in bytes, 0 if the bytes are not UTF-8.
-struct CodePoint {
-  std::uint32_t value = 0;
-  std::size_t length = 0;
-};
-
-CodePoint decode(std::string_view text) noexcept {
-  const auto at = [&](std::size_t i) {
-    return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i]));
-  };
-  const std::uint32_t first = at(0);
-  if (first < 0x80) return {first, 1};
-  std::size_t length = 0;
-  std::uint32_t value = 0;
-  std::uint32_t smallest = 0;
-  if (first >= 0xc2 && first <= 0xdf) {
-    length = 2, value = first & 0x1fU, smallest = 0x80;
-  } else if (first >= 0xe0 && first <= 0xef) {
-    length = 3, value = first & 0x0fU, smallest = 0x800;
-  } else if (first >= 0xf0 && first <= 0xf4) {
-    length = 4, value = first & 0x07U, smallest = 0x10000;
-  } else {
-    return {};
-  }
-  if (text.size() < length) return {};
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((at(i) & 0xc0U) != 0x80U) return {};
-    value = (value << 6U) | (at(i) & 0x3fU);
-  }
-  const bool surrogate = value >= 0xd800 && value <= 0xdfff;
-  if (value < smallest || value > 0x10ffff || surrogate) return {};
-  return {value, length};
-}
 
 bool is_control(std::uint32_t c) noexcept {
   return c < 0x20 || (c >= 0x7f && c < 0xa0);
@@ -59,7 +26,7 @@ bool is_deceptive(std::uint32_t c) noexcept {
 
 bool needs_escape(std::string_view bytes) noexcept {
   for (std::size_t i = 0; i < bytes.size();) {
-    const CodePoint c = decode(bytes.substr(i));
+    const CodePoint c = decode_utf8(bytes.substr(i));
     if (c.length == 0 || is_control(c.value) || c.value == '\\') return true;
     i += c.length;
   }
@@ -70,7 +37,7 @@ std::string escape(std::string_view bytes, bool deceptive_too) {
   std::string out;
   out.reserve(bytes.size() + 8);
   for (std::size_t i = 0; i < bytes.size();) {
-    const CodePoint c = decode(bytes.substr(i));
+    const CodePoint c = decode_utf8(bytes.substr(i));
     const std::size_t length = std::max<std::size_t>(c.length, 1);
     if (c.length == 0 || is_control(c.value) || c.value == '\\') {
       for (std::size_t k = 0; k < length; ++k) {
@@ -184,7 +151,7 @@ std::vector<std::string> expand_braces(std::string_view pattern) {
 
 bool is_utf8(std::string_view text) noexcept {
   for (std::size_t i = 0; i < text.size();) {
-    const CodePoint c = decode(text.substr(i));
+    const CodePoint c = decode_utf8(text.substr(i));
     if (c.length == 0) return false;
     i += c.length;
   }

@@ -59,30 +59,6 @@ class Headers {
 
 using OpenArray = std::pair<const Headers::Open*, const GgufArray*>;
 
-std::uint64_t width_of(GgufType type) {
-  switch (type) {
-    case GgufType::u8:
-    case GgufType::i8:
-    case GgufType::boolean:
-      return 1;
-    case GgufType::u16:
-    case GgufType::i16:
-      return 2;
-    case GgufType::u32:
-    case GgufType::i32:
-    case GgufType::f32:
-      return 4;
-    case GgufType::u64:
-    case GgufType::i64:
-    case GgufType::f64:
-      return 8;
-    case GgufType::string:
-    case GgufType::array:
-      return 0;
-  }
-  return 0;
-}
-
 /// One element for people: the number, or its bytes where it is none.
 Json element_json(ByteView bytes, GgufType type, Endian endian) {
   Bytes ordered(bytes.begin(), bytes.end());
@@ -112,7 +88,7 @@ Json element_json(ByteView bytes, GgufType type, Endian endian) {
 /// Numbers are compared as their bytes are.
 Json diff_numbers(const OpenArray& before, const OpenArray& after) {
   const GgufType type = after.second->element;
-  const std::uint64_t width = width_of(type);
+  const std::uint64_t width = element_width(type);
   const std::uint64_t common =
       std::min(before.second->count, after.second->count);
   Json change = {{"count_before", before.second->count},

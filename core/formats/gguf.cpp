@@ -23,31 +23,6 @@ constexpr std::size_t kMaxProblems = 1'000;
 constexpr std::uint64_t kSmallestEntry = 8 + 1 + 4 + 1;
 constexpr std::uint64_t kSmallestTensor = 8 + 4 + 4 + 8;
 
-/// Bytes of one element; 0 for strings, arrays and unknown types.
-std::size_t width_of(GgufType type) {
-  switch (type) {
-    case GgufType::u8:
-    case GgufType::i8:
-    case GgufType::boolean:
-      return 1;
-    case GgufType::u16:
-    case GgufType::i16:
-      return 2;
-    case GgufType::u32:
-    case GgufType::i32:
-    case GgufType::f32:
-      return 4;
-    case GgufType::u64:
-    case GgufType::i64:
-    case GgufType::f64:
-      return 8;
-    case GgufType::string:
-    case GgufType::array:
-      return 0;
-  }
-  return 0;
-}
-
 GgufScalar scalar_of(GgufType type, std::uint64_t raw) {
   switch (type) {
     case GgufType::i8:
@@ -250,7 +225,7 @@ class HeaderReader {
       return true;
     }
     if (entry.type == GgufType::array) return read_array(entry);
-    const std::uint64_t raw = cursor_.integer(width_of(entry.type));
+    const std::uint64_t raw = cursor_.integer(element_width(entry.type));
     if (!cursor_.ok()) {
       truncated("a value");
       return false;
@@ -281,7 +256,7 @@ class HeaderReader {
                           printable(entry.key), element));
       return false;
     }
-    const std::size_t width = width_of(array.element);
+    const std::size_t width = element_width(array.element);
     const std::uint64_t smallest = width == 0 ? 8 : width;
     if (array.count > cursor_.remaining() / smallest ||
         array.count > kMaxArrayElements ||
@@ -461,6 +436,30 @@ class HeaderReader {
 };
 
 }  // namespace
+
+std::size_t element_width(GgufType type) noexcept {
+  switch (type) {
+    case GgufType::u8:
+    case GgufType::i8:
+    case GgufType::boolean:
+      return 1;
+    case GgufType::u16:
+    case GgufType::i16:
+      return 2;
+    case GgufType::u32:
+    case GgufType::i32:
+    case GgufType::f32:
+      return 4;
+    case GgufType::u64:
+    case GgufType::i64:
+    case GgufType::f64:
+      return 8;
+    case GgufType::string:
+    case GgufType::array:
+      return 0;
+  }
+  return 0;
+}
 
 bool is_gguf(ByteView head) noexcept {
   return as_text(head).starts_with("GGUF");

@@ -36,6 +36,8 @@ enum class GgufType : std::uint32_t {
 };
 
 [[nodiscard]] std::string_view to_string(GgufType type) noexcept;
+/// Bytes of one element; 0 for strings, arrays and unknown types.
+[[nodiscard]] std::size_t element_width(GgufType type) noexcept;
 
 using GgufScalar =
     std::variant<std::uint64_t, std::int64_t, double, bool, std::string>;

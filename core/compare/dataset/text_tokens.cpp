@@ -7,41 +7,10 @@
 #include <array>
 #include <cstring>
 
+#include "core/base/utf8.hpp"
+
 namespace impound {
 namespace {
-
-struct DecodedChar {
-  std::uint32_t value = 0;
-  std::size_t length = 0;  // 0: no UTF-8
-};
-
-DecodedChar decode_char(std::string_view text) noexcept {
-  const auto at = [&](std::size_t i) {
-    return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i]));
-  };
-  const std::uint32_t first = at(0);
-  if (first < 0x80) return {first, 1};
-  std::size_t length = 0;
-  std::uint32_t value = 0;
-  std::uint32_t smallest = 0;
-  if (first >= 0xc2 && first <= 0xdf) {
-    length = 2, value = first & 0x1fU, smallest = 0x80;
-  } else if (first >= 0xe0 && first <= 0xef) {
-    length = 3, value = first & 0x0fU, smallest = 0x800;
-  } else if (first >= 0xf0 && first <= 0xf4) {
-    length = 4, value = first & 0x07U, smallest = 0x10000;
-  } else {
-    return {};
-  }
-  if (text.size() < length) return {};
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((at(i) & 0xc0U) != 0x80U) return {};
-    value = (value << 6U) | (at(i) & 0x3fU);
-  }
-  const bool is_surrogate = value >= 0xd800 && value <= 0xdfff;
-  if (value < smallest || value > 0x10ffff || is_surrogate) return {};
-  return {value, length};
-}
 
 struct Range {
   std::uint32_t first;
@@ -253,7 +222,7 @@ void TextTokens::split(std::string_view text) {
       ++i;
       continue;
     }
-    const DecodedChar c = decode_char(text.substr(i));
+    const CodePoint c = decode_utf8(text.substr(i));
     if (c.length == 0) {
       note_once(oddities_, "no UTF-8");
       ++i;
