@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <fstream>
 #include <stdexcept>
 
 namespace impound::test {
@@ -19,6 +20,20 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   for (std::string& text : texts) found.push_back(text.data());
   found.push_back(nullptr);
   return found;
+}
+
+/// A frozen process dies only once it is thawed: a test that failed while its
+/// server was contained would otherwise wait here for ever, and hide why.
+void thaw(pid_t pid) {
+  std::ifstream groups("/proc/" + std::to_string(pid) + "/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    const std::string path = line.substr(line.rfind(':') + 1);
+    for (const char* mount : {"/sys/fs/cgroup/freezer",
+                              "/sys/fs/cgroup/unified", "/sys/fs/cgroup"}) {
+      std::ofstream(mount + path + "/freezer.state") << "THAWED";
+      std::ofstream(mount + path + "/cgroup.freeze") << "0";
+    }
+  }
 }
 
 }  // namespace
@@ -59,7 +74,10 @@ Scene::~Scene() { end(); }
 void Scene::end() {
   if (pid_ == 0) return;
   ::kill(pid_, SIGKILL);  // also a stopped or frozen one, once thawed
-  ::waitpid(pid_, nullptr, 0);
+  while (::waitpid(pid_, nullptr, WNOHANG) == 0) {
+    thaw(pid_);
+    ::usleep(10'000);
+  }
   pid_ = 0;
 }
 
