@@ -43,8 +43,8 @@ constexpr std::array kRules{
                "purpose", kOpenOnly, kSigns},
     ActionRule{"isolate.verify", "intent expect method probes", "purpose",
                kOpenOnly, kSigns},
-    ActionRule{"isolate.undo", "intent kind method after", "purpose", kOpenOnly,
-               kSigns},
+    ActionRule{"isolate.undo", "intent kind method phase|after", "purpose",
+               kOpenOnly, kSigns},
     ActionRule{"acquire.begin", "title collectors", "item", kOpenOnly, kQuiet},
     ActionRule{"acquire.file", "collector", "item object", kOpenOnly, kQuiet},
     ActionRule{"acquire.end", "items gaps counts", "item", kOpenOnly, kQuiet},
@@ -89,6 +89,7 @@ std::string_view note_detail(const Json& detail) {
   const std::string kind = text_or(detail, "kind", "");
   if (kind == "finding") return "id verdict severity title detail items";
   if (kind == "signer.introduce") return "text signer";
+  if (kind == "schema.upgrade") return "text from to";
   return "text";
 }
 

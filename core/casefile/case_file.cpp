@@ -119,7 +119,10 @@ CaseFile::Impl::Impl(fs::path case_folder, const fs::path& file,
                                                   : Database::Mode::read_only);
   require_case_file(*database);
   if (mode == CaseMode::write) {
+    // Version and objects of one state: another process may upgrade the file.
+    database->execute("BEGIN");
     const auto departures = compare_schema(*database);
+    database->execute("COMMIT");
     if (!departures.empty()) {
       throw Error(Errc::integrity,
                   fmt::format("{}: \"{}\" is not what this program made; "

@@ -7,6 +7,7 @@
 #include "core/base/text.hpp"
 #include "core/casefile/actions.hpp"
 #include "core/casefile/case_file_impl.hpp"
+#include "core/casefile/schema.hpp"
 #include "core/crypto/note.hpp"
 
 namespace impound {
@@ -205,6 +206,25 @@ void introduce(ChainWriter& chain, const ChainFold& fold,
   static_cast<void>(chain.write(introduction_of(examiner)));
 }
 
+/// A file of an older version gets the views of this one with its first entry.
+void upgrade(ChainWriter& chain, const Database& database) {
+  if (!is_schema_old(database)) return;
+  const std::int64_t old = database.user_version();
+  upgrade_schema(database);
+  EntryDraft draft;
+  draft.action = "note";
+  draft.purpose = "write with a newer program";
+  draft.detail = {
+      {"kind", "schema.upgrade"},
+      {"text", fmt::format("The views of case.db are now those of format {}; "
+                           "until here they were those of format {}. No "
+                           "entry was changed.",
+                           database.user_version(), old)},
+      {"from", old},
+      {"to", database.user_version()}};
+  static_cast<void>(chain.write(draft));
+}
+
 bool signs_head(const EntryDraft& draft) {
   const ActionRule* rule = find_action(draft.action);
   return rule != nullptr && rule->signs_head;
@@ -259,7 +279,10 @@ std::vector<Entry> CaseFile::Impl::add(Addition addition,
   ChainWriter chain(*database, id, nonce, recording, examiner);
   fold.catch_up(*database);  // states only what is committed
   if (fold.closed) refuse_if_closed(addition.drafts);
-  if (!addition.drafts.empty()) introduce(chain, fold, examiner);
+  if (!addition.drafts.empty()) {
+    introduce(chain, fold, examiner);
+    upgrade(chain, *database);
+  }
   if (addition.prepare) addition.prepare(fold, addition.drafts);
   number_findings(fold.findings, addition.drafts);
 
@@ -292,6 +315,7 @@ std::string CaseFile::Impl::add_head(const Examiner& examiner,
   ChainWriter chain(*database, id, nonce, recording, examiner);
   fold.catch_up(*database);
   introduce(chain, fold, examiner);
+  upgrade(chain, *database);
   Statement present =
       database->prepare("SELECT note FROM heads WHERE size=:size");
   present.bind(":size", chain.size());

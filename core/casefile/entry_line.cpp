@@ -128,7 +128,7 @@ Entry make_entry(const ChainPlace& place, const EntryDraft& draft,
     refuse(draft, "\"" + printable(*draft.item) +
                       "\" is no item, expected E001 or E001/17");
   }
-  Json json = {{"v", 1},
+  Json json = {{"v", kLineVersion},
                {"case", place.case_id},
                {"seq", place.seq},
                {"prev", place.prev},

@@ -18,6 +18,11 @@ inline constexpr std::array<std::string_view, 22> kEntryKeys{
     "action",      "item",        "object", "purpose", "authority", "outcome",
     "detail",      "run",         "step",   "refs"};
 
+/// Version of the lines that are written, and the oldest that is read. 2 has
+/// three more words of `outcome`; SCHEMA.md, "Version changes".
+inline constexpr int kLineVersion = 2;
+inline constexpr int kOldestLineVersion = 1;
+
 /// `prev` of the first entry.
 [[nodiscard]] std::string genesis_prev();
 

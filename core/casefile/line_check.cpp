@@ -78,6 +78,15 @@ bool has_entry_keys(const Json& json) {
   });
 }
 
+/// 0 for what is no version; check_place() says so.
+int version_of(const Json& json) {
+  const Json& version = json["v"];
+  for (int known = kOldestLineVersion; known <= kLineVersion; ++known) {
+    if (version.is_number_integer() && version == known) return known;
+  }
+  return 0;
+}
+
 class LineCheck {
  public:
   LineCheck(std::int64_t seq, std::vector<CustodyProblem>& problems)
@@ -107,9 +116,16 @@ class LineCheck {
       }
     }
     if (!json["refs"].is_array()) wrong("refs", "a list", kind(json["refs"]));
-    const std::string outcome = text_or(json, "outcome", "");
-    if (!outcome_from(outcome)) {
+    check_outcome(text_or(json, "outcome", ""), version_of(json));
+  }
+
+  void check_outcome(const std::string& outcome, int version) {
+    const auto known = outcome_from(outcome);
+    if (!known) {
       wrong("outcome", "one of custody.md's outcomes", excerpt(outcome));
+    } else if (version != 0 && line_version_of(*known) > version) {
+      wrong("outcome", fmt::format("a word of version {} of the line", version),
+            outcome);
     }
   }
 
@@ -212,7 +228,11 @@ void check_place(const ChainPlace& place, std::string_view line,
         excerpt(json[key].is_string() ? json[key].get<std::string>()
                                       : dump_line(json[key])));
   };
-  compare("v", 1);
+  const int version = version_of(json);
+  if (version == 0) {
+    check.wrong("v", fmt::format("{} to {}", kOldestLineVersion, kLineVersion),
+                excerpt(dump_line(json["v"])));
+  }
   compare("case", place.case_id);
   compare("seq", place.seq);
   compare("prev", place.prev);
@@ -220,8 +240,8 @@ void check_place(const ChainPlace& place, std::string_view line,
   if (problems.size() != before) return;
   // What a stranger's sed and ours read must be the same bytes.
   const std::string beginning =
-      fmt::format(R"({{"v":1,"case":"{}","seq":{},"prev":"{}","id":"{}",)",
-                  place.case_id, place.seq, place.prev, id);
+      fmt::format(R"({{"v":{},"case":"{}","seq":{},"prev":"{}","id":"{}",)",
+                  version, place.case_id, place.seq, place.prev, id);
   if (!line.starts_with(beginning)) {
     check.wrong("line", beginning, excerpt(line.substr(0, beginning.size())));
   }

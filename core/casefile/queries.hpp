@@ -75,10 +75,17 @@ struct ContainmentRow {
   std::string id;  ///< uuid of the intent entry
   std::string deployment;
   std::string method;
-  std::string state;  ///< intended, applied, contained, released, rolled_back
+  /// intended, applied, contained, releasing, released, release_failed,
+  /// rolling_back, rolled_back, rollback_failed
+  std::string state;
   std::string at;
   Json before;  ///< what undo() needs
   Json target;  ///< deployment descriptor facts for a later process
+
+  /// False once its end is recorded and was proved.
+  [[nodiscard]] bool is_open() const {
+    return state != "released" && state != "rolled_back";
+  }
 };
 
 }  // namespace impound

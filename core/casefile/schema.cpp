@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "core/base/error.hpp"
@@ -12,48 +13,90 @@
 namespace impound {
 namespace {
 
-template <typename Visit>
-void for_each_object(Visit visit) {
-  for (const auto& object : sql::kTables) visit(object);
-  for (const auto& object : sql::kTriggers) visit(object);
-  for (const auto& object : sql::kViews) visit(object);
+const sql::SchemaVersion& schema_version(std::int64_t version) {
+  for (const auto& known : sql::kVersions) {
+    if (known.version == version) return known;
+  }
+  throw Error(Errc::bad_input,
+              fmt::format("no case file has format {}", version));
+}
+
+/// The table that an index or a trigger belongs to: the word behind " ON ".
+std::string trigger_table(std::string_view text) {
+  const std::size_t at = text.find(" ON ") + 4;
+  return std::string(text.substr(at, text.find(' ', at) - at));
+}
+
+std::string row_text(const SchemaRow& row) {
+  return fmt::format("{} {} on {}: {}", row.type, row.name, row.table,
+                     row.sql.empty() ? "(no text)" : row.sql);
 }
 
 }  // namespace
 
 void create_schema(const Database& database) {
-  for_each_object(
-      [&](const sql::SchemaObject& object) { database.execute(object.sql); });
+  for (const auto& object : sql::kTables) database.execute(object.sql);
+  for (const auto& object : sql::kTriggers) database.execute(object.sql);
+  for (const auto& object : sql::kViews) database.execute(object.sql);
   database.stamp(sql::kApplicationId, sql::kUserVersion);
 }
 
-std::vector<SchemaDeparture> compare_schema(const Database& database) {
-  std::map<std::string, std::string, std::less<>> found;
-  Statement rows = database.prepare(
-      "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL");
-  std::vector<SchemaDeparture> departures;
-  while (rows.step()) {
-    const std::string name(rows.text(0));
-    if (found.emplace(name, rows.text(1)).second) continue;
-    // SQLite gives a table and a trigger the same name if asked to.
-    departures.push_back(
-        {name, "nothing else of that name", std::string(rows.text(1))});
+bool is_schema_old(const Database& database) {
+  return database.user_version() < sql::kUserVersion;
+}
+
+void upgrade_schema(const Database& database) {
+  for (const auto& view : schema_version(database.user_version()).views) {
+    database.execute(fmt::format("DROP VIEW {}", view.name));
   }
-  for_each_object([&](const sql::SchemaObject& object) {
-    const auto here = found.find(object.name);
-    if (here == found.end()) {
-      departures.push_back(
-          {std::string(object.name), std::string(object.sql), "nothing"});
-      return;
+  for (const auto& view : sql::kViews) database.execute(view.sql);
+  database.stamp(sql::kApplicationId, sql::kUserVersion);
+}
+
+std::vector<SchemaRow> schema_rows(std::int64_t version) {
+  std::vector<SchemaRow> rows;
+  for (const auto& [name, text] : sql::kTables) {
+    rows.push_back(
+        {"table", std::string(name), std::string(name), std::string(text)});
+  }
+  // SQLite makes it for the primary key of two columns.
+  rows.push_back({"index", "sqlite_autoindex_journal_1", "journal", ""});
+  for (const auto& [name, text] : sql::kTriggers) {
+    rows.push_back(
+        {"trigger", std::string(name), trigger_table(text), std::string(text)});
+  }
+  for (const auto& [name, text] : schema_version(version).views) {
+    rows.push_back(
+        {"view", std::string(name), std::string(name), std::string(text)});
+  }
+  return rows;
+}
+
+std::vector<SchemaDeparture> compare_schema(const Database& database) {
+  std::multimap<std::string, SchemaRow> found;
+  Statement rows =
+      database.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema");
+  while (rows.step()) {
+    SchemaRow row{std::string(rows.text(0)), std::string(rows.text(1)),
+                  std::string(rows.text(2)), std::string(rows.text(3))};
+    found.emplace(row.name, std::move(row));
+  }
+  std::vector<SchemaDeparture> departures;
+  for (const SchemaRow& row : schema_rows(database.user_version())) {
+    const auto [first, last] = found.equal_range(row.name);
+    const auto here = std::find_if(
+        first, last, [&](const auto& one) { return one.second == row; });
+    if (here != last) {
+      found.erase(here);
+      continue;
     }
-    if (here->second != object.sql) {
-      departures.push_back(
-          {std::string(object.name), std::string(object.sql), here->second});
-    }
-    found.erase(here);
-  });
-  for (const auto& [name, text] : found) {
-    departures.push_back({name, "nothing", text});
+    departures.push_back({row.name, row_text(row),
+                          first == last ? "nothing" : row_text(first->second)});
+    if (first != last) found.erase(first);
+  }
+  // SQLite gives a table and a trigger the same name if asked to.
+  for (const auto& [name, row] : found) {
+    departures.push_back({name, "nothing", row_text(row)});
   }
   return departures;
 }
@@ -77,8 +120,8 @@ void require_case_file(const Database& database) {
   if (version < 1) {
     throw Error(Errc::malformed,
                 fmt::format("{} is not an impound case: expected format "
-                            "version 1, found {}",
-                            path, version));
+                            "version 1 to {}, found {}",
+                            path, sql::kUserVersion, version));
   }
 }
 

@@ -6,13 +6,14 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace impound::sql {
 
 /// "IMPD" as a big-endian number: file(1) and we know a case file by it.
 inline constexpr std::int32_t kApplicationId = 0x494D5044;
-inline constexpr std::int32_t kUserVersion = 1;
+inline constexpr std::int32_t kUserVersion = 2;
 
 /// One statement; SQLite keeps its text, so that verify can compare it.
 struct SchemaObject {
@@ -232,6 +233,9 @@ inline constexpr std::string_view kSteps =
     " WHERE x.seq>b.seq AND x.phase='end' AND x.run=b.run AND x.step=b.step)"
     " WHERE b.phase='start' ORDER BY b.seq";
 
+/// The newest isolate.undo decides, unless a later measurement found the
+/// containment in force: an intent (phase before) without its end is under way,
+/// an end that was not proved leaves the containment open.
 inline constexpr std::string_view kContainments =
     "CREATE VIEW containments AS WITH a AS MATERIALIZED (SELECT seq, line,"
     " json_extract(line,'$.action') AS action,"
@@ -242,9 +246,18 @@ inline constexpr std::string_view kContainments =
     " SELECT json_extract(b.line,'$.id') AS id,"
     " json_extract(b.line,'$.detail.deployment') AS deployment,"
     " json_extract(b.line,'$.detail.method') AS method,"
-    " CASE WHEN u.seq IS NOT NULL THEN"
-    " CASE json_extract(u.line,'$.detail.kind') WHEN 'release' THEN 'released'"
-    " ELSE 'rolled_back' END"
+    " CASE WHEN u.seq IS NOT NULL AND NOT"
+    " (v.seq IS NOT NULL AND v.seq>u.seq AND v.outcome='ok') THEN"
+    " CASE json_extract(u.line,'$.detail.kind') WHEN 'release' THEN"
+    " CASE WHEN json_extract(u.line,'$.detail.phase')='before'"
+    " THEN 'releasing'"
+    " WHEN u.outcome IN ('ok','rolled_back')"
+    " AND coalesce(json_extract(u.line,'$.detail.released'),1)"
+    " THEN 'released' ELSE 'release_failed' END"
+    " ELSE CASE WHEN json_extract(u.line,'$.detail.phase')='before'"
+    " THEN 'rolling_back'"
+    " WHEN u.outcome IN ('ok','rolled_back') THEN 'rolled_back'"
+    " ELSE 'rollback_failed' END END"
     " WHEN v.outcome='ok' THEN 'contained'"
     " WHEN d.seq IS NOT NULL THEN 'applied' ELSE 'intended' END AS state,"
     " json_extract(b.line,'$.ts') AS at,"
@@ -262,7 +275,7 @@ inline constexpr std::string_view kContainments =
     " AND json_extract(x.line,'$.detail.expect')='contained'"
     " AND x.intent=json_extract(b.line,'$.id'))"
     " LEFT JOIN a u ON u.seq=(SELECT max(x.seq) FROM a x"
-    " WHERE x.action='isolate.undo' AND x.outcome IN ('ok','rolled_back')"
+    " WHERE x.action='isolate.undo'"
     " AND x.intent=json_extract(b.line,'$.id'))"
     " WHERE b.action='isolate.apply'"
     " AND json_extract(b.line,'$.detail.phase')='before' ORDER BY b.seq";
@@ -345,6 +358,43 @@ inline constexpr std::string_view kSummary =
     " (SELECT count(*) FROM a WHERE action='acquire.file' AND gap) AS gaps"
     " FROM custody WHERE seq=1";
 
+// What version 1 said otherwise, word for word: files of that version have it.
+
+inline constexpr std::string_view kContainments1 =
+    "CREATE VIEW containments AS WITH a AS MATERIALIZED (SELECT seq, line,"
+    " json_extract(line,'$.action') AS action,"
+    " json_extract(line,'$.outcome') AS outcome,"
+    " json_extract(line,'$.detail.intent') AS intent"
+    " FROM custody WHERE json_extract(line,'$.action') IN"
+    " ('isolate.apply','isolate.verify','isolate.undo'))"
+    " SELECT json_extract(b.line,'$.id') AS id,"
+    " json_extract(b.line,'$.detail.deployment') AS deployment,"
+    " json_extract(b.line,'$.detail.method') AS method,"
+    " CASE WHEN u.seq IS NOT NULL THEN"
+    " CASE json_extract(u.line,'$.detail.kind') WHEN 'release' THEN 'released'"
+    " ELSE 'rolled_back' END"
+    " WHEN v.outcome='ok' THEN 'contained'"
+    " WHEN d.seq IS NOT NULL THEN 'applied' ELSE 'intended' END AS state,"
+    " json_extract(b.line,'$.ts') AS at,"
+    " coalesce(json_extract(b.line,'$.detail.before'),'null') AS before,"
+    " coalesce(json_extract(b.line,'$.detail.target'),'null') AS target,"
+    " coalesce(json_extract(b.line,'$.run'),'') AS run,"
+    " coalesce(json_extract(b.line,'$.step'),'') AS step,"
+    " b.seq AS seq"
+    " FROM a b"
+    " LEFT JOIN a d ON d.seq=(SELECT max(x.seq) FROM a x"
+    " WHERE x.action='isolate.apply' AND x.outcome IN ('ok','partial')"
+    " AND x.intent=json_extract(b.line,'$.id'))"
+    " LEFT JOIN a v ON v.seq=(SELECT max(x.seq) FROM a x"
+    " WHERE x.action='isolate.verify'"
+    " AND json_extract(x.line,'$.detail.expect')='contained'"
+    " AND x.intent=json_extract(b.line,'$.id'))"
+    " LEFT JOIN a u ON u.seq=(SELECT max(x.seq) FROM a x"
+    " WHERE x.action='isolate.undo' AND x.outcome IN ('ok','rolled_back')"
+    " AND x.intent=json_extract(b.line,'$.id'))"
+    " WHERE b.action='isolate.apply'"
+    " AND json_extract(b.line,'$.detail.phase')='before' ORDER BY b.seq";
+
 inline constexpr std::array kViews{
     SchemaObject{"approvals", kApprovals},
     SchemaObject{"containments", kContainments},
@@ -359,6 +409,33 @@ inline constexpr std::array kViews{
     SchemaObject{"summary", kSummary},
     SchemaObject{"timeline", kTimeline},
     SchemaObject{"transfers", kTransfers},
+};
+
+inline constexpr std::array kViews1{
+    SchemaObject{"approvals", kApprovals},
+    SchemaObject{"containments", kContainments1},
+    SchemaObject{"corrections", kCorrections},
+    SchemaObject{"exhibits", kExhibits},
+    SchemaObject{"findings", kFindings},
+    SchemaObject{"gaps", kGaps},
+    SchemaObject{"items", kItems},
+    SchemaObject{"runs", kRuns},
+    SchemaObject{"signers", kSigners},
+    SchemaObject{"steps", kSteps},
+    SchemaObject{"summary", kSummary},
+    SchemaObject{"timeline", kTimeline},
+    SchemaObject{"transfers", kTransfers},
+};
+
+/// A version of the file: tables and triggers are the same in all so far.
+struct SchemaVersion {
+  std::int32_t version;
+  std::span<const SchemaObject> views;
+};
+
+inline constexpr std::array kVersions{
+    SchemaVersion{1, kViews1},
+    SchemaVersion{2, kViews},
 };
 
 }  // namespace impound::sql

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/casefile/self_test.hpp"
 
+#include <fmt/format.h>
+
 #include "core/crypto/digest.hpp"
+#include "core/crypto/piece_digest.hpp"
 #include "core/crypto/signature.hpp"
 
 namespace impound {
@@ -48,7 +51,11 @@ Json run_self_test(const Database& database) {
       database.text_of(R"(SELECT json_extract('{"a":{"b":[1,"x"]}}',)"
                        R"('$.a.b[1]'))") == "x";
   const std::vector<std::pair<std::string, bool>> results{
-      {"SHA-256 known answer (FIPS 180-4)", sha256_answers()},
+      {"SHA-256 of OpenSSL, known answer (FIPS 180-4)", sha256_answers()},
+      {fmt::format("SHA-256 that seals bundles ({}): FIPS 180-4, and OpenSSL "
+                   "over 8,450 streams and pieces",
+                   PieceDigest::kernel()),
+       PieceDigest::is_right()},
       {"Ed25519 known answer (RFC 8032, 7.1, test 3)", ed25519_accepts()},
       {"Ed25519 refuses a changed message", ed25519_refuses()},
       {"Ed25519 signs and verifies", ed25519_signs()},
@@ -61,6 +68,7 @@ Json run_self_test(const Database& database) {
   }
   return {{"passed", passed},
           {"tests", tests},
+          {"sha256_kernel", PieceDigest::kernel()},
           {"sqlite", database.text_of("SELECT sqlite_version()")}};
 }
 

@@ -8,9 +8,10 @@
 
 namespace impound {
 
-/// Known answers of SHA-256 (FIPS 180-4) and Ed25519 (RFC 8032), a refused
+/// Known answers of OpenSSL's SHA-256 (FIPS 180-4), of the SHA-256 that seals
+/// bundles, which may be our own kernel, and of Ed25519 (RFC 8032), a refused
 /// forged signature, and SQLite's own check of `database`.
-/// {"passed","tests":[{"name","passed"}],"sqlite"}.
+/// {"passed","tests":[{"name","passed"}],"sha256_kernel","sqlite"}.
 [[nodiscard]] Json run_self_test(const Database& database);
 
 }  // namespace impound

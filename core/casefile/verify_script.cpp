@@ -132,7 +132,7 @@ say "2. the chain"
   | cut -c1-64 >"$W/h"
 { printf '%064d\n' 0; sed '$d' "$W/h"; } >"$W/expected"
 # The key "prev" by its place in the line, so that no other text passes for it.
-sed 's/^{"v":1,"case":"'"$CASE_PATTERN"'","seq":\([0-9]*\),"prev":"\([0-9a-f]\{64\}\)","id":".*/\1 \2/
+sed 's/^{"v":[12],"case":"'"$CASE_PATTERN"'","seq":\([0-9]*\),"prev":"\([0-9a-f]\{64\}\)","id":".*/\1 \2/
 t
 s/.*/unreadable -/' custody.jsonl >"$W/stated"
 paste -d ' ' "$W/stated" "$W/expected" | awk '

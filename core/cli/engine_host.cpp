@@ -223,7 +223,7 @@ void EngineHost::step_ended(const lua::StepInfo& step, lua::StepResult result,
   draft.detail["result"] = to_string(result);
   draft.detail["reason"] = lossless_utf8(message);
   draft.outcome = result == lua::StepResult::done      ? Outcome::ok
-                  : result == lua::StepResult::skipped ? Outcome::missing
+                  : result == lua::StepResult::skipped ? Outcome::skipped
                                                        : Outcome::failed;
   session_.case_file.append({draft}, session_.examiner);
   Json event;

@@ -129,6 +129,23 @@ void compress(Lane*, std::size_t) {}
 
 #endif
 
+/// FIPS 180-4 and its examples (csrc.nist.gov, SHA256.pdf; the million letters
+/// are of FIPS 180-2).
+constexpr std::string_view kEmptyAnswer =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+constexpr std::string_view kAbcAnswer =
+    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+constexpr std::string_view kMillionAnswer =
+    "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
+
+/// By the way that a bundle takes: a piece, then what is no piece.
+std::string digest_of(std::string_view piece, std::string_view rest) {
+  PieceDigest digest;
+  static_cast<void>(digest.piece(as_bytes(piece)));
+  digest.update(as_bytes(rest));
+  return digest.finish().hex();
+}
+
 }  // namespace
 
 bool PieceDigest::is_accelerated() noexcept {
@@ -212,6 +229,43 @@ void PieceDigest::update(ByteView bytes) {
 
 Digest PieceDigest::finish() {
   return is_accelerated() ? stream_.finish() : plain_.finish();
+}
+
+std::string_view PieceDigest::kernel() noexcept {
+  return is_accelerated() ? "impound, x86-64 SHA instructions" : "OpenSSL";
+}
+
+bool PieceDigest::is_right() {
+  static const bool kRight = knows_its_answers();
+  return kRight;
+}
+
+bool PieceDigest::knows_its_answers() {
+  if (digest_of({}, "") != kEmptyAnswer || digest_of("abc", "") != kAbcAnswer ||
+      digest_of("ab", "c") != kAbcAnswer ||
+      digest_of(std::string(1'000'000, 'a'), "") != kMillionAnswer) {
+    return false;
+  }
+  // Both lanes at once, with the stream ahead of the piece by every offset
+  // within a block, over every length of the last block.
+  std::string pattern(3 * kBlock + 1, '\0');
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    pattern[i] = static_cast<char>(i * 167 + 13);
+  }
+  for (std::size_t ahead = 0; ahead <= kBlock; ++ahead) {
+    for (std::size_t size = 0; size <= 2 * kBlock + 1; ++size) {
+      const auto front = std::string_view(pattern).substr(0, ahead);
+      const auto piece = std::string_view(pattern).substr(ahead, size);
+      PieceDigest digest;
+      digest.update(as_bytes(front));
+      if (digest.piece(as_bytes(piece)) != sha256(piece) ||
+          digest.finish() !=
+              sha256(std::string_view(pattern).substr(0, ahead + size))) {
+        return false;
+      }
+    }
+  }
+  return true;
 }
 
 }  // namespace impound

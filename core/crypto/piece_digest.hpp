@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 #include "core/crypto/digest.hpp"
 
@@ -30,7 +31,18 @@ class PieceDigest {
   /// True where the processor's SHA instructions are used.
   [[nodiscard]] static bool is_accelerated() noexcept;
 
+  /// Who computes in this process, for the record: impound's own kernel, or
+  /// OpenSSL.
+  [[nodiscard]] static std::string_view kernel() noexcept;
+
+  /// Holds streams and pieces of many lengths against OpenSSL and the published
+  /// answers; run once a process, by whatever seals, before it seals.
+  /// @return true if every digest is right.
+  [[nodiscard]] static bool is_right();
+
  private:
+  [[nodiscard]] static bool knows_its_answers();
+
   /// FIPS 180-4, section 5.3.3.
   static constexpr std::array<std::uint32_t, 8> kStart{
       0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A,

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "core/base/text.hpp"
+#include "core/crypto/piece_digest.hpp"
 #include "core/engine/deployment_record.hpp"
 
 namespace impound {
@@ -139,6 +140,9 @@ std::vector<EntryDraft> acquisition_end(const Session& session,
   seal.detail["payload_bytes"] = bundle.payload_bytes;
   seal.detail["compression"] = bundle.compression;
   seal.detail["recipients"] = Json::array();
+  seal.detail["seal_sha256"] = bundle.seal_sha256.hex();
+  seal.detail["verify_txt_sha256"] = bundle.verify_txt_sha256.hex();
+  seal.detail["sha256_kernel"] = PieceDigest::kernel();
   if (snapshot.is_adopted) {
     for (EntryDraft* draft : {&end, &seal}) draft->detail["adopted"] = true;
   }

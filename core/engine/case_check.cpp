@@ -51,6 +51,11 @@ SealedBundle sealed_facts(const BundleReader& reader, const fs::path& path) {
   facts.counts = require_key(seal, "counts", source);
   facts.compression = require_text(seal, "compression", source);
   facts.seal = seal;
+  // The text beside the bundle, which verify_bundle() made again and compared.
+  fs::path beside = path.parent_path() / require_text(seal, "exhibit", source);
+  beside += ".seal.json";
+  facts.seal_sha256 = sha256_of(*open_source(beside));
+  facts.verify_txt_sha256 = digest(seal, "verify_txt_sha256");
   return facts;
 }
 

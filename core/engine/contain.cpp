@@ -316,7 +316,7 @@ ContainResult contain(Session& session, const ContainRequest& request) {
     answered.push_back(probe_json(probe));
   }
   intent.detail["probes"] = std::move(answered);
-  intent.outcome = Outcome::partial;
+  intent.outcome = Outcome::intended;
   const std::string apply_id =
       session.case_file.append({intent}, session.examiner)
           .front()

@@ -120,7 +120,7 @@ std::string add_finding(Session& session, const Finding& finding) {
 void add_gap(Session& session, const std::string& subject,
              const std::string& reason, const std::string& outcome) {
   const auto known = outcome_from(outcome);
-  if (!known || *known == Outcome::ok) {
+  if (!known || *known == Outcome::ok || !is_item_outcome(*known)) {
     throw Error(Errc::bad_input,
                 fmt::format("outcome \"{}\" of a gap: expected missing, "
                             "denied, failed, partial or empty",

@@ -124,6 +124,9 @@ void CollectorSummary::count(Outcome outcome) {
     case Outcome::denied:
     case Outcome::failed:
     case Outcome::rolled_back:
+    case Outcome::intended:
+    case Outcome::skipped:
+    case Outcome::incomplete:
       ++failed;
       break;
   }

@@ -14,6 +14,7 @@
 
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
+#include "core/crypto/piece_digest.hpp"
 #include "core/evidence/frame_stream.hpp"
 #include "core/evidence/layout.hpp"
 #include "core/evidence/pipeline.hpp"
@@ -454,9 +455,17 @@ struct BundleWriter::Impl {
 
 BundleWriter::BundleWriter(const fs::path& folder, BundleOptions options,
                            const Clock& clock, const Cancellation& cancellation,
-                           Progress& progress)
-    : impl_(std::make_unique<Impl>(folder, std::move(options), clock,
-                                   cancellation, progress)) {}
+                           Progress& progress) {
+  // On the machine that seals, which need not be the one that opened the case.
+  if (!PieceDigest::is_right()) {
+    throw Error(Errc::integrity,
+                fmt::format("SHA-256 as computed here ({}) fails its self "
+                            "test: nothing is sealed on this machine",
+                            PieceDigest::kernel()));
+  }
+  impl_ = std::make_unique<Impl>(folder, std::move(options), clock,
+                                 cancellation, progress);
+}
 BundleWriter::~BundleWriter() = default;
 
 void BundleWriter::begin_collector(std::string_view name) {
@@ -580,7 +589,9 @@ SealedBundle BundleWriter::finish(std::string_view chain_head) {
           .gaps = facts.gaps,
           .counts = facts.counts,
           .compression = facts.compression,
-          .seal = parse_json(seal, facts.exhibit_id + ".seal.json")};
+          .seal = parse_json(seal, facts.exhibit_id + ".seal.json"),
+          .seal_sha256 = sha256(seal),
+          .verify_txt_sha256 = sha256(verify_text(facts))};
 }
 
 }  // namespace impound

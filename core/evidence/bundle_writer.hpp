@@ -38,9 +38,11 @@ struct SealedBundle {
   std::uint64_t payload_bytes = 0;
   std::uint64_t items = 0;
   std::uint64_t gaps = 0;
-  Json counts;              ///< outcome name → number of items+gaps
-  std::string compression;  ///< "zstd, independent frames, level 1/3"
-  Json seal;                ///< E001.seal.json as written
+  Json counts;               ///< outcome name → number of items+gaps
+  std::string compression;   ///< "zstd, independent frames, level 1/3"
+  Json seal;                 ///< E001.seal.json as written
+  Digest seal_sha256;        ///< of E001.seal.json
+  Digest verify_txt_sha256;  ///< of E001.VERIFY.txt
 };
 
 /// Writes `<exhibit>.tar.zst.partial` in a folder and, at finish(), renames it.
@@ -51,7 +53,8 @@ struct SealedBundle {
 class BundleWriter final : public EvidenceSink {
  public:
   /// @throws Error{io} if the file exists or cannot be created, or if less than
-  ///         expected_bytes + limits::kReservedFreeBytes is free.
+  ///         expected_bytes + limits::kReservedFreeBytes is free;
+  ///         Error{integrity} if this machine computes wrong digests.
   BundleWriter(const std::filesystem::path& folder, BundleOptions options,
                const Clock& clock, const Cancellation& cancellation,
                Progress& progress);

@@ -49,10 +49,10 @@ std::vector<ByteRange> ranges_from(const Json& json, std::string_view key,
 Outcome outcome_of(const Json& json, std::string_view source) {
   const std::string name = require_text(json, "outcome", source);
   const auto outcome = outcome_from(name);
-  if (!outcome) {
+  if (!outcome || !is_item_outcome(*outcome)) {
     throw Error(Errc::malformed,
                 fmt::format("{}: \"outcome\" is \"{}\", expected one of the "
-                            "custody record's words",
+                            "custody record's words for a file",
                             source, printable(name)));
   }
   return *outcome;

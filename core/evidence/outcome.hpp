@@ -8,7 +8,9 @@
 
 namespace impound {
 
-/// custody.md section 2, field "outcome".
+/// custody.md section 2, field "outcome". The last three came with version 2 of
+/// the line: until then an intent was called `partial` and a skipped step
+/// `missing`, which says that something went wrong where nothing had.
 enum class Outcome : std::uint8_t {
   ok,
   partial,      ///< some of it: cut, interrupted, a growing file
@@ -18,10 +20,20 @@ enum class Outcome : std::uint8_t {
   denied,       ///< the operating system forbade it
   failed,       ///< any other error
   rolled_back,  ///< done and undone again
+  intended,     ///< durable before the act; another entry says what came of it
+  skipped,      ///< a step whose condition was false: nothing was attempted
+  incomplete,   ///< a step or run that did not do all that its title says
 };
 
 [[nodiscard]] std::string_view to_string(Outcome outcome) noexcept;
 [[nodiscard]] std::optional<Outcome> outcome_from(
     std::string_view name) noexcept;
+
+/// The version of the custody line that brought the word: 1 or 2.
+[[nodiscard]] int line_version_of(Outcome outcome) noexcept;
+
+/// True if it can be said of a file or a gap (FORMAT.md): only acts of a run
+/// are intended, skipped or incomplete.
+[[nodiscard]] bool is_item_outcome(Outcome outcome) noexcept;
 
 }  // namespace impound

@@ -176,7 +176,10 @@ Json check_one(const CallRule& rule, const std::string& name,
   } else if (type == "act") {
     require_one_of(rule, name, value, kActs);
   } else if (type == "outcome") {
-    if (!value.is_string() || !outcome_from(value.get<std::string>())) {
+    const auto outcome = value.is_string()
+                             ? outcome_from(value.get<std::string>())
+                             : std::nullopt;
+    if (!outcome || !is_item_outcome(*outcome)) {
       refuse(rule, name, "missing, denied, failed, empty or partial", value);
     }
   }

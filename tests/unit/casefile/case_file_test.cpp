@@ -9,6 +9,7 @@
 
 #include "core/base/error.hpp"
 #include "core/casefile/entry_line.hpp"
+#include "core/crypto/piece_digest.hpp"
 #include "core/storage/sqlite.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/casefile/examiner.hpp"
@@ -45,6 +46,11 @@ TEST_CASE("A new case opens with a genesis entry that says who and what",
   CHECK(json["ts"] == "2026-11-23T00:00:00.000000Z");
   CHECK(json["detail"]["lead"] == "Eve Example");
   CHECK(json["detail"]["self_test"]["passed"] == true);
+  // The SHA-256 that seals bundles may be our own: it is tested and named.
+  CHECK(json["detail"]["self_test"]["sha256_kernel"] == PieceDigest::kernel());
+  CHECK_THAT(json["detail"]["self_test"]["tests"][1]["name"].get<std::string>(),
+             Catch::Contains("that seals bundles (" +
+                             std::string(PieceDigest::kernel())));
   CHECK(json["tool"]["sha256"].get<std::string>().size() == 64);
   const std::string fingerprint =
       scene.eve.key.public_key().fingerprint().hex();
@@ -303,7 +309,7 @@ TEST_CASE("What is no case, a newer case or a changed case says so",
   db.execute("DROP TRIGGER custody_no_delete");
   CHECK(open(scene.folder, CaseMode::write) == Errc::integrity);
   CHECK_NOTHROW(CaseFile(scene.folder, CaseMode::read_only, scene.clock));
-  db.execute("PRAGMA user_version=2");
+  db.execute("PRAGMA user_version=3");
   CHECK(open(scene.folder, CaseMode::read_only) == Errc::unsupported);
 
   CHECK(code_of([&] {

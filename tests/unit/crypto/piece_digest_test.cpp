@@ -65,5 +65,12 @@ TEST_CASE("the digest of the standard's example", "[crypto][piece]") {
   CHECK(PieceDigest().finish() == sha256(""));
 }
 
+TEST_CASE("what seals is named and passes its self test", "[crypto][piece]") {
+  CHECK(PieceDigest::is_right());
+  CHECK(PieceDigest::kernel() == (PieceDigest::is_accelerated()
+                                      ? "impound, x86-64 SHA instructions"
+                                      : "OpenSSL"));
+}
+
 }  // namespace
 }  // namespace impound::test
