@@ -12,15 +12,16 @@
 #include "core/base/fs.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
+#include "core/cli/standard_output.hpp"
 #include "core/engine/examiner.hpp"
 #include "core/engine/places.hpp"
 
 namespace impound {
 namespace {
 
-void write(std::FILE* stream, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stream);
-  std::fflush(stream);
+void write_stderr(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
 }
 
 /// Reads a line without showing it.
@@ -30,7 +31,7 @@ std::string ask_passphrase() {
                 "the key is encrypted and there is no terminal to ask for its "
                 "passphrase: use --passphrase-file");
   }
-  write(stderr, "Passphrase of the examiner's key: ");
+  write_stderr("Passphrase of the examiner's key: ");
   termios before{};
   ::tcgetattr(STDIN_FILENO, &before);
   termios silent = before;
@@ -39,20 +40,24 @@ std::string ask_passphrase() {
   std::string line;
   std::getline(std::cin, line);
   ::tcsetattr(STDIN_FILENO, TCSANOW, &before);
-  write(stderr, "\n");
+  write_stderr("\n");
   return line;
 }
 
 }  // namespace
 
 void print_text(const Globals& globals, std::string_view text) {
-  write(globals.json ? stderr : stdout, text);
+  if (globals.json) {
+    write_stderr(text);
+  } else {
+    write_stdout(text);
+  }
 }
 
-void print_json(const Json& document) { write(stdout, dump_pretty(document)); }
+void print_json(const Json& document) { write_stdout(dump_pretty(document)); }
 
 void print_note(const Globals& globals, std::string_view sentence) {
-  if (!globals.quiet) write(stderr, fmt::format("{}\n", sentence));
+  if (!globals.quiet) write_stderr(fmt::format("{}\n", sentence));
 }
 
 CLI::App* add_command(CLI::App& parent, const std::string& name,

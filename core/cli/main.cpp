@@ -4,12 +4,15 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <sstream>
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/standard_output.hpp"
 #include "lua/host/playbook_commands.hpp"
 
 namespace {
@@ -51,7 +54,42 @@ void report_error(const impound::Globals& globals, std::string_view code,
   document["ok"] = false;
   document["error"] = {{"code", code}, {"message", message}};
   document["exit_code"] = static_cast<int>(exit);
-  std::fputs((impound::dump_line(document) + "\n").c_str(), stdout);
+  impound::write_stdout(impound::dump_line(document) + "\n");
+}
+
+/// The last word on a command: output that could not be written is a failure,
+/// whatever the command itself came to. That evidence does not verify is said
+/// by the exit code even then.
+int finish(int code) {
+  const int failure = impound::finish_stdout();
+  if (failure == 0) return code;
+  if (failure == EPIPE) {
+    // Nobody reads on; end as every other program in a pipe does.
+    ::signal(SIGPIPE, SIG_DFL);
+    ::raise(SIGPIPE);
+  }
+  std::fputs(fmt::format("impound: io: cannot write to standard output: {}\n",
+                         std::strerror(failure))
+                 .c_str(),
+             stderr);
+  return code == static_cast<int>(impound::ExitCode::tampered)
+             ? code
+             : static_cast<int>(impound::ExitCode::failed);
+}
+
+/// Does what the command line asks for.
+/// @return the exit code, unless the output could not be written.
+int act(impound::Globals& globals, const impound::Run& run) {
+  try {
+    return static_cast<int>(run());
+  } catch (const impound::Error& error) {
+    const auto exit = impound::exit_code_for(error.code());
+    report_error(globals, to_string(error.code()), error.what(), exit);
+    return static_cast<int>(exit);
+  } catch (const std::exception& error) {
+    report_error(globals, "internal", error.what(), impound::ExitCode::failed);
+  }
+  return static_cast<int>(impound::ExitCode::failed);
 }
 
 }  // namespace
@@ -60,6 +98,7 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "playbook-child") == 0) {
     return impound::lua::run_child(impound::lua::kChildSocket);
   }
+  impound::reserve_standard_descriptors();
   impound::Globals globals;
   globals.cancellation = &cancellation;
   impound::Run run;
@@ -90,19 +129,15 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const bool asked_for_help = app.exit(error) == 0;
-    return asked_for_help ? 0 : static_cast<int>(impound::ExitCode::usage);
+    std::ostringstream out;
+    std::ostringstream complaint;
+    const bool asked_for_help = app.exit(error, out, complaint) == 0;
+    impound::write_stdout(out.str());
+    std::fputs(complaint.str().c_str(), stderr);
+    return finish(asked_for_help ? 0
+                                 : static_cast<int>(impound::ExitCode::usage));
   }
 
   listen_for_interrupts();
-  try {
-    return static_cast<int>(run());
-  } catch (const impound::Error& error) {
-    const auto exit = impound::exit_code_for(error.code());
-    report_error(globals, to_string(error.code()), error.what(), exit);
-    return static_cast<int>(exit);
-  } catch (const std::exception& error) {
-    report_error(globals, "internal", error.what(), impound::ExitCode::failed);
-  }
-  return static_cast<int>(impound::ExitCode::failed);
+  return finish(act(globals, run));
 }

@@ -11,6 +11,7 @@
 
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/standard_output.hpp"
 
 namespace impound {
 namespace {
@@ -195,8 +196,7 @@ class EventProgress final : public Progress {
     event(line);
   }
   void event(const Json& fact) override {
-    std::fputs((dump_line(fact) + "\n").c_str(), stdout);
-    std::fflush(stdout);
+    write_stdout(dump_line(fact) + "\n");
   }
 
  private:
