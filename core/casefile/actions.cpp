@@ -93,6 +93,15 @@ std::string_view note_detail(const Json& detail) {
   return "text";
 }
 
+/// What was not obtained is no item of any exhibit, and may be missed before
+/// there is one.
+bool is_gap(const Json& entry) {
+  const auto detail = entry.find("detail");
+  if (detail == entry.end() || !detail->is_object()) return false;
+  const auto gap = detail->find("gap");
+  return gap != detail->end() && gap->is_boolean() && gap->get<bool>();
+}
+
 bool has_any(const Json& detail, std::string_view choices) {
   return std::ranges::any_of(split(choices, '|'), [&](const auto& key) {
     return detail.contains(key);
@@ -129,7 +138,9 @@ std::optional<std::string> missing_field(const Json& entry) {
   }
   for (std::string_view fields = rule->fields; !fields.empty();) {
     const std::string_view field = word(fields);
-    if (!is_filled(entry, field)) {
+    const bool may_lack =
+        field == "item" && action == "acquire.file" && is_gap(entry);
+    if (!may_lack && !is_filled(entry, field)) {
       return fmt::format("{} needs \"{}\"", action, field);
     }
   }

@@ -195,12 +195,13 @@ std::vector<Entry> CaseFile::append(const std::vector<EntryDraft>& drafts,
 
 CaseFile::Reserved CaseFile::reserve_exhibit(
     EntryDraft begin, const Examiner& examiner,
-    const std::vector<JournalRow>& journal) {
+    const std::function<void(const std::string& exhibit)>& claim) {
   Reserved reserved;
-  Addition addition{{std::move(begin)}, journal, nullptr, nullptr};
+  Addition addition{{std::move(begin)}, {}, nullptr, nullptr};
   addition.prepare = [&](const ChainFold& fold, auto& drafts) {
     reserved.exhibit = fmt::format("E{:03}", fold.exhibits + 1);
     drafts.front().item = reserved.exhibit;
+    if (claim) claim(reserved.exhibit);
   };
   reserved.entry = impl_->add(std::move(addition), examiner).front();
   return reserved;

@@ -85,8 +85,11 @@ class CaseFile {
     std::string exhibit;  ///< "E001"
     Entry entry;
   };
-  Reserved reserve_exhibit(EntryDraft begin, const Examiner& examiner,
-                           const std::vector<JournalRow>& journal = {});
+  /// `claim` is given the id before the entry is committed: what it takes (a
+  /// lock) is held by the time that anybody can read of the exhibit.
+  Reserved reserve_exhibit(
+      EntryDraft begin, const Examiner& examiner,
+      const std::function<void(const std::string& exhibit)>& claim = {});
   /// The same for a run: "R001" and its playbook.start entry.
   struct ReservedRun {
     std::string run;

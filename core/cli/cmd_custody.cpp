@@ -16,6 +16,12 @@ namespace {
 /// What a person wants to know of an entry beside its action.
 std::string gist(const Json& line) {
   const Json& detail = line.at("detail");
+  const Json& slice_of = line.at("object");
+  if (slice_of.is_object() && slice_of.contains("slice")) {
+    const std::string reason = printable(text_or(detail, "reason", ""));
+    return "slice of " + printable(text_or(slice_of, "path", "")) +
+           (reason.empty() ? "" : ": " + reason);
+  }
   for (const char* key : {"title", "text", "reason", "name", "state", "what"}) {
     const auto found = detail.find(key);
     if (found != detail.end() && found->is_string() &&
@@ -102,10 +108,12 @@ ExitCode gaps(const Globals& globals) {
     return ExitCode::clean;
   }
   std::vector<std::vector<std::string>> table{
-      {"seq", "exhibit", "outcome", "what was asked for", "why it is missing"}};
+      {"seq", "item or run", "kind", "outcome", "what was asked for", "why"}};
   for (const Json& row : rows) {
-    table.push_back({row.contains("seq") ? row.at("seq").dump() : "",
-                     text_or(row, "exhibit", ""), text_or(row, "outcome", ""),
+    std::string whose = text_or(row, "item", "");
+    if (whose.empty()) whose = text_or(row, "run", "");
+    table.push_back({row.contains("seq") ? row.at("seq").dump() : "", whose,
+                     text_or(row, "kind", ""), text_or(row, "outcome", ""),
                      printable(text_or(row, "subject", "")),
                      printable(text_or(row, "reason", ""))});
   }

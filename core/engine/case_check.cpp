@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <array>
+#include <map>
+#include <utility>
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
+#include "core/crypto/digest.hpp"
 #include "core/engine/acquisition.hpp"
 #include "core/engine/evidence_lock.hpp"
 #include "core/evidence/bundle_reader.hpp"
@@ -96,6 +99,7 @@ Snapshot read_sealed(Session& session, const std::string& exhibit) {
       summary->name = gap.collector;
     }
     summary->add(gap);
+    snapshot.gap_list.push_back(gap);
   }
   return snapshot;
 }
@@ -110,42 +114,43 @@ Snapshot adopt(Session& session, const std::string& exhibit) {
   return snapshot;
 }
 
-/// Moves every file of an exhibit to evidence/aside/, never over another.
-std::string set_aside(const fs::path& evidence, const std::string& exhibit) {
+/// Moves a file to evidence/aside/, never over another.
+/// @return its name there.
+std::string move_aside(const fs::path& evidence, const std::string& name) {
   const fs::path aside = evidence / "aside";
   create_folders(aside);
+  std::string to = name;
+  for (int n = 2; is_there(aside / to); ++n) to = fmt::format("{}.{}", name, n);
+  rename_durably(evidence / name, aside / to);
+  return to;
+}
+
+/// Moves every file of an exhibit to evidence/aside/.
+std::string set_aside(const fs::path& evidence, const std::string& exhibit) {
   std::string moved;
   const auto names = list_directory(evidence);
   if (!names) return moved;
   for (const std::string& name : *names) {
     if (!name.starts_with(exhibit + ".") || name.ends_with(".lock")) continue;
-    fs::path to = aside / name;
-    for (int n = 2; is_there(to); ++n)
-      to = aside / fmt::format("{}.{}", name, n);
-    rename_durably(evidence / name, to);
-    moved += (moved.empty() ? "" : ", ") + name;
+    moved += (moved.empty() ? "" : ", ") + move_aside(evidence, name);
   }
   return moved;
 }
 
-/// An exhibit whose acquire.begin has no seal.
-CaseCheckItem check_begun(Session& session, const ExhibitRow& row,
-                          bool repair) {
+/// Finishes or sets aside an exhibit whose acquire.begin has no end. The lock
+/// of the exhibit is held, so that nobody else will.
+CaseCheckItem repair_begun(Session& session, const std::string& exhibit,
+                           bool repair) {
   const fs::path evidence = session.case_file.folder() / "evidence";
   CaseCheckItem item;
-  item.subject = row.id;
-  if (EvidenceLock::is_held(evidence, row.id)) {
-    item.kind = "busy";
-    item.what = "is being written by another process";
-    return item;
-  }
+  item.subject = exhibit;
   std::string damage;
-  if (is_there(bundle_path(session.case_file, row.id))) {
+  if (is_there(bundle_path(session.case_file, exhibit))) {
     item.kind = "orphan";
     item.what = "is sealed and whole, but its entries are missing";
     if (!repair) return item;
     try {
-      const Snapshot snapshot = adopt(session, row.id);
+      const Snapshot snapshot = adopt(session, exhibit);
       item.what += fmt::format("; adopted, {} items", snapshot.bundle.items);
       item.is_repaired = true;
       return item;
@@ -160,9 +165,9 @@ CaseCheckItem check_begun(Session& session, const ExhibitRow& row,
   item.what = damage.empty() ? "was interrupted before it was sealed"
                              : "is damaged: " + damage;
   if (!repair) return item;
-  const std::string moved = set_aside(evidence, row.id);
+  const std::string moved = set_aside(evidence, exhibit);
   EntryDraft draft = acquisition_failed(
-      session, row.id,
+      session, exhibit,
       fmt::format("interrupted; {}{}",
                   moved.empty() ? "nothing was written"
                                 : "kept in evidence/aside: " + moved,
@@ -174,28 +179,134 @@ CaseCheckItem check_begun(Session& session, const ExhibitRow& row,
   return item;
 }
 
-/// Files of evidence/ that no entry mentions.
-std::vector<CaseCheckItem> find_strays(const fs::path& evidence,
-                                       const std::vector<ExhibitRow>& rows) {
-  std::set<std::string> known;
-  for (const ExhibitRow& row : rows) known.insert(row.id);
-  std::vector<CaseCheckItem> items;
-  const auto names = list_directory(evidence);
-  if (!names) {
-    items.push_back({.kind = "lost",
-                     .subject = "evidence/",
-                     .what = "cannot be read: " + names.failure().message()});
-    return items;
+/// An exhibit that had no seal when the record was read. None if it was
+/// finished meanwhile.
+std::optional<CaseCheckItem> check_begun(Session& session,
+                                         const std::string& exhibit,
+                                         bool repair) {
+  const auto lock =
+      EvidenceLock::try_take(session.case_file.folder() / "evidence", exhibit);
+  if (!lock) {
+    return CaseCheckItem{.kind = "busy",
+                         .subject = exhibit,
+                         .what = "is being written by another process"};
   }
-  for (const std::string& name : *names) {
-    if (name == "aside" || name.ends_with(".lock")) continue;
-    if (known.contains(name.substr(0, name.find('.')))) continue;
-    items.push_back({.kind = "stray",
-                     .subject = printable(name),
-                     .what = "lies in evidence/ and no entry mentions it"});
-  }
-  return items;
+  // Its process gives up the lock after it has committed the end: only what is
+  // still without one under the lock was really left behind.
+  const auto row = session.case_file.exhibit(exhibit);
+  if (!row || row->state != "begun") return std::nullopt;
+  return repair_begun(session, exhibit, repair);
 }
+
+/// What a writer leaves of an exhibit in evidence/, by the end of the name.
+constexpr std::array<std::string_view, 4> kSealedEndings{
+    ".tar.zst", ".tar.zst.sha256", ".VERIFY.txt", ".seal.json"};
+constexpr std::string_view kPartialEnding = ".tar.zst.partial";
+
+/// Records where a file of a failed acquisition is from now on.
+void record_move(Session& session, const std::string& exhibit,
+                 const std::string& name, const std::string& to) {
+  const auto source =
+      open_source(session.case_file.folder() / "evidence" / "aside" / to);
+  EntryDraft draft = session.draft("store.move");
+  draft.item = exhibit;
+  draft.purpose = "left by an acquisition that failed; no part of an exhibit";
+  Json object;
+  object["kind"] = "leftover";
+  object["path"] = lossless_utf8("evidence/" + name);
+  object["size"] = source->size();
+  object["sha256"] = sha256_of(*source).hex();
+  draft.object = std::move(object);
+  draft.detail["from"] = lossless_utf8("evidence/" + name);
+  draft.detail["to"] = lossless_utf8("evidence/aside/" + to);
+  draft.detail["control"] = "folder of the case, kept beside the evidence";
+  session.case_file.append({draft}, session.examiner);
+}
+
+/// Holds what lies in evidence/ against what the record says should be there.
+class EvidenceFolder {
+ public:
+  EvidenceFolder(Session& session, bool repair)
+      : session_(session),
+        repair_(repair),
+        folder_(session.case_file.folder() / "evidence") {}
+
+  std::vector<CaseCheckItem> check() {
+    // Files first: whatever has a file by now has its entry already.
+    const auto names = list_directory(folder_);
+    for (ExhibitRow& row : session_.case_file.exhibits()) {
+      if (row.state == "sealed") sealed(row);
+      rows_.emplace(row.id, std::move(row));
+    }
+    if (!names) {
+      add("lost", "evidence/", "cannot be read: " + names.failure().message());
+      return std::move(items_);
+    }
+    for (const std::string& name : *names) {
+      if (name != "aside" && !name.ends_with(".lock")) file(name);
+    }
+    return std::move(items_);
+  }
+
+ private:
+  void add(std::string kind, std::string subject, std::string what,
+           bool is_repaired = false) {
+    items_.push_back({.kind = std::move(kind),
+                      .subject = std::move(subject),
+                      .what = std::move(what),
+                      .is_repaired = is_repaired});
+  }
+
+  void sealed(const ExhibitRow& row) {
+    for (const std::string_view ending : kSealedEndings) {
+      const std::string name = row.id + std::string(ending);
+      const auto stat = stat_path(folder_ / name, Links::refuse);
+      if (!stat) {
+        add("lost", row.id,
+            fmt::format("is sealed in the chain, and {} is not in evidence/",
+                        name));
+      } else if (ending == kSealedEndings.front() && stat->size != row.size) {
+        add("damaged", row.id,
+            fmt::format("{} holds {} bytes, the record says {}", name,
+                        stat->size, row.size));
+      }
+    }
+  }
+
+  void file(const std::string& name) {
+    const std::string exhibit = name.substr(0, name.find('.'));
+    std::string_view ending = std::string_view(name).substr(exhibit.size());
+    // Written under this name first; base/fs.hpp.
+    if (ending.ends_with(".new")) ending.remove_suffix(4);
+    const bool is_of_sealed =
+        std::ranges::find(kSealedEndings, ending) != kSealedEndings.end();
+    const bool is_of_writer = is_of_sealed || ending == kPartialEnding;
+    const auto row = rows_.find(exhibit);
+    const std::string_view state =
+        row == rows_.end() ? std::string_view() : row->second.state;
+    // What is begun was spoken of by check_begun, or is being written.
+    if (state == "begun" && is_of_writer) return;
+    if (state == "sealed" && is_of_sealed) return;
+    if (!is_there(folder_ / name)) return;  // renamed since it was listed
+    if (state == "failed" && is_of_writer) return leftover(exhibit, name);
+    add("stray", printable(name), "lies in evidence/ and no entry mentions it");
+  }
+
+  void leftover(const std::string& exhibit, const std::string& name) {
+    std::string what = "was left by " + exhibit + ", which failed";
+    if (!repair_) return add("leftover", printable(name), std::move(what));
+    const std::string to = move_aside(folder_, name);
+    record_move(session_, exhibit, name, to);
+    what += "; set aside in evidence/aside";
+    add("leftover", printable(name), std::move(what), true);
+  }
+
+  Session& session_;
+  bool repair_;
+  fs::path folder_;
+  std::map<std::string, ExhibitRow> rows_;
+  std::vector<CaseCheckItem> items_;
+};
 
 }  // namespace
 
@@ -238,7 +349,11 @@ std::string CaseCheck::to_text() const {
                                           : "open:    ",
                     item.kind, printable(item.subject), printable(item.what));
   }
-  if (items.empty()) text += "nothing was left behind\n";
+  if (items.empty()) {
+    text +=
+        "evidence/ holds what the record names and nothing else; nothing was "
+        "left behind\n";
+  }
   return text;
 }
 
@@ -247,21 +362,14 @@ CaseCheck check_case(Session& session, bool repair) {
   check.custody = verify_custody(session.case_file.folder(), "");
   // A broken chain is evidence itself: nothing is appended to it.
   const bool may_repair = repair && check.custody.ok();
-  const fs::path evidence = session.case_file.folder() / "evidence";
-  const auto rows = session.case_file.exhibits();
-  for (const ExhibitRow& row : rows) {
-    if (row.state == "begun") {
-      check.items.push_back(check_begun(session, row, may_repair));
-    } else if (row.state == "sealed" &&
-               !is_there(bundle_path(session.case_file, row.id))) {
-      check.items.push_back({.kind = "lost",
-                             .subject = row.id,
-                             .what = "is sealed in the chain, and its bundle "
-                                     "is not in evidence/"});
+  for (const ExhibitRow& row : session.case_file.exhibits()) {
+    if (row.state != "begun") continue;
+    if (auto item = check_begun(session, row.id, may_repair)) {
+      check.items.push_back(std::move(*item));
     }
   }
-  auto strays = find_strays(evidence, rows);
-  std::ranges::move(strays, std::back_inserter(check.items));
+  auto files = EvidenceFolder(session, may_repair).check();
+  std::ranges::move(files, std::back_inserter(check.items));
   for (const ContainmentRow& row : session.case_file.containments()) {
     if (row.state == "released" || row.state == "rolled_back") continue;
     check.items.push_back(
@@ -274,6 +382,13 @@ CaseCheck check_case(Session& session, bool repair) {
   for (const RunRow& row : session.case_file.runs()) {
     if (row.state == "done" || row.state == "failed" ||
         row.state == "aborted") {
+      continue;
+    }
+    if (EvidenceLock::is_held(session.case_file.folder() / "evidence",
+                              row.id)) {
+      check.items.push_back({.kind = "busy",
+                             .subject = row.id,
+                             .what = "is being run by another process"});
       continue;
     }
     check.items.push_back(
@@ -294,11 +409,12 @@ std::optional<Snapshot> recover_snapshot(Session& session) {
         session.slot->n) {
       continue;
     }
-    const CaseCheckItem item = check_begun(session, row, true);
-    if (item.kind == "busy") {
+    const auto item = check_begun(session, row.id, true);
+    if (!item) continue;
+    if (item->kind == "busy") {
       throw Error(Errc::io, row.id + " is being written by another process");
     }
-    if (item.kind == "orphan" && item.is_repaired) {
+    if (item->kind == "orphan" && item->is_repaired) {
       return read_sealed(session, row.id);
     }
   }

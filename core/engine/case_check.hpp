@@ -13,9 +13,11 @@ namespace impound {
 
 /// One thing found, and what became of it.
 struct CaseCheckItem {
-  /// "orphan" (sealed, no entry), "partial" (no seal), "lost" (an entry, no
-  /// bundle), "stray" (a file nobody mentions), "containment" (in force),
-  /// "run" (not ended), "busy" (being written now).
+  /// "orphan" (sealed, no entry), "partial" (no seal), "lost" (an entry, and a
+  /// file of its exhibit is not there), "damaged" (a bundle of another size
+  /// than recorded), "leftover" (a file of an acquisition that failed), "stray"
+  /// (a file nobody mentions), "containment" (in force), "run" (not ended),
+  /// "busy" (being written or run now).
   std::string kind;
   std::string subject;  ///< "E003", a file name, a run
   std::string what;     ///< one sentence
@@ -32,9 +34,10 @@ struct CaseCheck {
   [[nodiscard]] std::string to_text() const;
 };
 
-/// Verifies the chain, then looks at evidence/. With `repair`, orphans that
-/// verify are adopted (acquire.end, bundle.seal, marked late) and partial
-/// bundles are moved to evidence/aside/ and recorded.
+/// Verifies the chain, then holds every file of evidence/ against the record.
+/// With `repair`, orphans that verify are adopted (acquire.end, bundle.seal,
+/// marked late) under the lock of the exhibit; partial bundles and what failed
+/// acquisitions left are moved to evidence/aside/ and recorded.
 [[nodiscard]] CaseCheck check_case(Session& session, bool repair);
 
 /// Finishes or sets aside what an interrupted call of this run left: the

@@ -9,6 +9,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
+#include "core/engine/exhibits.hpp"
 
 namespace impound {
 namespace {
@@ -33,6 +34,31 @@ void require_one_of(std::string_view value,
   }
   throw Error(Errc::bad_input, fmt::format("{} \"{}\": expected one of {}",
                                            what, printable(value), names));
+}
+
+/// @throws Error{bad_input} unless `reference` names a sealed exhibit of this
+/// case or an item of one.
+void require_evidence(const std::vector<ExhibitRow>& exhibits,
+                      const std::string& reference) {
+  const auto fail = [&](const std::string& why) {
+    throw Error(Errc::bad_input,
+                fmt::format("a finding cannot rest on \"{}\": {}",
+                            printable(reference), why));
+  };
+  const auto parsed = parse_exhibit_reference(reference);
+  if (!parsed) fail("expected an exhibit or an item of one, E001 or E001/17");
+  const auto row =
+      std::ranges::find(exhibits, parsed->exhibit, &ExhibitRow::id);
+  if (row == exhibits.end()) {
+    fail("the case has no exhibit " + parsed->exhibit);
+  }
+  if (row->state != "sealed") {
+    fail(fmt::format("exhibit {} is {}, not sealed", row->id, row->state));
+  }
+  // Items are numbered from 1 without a gap.
+  if (parsed->item > row->items) {
+    fail(fmt::format("exhibit {} has {} items", row->id, row->items));
+  }
 }
 
 /// The policy that case.open stated.
@@ -97,6 +123,10 @@ std::string add_finding(Session& session, const Finding& finding) {
     throw Error(Errc::bad_input,
                 "a finding must name the evidence it rests on");
   }
+  const auto exhibits = session.case_file.exhibits();
+  for (const std::string& item : finding.items) {
+    require_evidence(exhibits, item);
+  }
   EntryDraft draft = session.draft("note");
   draft.item = finding.items.front();
   draft.detail["kind"] = "finding";
@@ -127,10 +157,7 @@ void add_gap(Session& session, const std::string& subject,
                             printable(outcome)));
   }
   EntryDraft draft = session.draft("acquire.file");
-  // The unit of custody is the item; a gap that no exhibit could hold rests on
-  // the run that looked for it.
-  const auto exhibits = session.case_file.exhibits();
-  draft.item = exhibits.empty() ? session.run : exhibits.back().id;
+  // It is no gap of any exhibit: its run and step say who looked for it.
   draft.outcome = *known;
   Json object;
   object["kind"] = "gap";

@@ -22,10 +22,12 @@ struct Finding {
 
 /// Writes a finding into the chain and returns its id ("F001").
 /// @throws Error{bad_input} for an unknown verdict or severity, or a finding
-///         that rests on nothing.
+///         that rests on nothing, or on evidence that the case does not hold
+///         sealed.
 [[nodiscard]] std::string add_finding(Session& session, const Finding& finding);
 
-/// Records that something was looked for and not obtained [I6].
+/// Records that something was looked for and not obtained [I6]; needs no
+/// exhibit.
 void add_gap(Session& session, const std::string& subject,
              const std::string& reason, const std::string& outcome);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
@@ -16,6 +17,9 @@ namespace {
 
 /// Entries of one transaction: enough to be fast, few enough to lose little.
 constexpr std::size_t kEntriesPerCommit = 256;
+
+/// Gaps that an answer spells out: enough to read; the exhibit has all.
+constexpr std::size_t kMostGapsListed = 100;
 
 std::vector<CollectRequest> most_volatile_first(
     std::vector<CollectRequest> requests) {
@@ -118,6 +122,7 @@ void CollectorSummary::count(Outcome outcome) {
       break;
     case Outcome::partial:
     case Outcome::short_read:
+    case Outcome::incomplete:
       ++partial;
       break;
     case Outcome::ok:
@@ -126,7 +131,6 @@ void CollectorSummary::count(Outcome outcome) {
     case Outcome::rolled_back:
     case Outcome::intended:
     case Outcome::skipped:
-    case Outcome::incomplete:
       ++failed;
       break;
   }
@@ -146,6 +150,14 @@ Json CollectorSummary::to_json() const {
 }
 
 Outcome Snapshot::outcome() const {
+  // Nothing at all: the reason is one of the words that say why.
+  if (bundle.items == 0 && !gap_list.empty() && !is_interrupted) {
+    const auto is_other = [&](const Gap& gap) {
+      return gap.outcome != gap_list.front().outcome;
+    };
+    return std::ranges::any_of(gap_list, is_other) ? Outcome::failed
+                                                   : gap_list.front().outcome;
+  }
   const bool whole =
       !is_interrupted &&
       std::ranges::all_of(collectors, [](const CollectorSummary& summary) {
@@ -175,6 +187,16 @@ Json Snapshot::to_json() const {
   json["payload_bytes"] = bundle.payload_bytes;
   json["items"] = bundle.items;
   json["gaps"] = bundle.gaps;
+  json["empty_handed"] = is_empty_handed();
+  Json listed = Json::array();
+  for (const Gap& gap : gap_list) {
+    if (listed.size() == kMostGapsListed) break;
+    listed.push_back({{"subject", lossless_utf8(gap.subject)},
+                      {"collector", gap.collector},
+                      {"outcome", to_string(gap.outcome)},
+                      {"reason", lossless_utf8(gap.reason)}});
+  }
+  json["gap_list"] = std::move(listed);
   Json list = Json::array();
   for (const CollectorSummary& summary : collectors) {
     list.push_back(summary.to_json());
@@ -198,6 +220,12 @@ std::string Snapshot::to_text() const {
                       exhibit, bundle.items, bundle.gaps,
                       human_bytes(bundle.payload_bytes),
                       printable(bundle.path.native()), bundle.sha256.hex());
+  if (is_empty_handed()) {
+    for (const Gap& gap : gap_list) {
+      text += fmt::format("  {}: {}: {}\n", to_string(gap.outcome),
+                          printable(gap.subject), printable(gap.reason));
+    }
+  }
   if (is_interrupted) {
     text += exhibit +
             " is PARTIAL: it was interrupted, and holds what was taken until "
@@ -240,13 +268,15 @@ Snapshot take_snapshot(Session& session, const SnapshotRequest& request) {
     expected_bytes += estimate_of(*one.collector, target);
   }
 
+  const fs::path folder = session.case_file.folder() / "evidence";
+  // Held from before the record says "begun" until it says how that ended.
+  std::optional<EvidenceLock> lock;
   const auto reserved = session.case_file.reserve_exhibit(
-      acquisition_begin(session, request, requests), session.examiner);
+      acquisition_begin(session, request, requests), session.examiner,
+      [&](const std::string& exhibit) { lock.emplace(folder, exhibit); });
   Snapshot snapshot;
   snapshot.exhibit = reserved.exhibit;
   std::vector<std::string> lines{reserved.entry.line};
-  const fs::path folder = session.case_file.folder() / "evidence";
-  const EvidenceLock lock(folder, snapshot.exhibit);
   session.progress.begin("collect " + snapshot.exhibit, expected_bytes);
   try {
     BundleWriter writer(
@@ -272,6 +302,7 @@ Snapshot take_snapshot(Session& session, const SnapshotRequest& request) {
       for (const Gap& gap : taken.gaps) {
         summary.add(gap);
         drafts.push_back(acquisition_gap(session, snapshot.exhibit, gap));
+        snapshot.gap_list.push_back(gap);
       }
       auto added = append_grouped(session, std::move(drafts));
       lines.insert(lines.end(), added.begin(), added.end());

@@ -11,6 +11,7 @@
 #include "core/engine/session.hpp"
 #include "core/evidence/bundle_writer.hpp"
 #include "core/evidence/collector.hpp"
+#include "core/evidence/item.hpp"
 #include "core/evidence/target.hpp"
 
 namespace impound {
@@ -34,7 +35,7 @@ struct SnapshotRequest {
 struct CollectorSummary {
   std::string name;
   std::uint64_t taken = 0;    ///< items that are whole
-  std::uint64_t partial = 0;  ///< cut, padded or windowed
+  std::uint64_t partial = 0;  ///< cut, padded, or not as asked
   std::uint64_t missing = 0;
   std::uint64_t empty = 0;
   std::uint64_t failed = 0;  ///< denied or failed
@@ -53,9 +54,11 @@ struct Snapshot {
   std::string exhibit;  ///< "E001"
   SealedBundle bundle;
   std::vector<CollectorSummary> collectors;
+  std::vector<Gap> gap_list;    ///< what could not be had, and why
   bool is_interrupted = false;  ///< a person or a full disk ended it early
   bool is_adopted = false;      ///< finished by an earlier, interrupted process
 
+  /// ok, partial, or, where nothing at all was had, why: missing, denied …
   [[nodiscard]] Outcome outcome() const;
   /// Some collector brought nothing of what it was asked for.
   [[nodiscard]] bool is_empty_handed() const;

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/case_check.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <map>
+#include <optional>
+#include <thread>
+
+#include "core/base/error.hpp"
+#include "core/base/progress.hpp"
+#include "core/base/text.hpp"
+#include "core/engine/evidence_lock.hpp"
+#include "core/engine/findings.hpp"
+#include "core/engine/snapshot.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/unit/casefile/examiner.hpp"
+
+using namespace impound;
+using impound::test::Scene;
+
+namespace {
+
+void two_items(const Target&, EvidenceSink& sink) {
+  sink.bytes({.name = "a", .content = as_bytes(std::string_view("alpha"))});
+  sink.bytes({.name = "b", .content = as_bytes(std::string_view("beta"))});
+}
+
+void nothing(const Target&, EvidenceSink& sink) {
+  sink.gap("the server", Outcome::missing, "it is down");
+}
+
+constexpr Collector collector_named(std::string_view name,
+                                    void (*collect)(const Target&,
+                                                    EvidenceSink&)) {
+  return {.name = name,
+          .summary = "For a test.",
+          .reach = Reach::files,
+          .volatility = 1,
+          .parameters = {},
+          .collect = collect,
+          .describe = [](const Target&) { return std::string("Reads."); },
+          .estimate = [](const Target&) { return std::uint64_t{0}; }};
+}
+constexpr Collector kTwoItems = collector_named("two-items", two_items);
+constexpr Collector kNothing = collector_named("nothing", nothing);
+
+/// A case and a way to act in it.
+struct Acting : Scene {
+  Acting() { deployment.name = "small"; }
+
+  Session session{.case_file = file,
+                  .examiner = eve,
+                  .clock = clock,
+                  .cancellation = cancellation,
+                  .progress = silent};
+  Deployment deployment;
+  Cancellation cancellation;
+  SilentProgress silent;
+
+  Snapshot take(const Collector& collector = kTwoItems) {
+    return take_snapshot(session, {.deployment = deployment,
+                                   .collectors = {{.collector = &collector}},
+                                   .title = "a test"});
+  }
+  [[nodiscard]] fs::path evidence() const { return folder / "evidence"; }
+  void put(const std::string& name) const {
+    write_file_durably(evidence() / name, as_bytes(std::string_view("?")));
+  }
+  std::vector<std::string> kinds(bool repair = false) {
+    std::vector<std::string> found;
+    for (const CaseCheckItem& item : check_case(session, repair).items) {
+      found.push_back(item.kind + " " + item.subject);
+    }
+    std::ranges::sort(found);
+    return found;
+  }
+};
+
+/// How many entries of an action name each item.
+std::map<std::string, int> count(const CaseFile& file,
+                                 std::string_view action) {
+  std::map<std::string, int> counts;
+  for (const Entry& entry : file.entries()) {
+    if (text_or(entry.json, "action", "") == action) {
+      ++counts[text_or(entry.json, "item", "")];
+    }
+  }
+  return counts;
+}
+
+std::string message_of(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const Error& error) {
+    CHECK(error.code() == Errc::bad_input);
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("a check beside an acquisition adopts nothing that is being taken") {
+  constexpr int kRounds = 60;
+  Acting acting;
+  std::atomic<bool> is_done = false;
+  std::size_t adopted = 0;
+  std::thread checker([&] {
+    CaseFile file(acting.folder, CaseMode::write, acting.clock);
+    SilentProgress silent;
+    Session session{.case_file = file,
+                    .examiner = acting.eve,
+                    .clock = acting.clock,
+                    .cancellation = acting.cancellation,
+                    .progress = silent};
+    while (!is_done) {
+      for (const CaseCheckItem& item : check_case(session, true).items) {
+        if (item.kind != "busy") ++adopted;
+      }
+    }
+  });
+  for (int i = 0; i < kRounds; ++i) static_cast<void>(acting.take());
+  is_done = true;
+  checker.join();
+  CHECK(adopted == 0);
+  // Each exhibit ended once and was sealed once.
+  for (const char* action : {"acquire.end", "bundle.seal"}) {
+    const auto counts = count(acting.file, action);
+    CHECK(counts.size() == kRounds);
+    for (const auto& [exhibit, times] : counts) {
+      INFO(action << " of " << exhibit);
+      CHECK(times == 1);
+    }
+  }
+  CHECK(verify_custody(acting.folder, "").ok());
+  CHECK(acting.kinds().empty());
+}
+
+TEST_CASE("what a held lock belongs to is busy, and adopted once it is free") {
+  Acting acting;
+  EntryDraft begin = acting.session.draft("acquire.begin");
+  begin.detail["title"] = "a test";
+  begin.detail["collectors"] = Json::array();
+  std::optional<EvidenceLock> lock;
+  acting.file.reserve_exhibit(begin, acting.eve, [&](const std::string& id) {
+    lock.emplace(acting.evidence(), id);
+    // Nobody reads of the exhibit before it is locked.
+    CHECK(acting.file.exhibits().size() <= 1);
+    CaseFile other(acting.folder, CaseMode::read_only, acting.clock);
+    CHECK(other.exhibits().empty());
+  });
+  CHECK(acting.kinds(true) == std::vector<std::string>{"busy E001"});
+  CHECK(EvidenceLock::is_held(acting.evidence(), "E001"));
+  lock.reset();
+  CHECK_FALSE(EvidenceLock::is_held(acting.evidence(), "E001"));
+  CHECK(acting.kinds(true) == std::vector<std::string>{"partial E001"});
+  CHECK(acting.kinds(true).empty());
+}
+
+TEST_CASE("a lock file that its holder removed locks nobody else out") {
+  const test::TempDir folder;
+  auto first = EvidenceLock::try_take(folder.path(), "E001");
+  REQUIRE(first);
+  CHECK_FALSE(EvidenceLock::try_take(folder.path(), "E001"));
+  CHECK_THROWS_WITH(EvidenceLock(folder.path(), "E001"),
+                    Catch::Contains("held by another process"));
+  // Two threads that come and go never hold it at the same time.
+  first.reset();
+  std::atomic<int> holders = 0;
+  std::atomic<bool> was_shared = false;
+  const auto come_and_go = [&] {
+    for (int i = 0; i < 3000; ++i) {
+      const auto lock = EvidenceLock::try_take(folder.path(), "E001");
+      if (!lock) continue;
+      if (++holders != 1) was_shared = true;
+      --holders;
+    }
+  };
+  std::thread other(come_and_go);
+  come_and_go();
+  other.join();
+  CHECK_FALSE(was_shared);
+}
+
+TEST_CASE("a check names every file of evidence/ that the record does not") {
+  Acting acting;
+  static_cast<void>(acting.take());
+  CHECK(acting.kinds().empty());
+  CHECK(check_case(acting.session, false)
+            .to_text()
+            .ends_with("nothing was left behind\n"));
+  acting.put("E001.tar.zst.partial");  // beside a sealed bundle
+  acting.put("E001.extra");
+  acting.put("E009.tar.zst");  // an exhibit that the record does not know
+  acting.put("REPORT.txt");
+  CHECK(acting.kinds(true) ==
+        std::vector<std::string>{"stray E001.extra",
+                                 "stray E001.tar.zst.partial",
+                                 "stray E009.tar.zst", "stray REPORT.txt"});
+  for (const char* name :
+       {"E001.tar.zst.partial", "E001.extra", "E009.tar.zst", "REPORT.txt"}) {
+    remove_file(acting.evidence() / name);
+  }
+  remove_file(acting.evidence() / "E001.seal.json");
+  CHECK(acting.kinds() == std::vector<std::string>{"lost E001"});
+}
+
+TEST_CASE("what a failed seal left is named, set aside and recorded") {
+  Acting acting;
+  // A file in the way of the seal: finish() fails after the bundle is written.
+  fs::create_directory(acting.evidence() / "E001.seal.json");
+  CHECK_THROWS_AS(acting.take(), Error);
+  REQUIRE(acting.file.exhibits().front().state == "failed");
+  REQUIRE(fs::exists(acting.evidence() / "E001.tar.zst.partial"));
+  fs::remove(acting.evidence() / "E001.seal.json");
+
+  const auto dry = acting.kinds(false);
+  CHECK(std::ranges::count(dry, "leftover E001.tar.zst.partial") == 1);
+  CHECK(check_case(acting.session, false).open_problems() == dry.size());
+  const CaseCheck check = check_case(acting.session, true);
+  CHECK(check.items.size() == dry.size());
+  CHECK(check.open_problems() == 0);
+  CHECK(fs::exists(acting.evidence() / "aside/E001.tar.zst.partial"));
+  CHECK_FALSE(fs::exists(acting.evidence() / "E001.tar.zst.partial"));
+  CHECK(count(acting.file, "store.move")["E001"] ==
+        static_cast<int>(dry.size()));
+  CHECK(verify_custody(acting.folder, "").ok());
+  CHECK(acting.kinds(true).empty());
+}
+
+TEST_CASE("a bundle of another size than recorded is damaged") {
+  Acting acting;
+  static_cast<void>(acting.take());
+  fs::resize_file(acting.evidence() / "E001.tar.zst", 100);
+  CHECK(acting.kinds(true) == std::vector<std::string>{"damaged E001"});
+}
+
+TEST_CASE("a gap can be recorded before there is any exhibit") {
+  Acting acting;
+  acting.session.run = "R001";
+  add_gap(acting.session, "containment", "no method is named", "missing");
+  const auto gaps = acting.file.gaps();
+  REQUIRE(gaps.size() == 1);
+  CHECK(gaps.front().at("kind") == "gap");
+  CHECK(gaps.front().at("item") == "");
+  CHECK(gaps.front().at("run") == "R001");
+  CHECK(acting.file.entries().back().json.at("item").is_null());
+  // It is a gap of no exhibit once there are some, either.
+  static_cast<void>(acting.take());
+  add_gap(acting.session, "containment", "no method is named", "missing");
+  CHECK(acting.file.gaps().back().at("item") == "");
+  CHECK(verify_custody(acting.folder, "").ok());
+  CHECK_THROWS_AS(add_gap(acting.session, "x", "y", "ok"), Error);
+}
+
+TEST_CASE("a finding cannot rest on evidence that does not exist") {
+  Acting acting;
+  static_cast<void>(acting.take());
+  const auto rest_on = [&](std::vector<std::string> items) {
+    return message_of([&] {
+      static_cast<void>(add_finding(acting.session, {.verdict = "confirmed",
+                                                     .severity = "high",
+                                                     .title = "a test",
+                                                     .detail = "",
+                                                     .items = std::move(items),
+                                                     .playbook = ""}));
+    });
+  };
+  CHECK(
+      rest_on({"E999/17"}).find("\"E999/17\": the case has no exhibit E999") !=
+      std::string::npos);
+  CHECK(rest_on({"E001", "E001/3"}).find("exhibit E001 has 2 items") !=
+        std::string::npos);
+  CHECK(rest_on({"E001/0"}).find("E001 or E001/17") != std::string::npos);
+  CHECK(rest_on({"/etc/passwd"}).find("E001 or E001/17") != std::string::npos);
+  CHECK(acting.file.findings().empty());
+  CHECK(rest_on({"E001", "E001/1", "E001/2"}).empty());
+  CHECK(acting.file.findings().size() == 1);
+  fs::create_directory(acting.evidence() / "E002.seal.json");
+  CHECK_THROWS_AS(acting.take(), Error);
+  CHECK(rest_on({"E002"}).find("exhibit E002 is failed, not sealed") !=
+        std::string::npos);
+}
+
+TEST_CASE("an acquisition that brought nothing says why, and is no plain ok") {
+  Acting acting;
+  const Snapshot snapshot = acting.take(kNothing);
+  CHECK(snapshot.is_empty_handed());
+  CHECK(snapshot.outcome() == Outcome::missing);
+  const Json json = snapshot.to_json();
+  CHECK(json.at("empty_handed") == true);
+  REQUIRE(json.at("gap_list").size() == 1);
+  CHECK(json.at("gap_list")[0].at("subject") == "the server");
+  CHECK(json.at("gap_list")[0].at("reason") == "it is down");
+  CHECK(acting.file.exhibits().front().outcome == "missing");
+  CHECK(acting.take().outcome() == Outcome::ok);
+}
