@@ -138,10 +138,13 @@ LogScan scan_log(const ByteSource& source, const TimeWindow& window,
   std::uint64_t line_begin = 0;
   std::uint64_t at = 0;
   bool stopped = false;
+  std::optional<Sha256> hash;
+  if (!window.is_open()) hash.emplace();
   while (at < source.size() && !stopped) {
     const std::size_t count = static_cast<std::size_t>(
         std::min<std::uint64_t>(block.size(), source.size() - at));
     source.read(at, std::span(block).first(count));
+    if (hash) hash->update(ByteView(block).first(count));
     std::string_view rest = as_text(ByteView(block).first(count));
     while (!rest.empty()) {
       const std::size_t newline = rest.find('\n');
@@ -176,6 +179,7 @@ LogScan scan_log(const ByteSource& source, const TimeWindow& window,
   }
   LogScan scan = scanner.finish(at);
   scan.stopped = stopped;
+  if (hash && !stopped) scan.sha256 = hash->finish();
   return scan;
 }
 

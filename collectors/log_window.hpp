@@ -10,6 +10,7 @@
 
 #include "core/base/clock.hpp"
 #include "core/base/source.hpp"
+#include "core/crypto/digest.hpp"
 #include "core/evidence/collector.hpp"
 
 namespace impound {
@@ -46,6 +47,9 @@ struct LogScan {
   bool torn_last_line = false;  ///< no LF at the end, and no whole record
   bool widened = false;         ///< kMaxLogRanges was reached
   bool stopped = false;         ///< should_stop said so; the rest is unknown
+  /// Of all bytes, where a window was asked for and the end was reached: the
+  /// slice is then no longer the only thing that can be held against the file.
+  std::optional<Digest> sha256;
   /// Ascending, disjoint. A record without a time is inside if the timed record
   /// before or after it is.
   std::vector<ByteRange> ranges;

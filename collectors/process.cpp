@@ -396,7 +396,9 @@ void collect(const Target& target, EvidenceSink& sink) {
   const ProcessLocator locator = locator_of(target);
   const LocatedProcesses located = locate_processes(locator, ProcFs());
   if (located.roots.empty()) {
-    sink.gap("process (" + in_words(locator) + ")", Outcome::missing,
+    const std::string words = in_words(locator);
+    sink.gap(words.empty() ? "process" : "process (" + words + ")",
+             located.is_denied ? Outcome::denied : Outcome::missing,
              located.problem);
     return;
   }

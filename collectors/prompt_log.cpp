@@ -2,7 +2,10 @@
 /// prompt-log: what was asked of the model and what it answered.
 ///
 /// Files are stored as logs/<absolute path>. With a time window only the byte
-/// ranges of the records inside it are taken; their offsets stand in the item.
+/// ranges of the records inside it are taken. Such a slice is no copy of the
+/// file and must not look like one: it is stored as log-slices/<absolute path>,
+/// its offsets stand in the item, and beside its own digest stands that of the
+/// whole file, which was read to its end to find them.
 
 #include <fmt/format.h>
 
@@ -19,11 +22,13 @@
 #include "core/base/path_glob.hpp"
 #include "core/base/text.hpp"
 #include "core/evidence/collector.hpp"
+#include "core/evidence/log_set.hpp"
 
 namespace impound {
 namespace {
 
 constexpr std::string_view kPrefix = "logs/";
+constexpr std::string_view kSlicePrefix = "log-slices/";
 
 /// "since" or "until": a time, or a duration back from now.
 /// @throws Error{bad_input}.
@@ -78,6 +83,7 @@ std::vector<LogSource> sources_of(const Target& target) {
   }
   LogSource source{.path = whole.lexically_normal().native()};
   source.timestamp_key = text_or(target.arguments, "timestamp", "");
+  source.rotated = false;  // what was named by hand is taken, and no more
   return {source};
 }
 
@@ -116,23 +122,25 @@ class LogCollector {
       : window_(window_of(target)), target_(target), sink_(sink) {}
 
   void source(const LogSource& source) {
-    const GlobMatches found = find_matches(source.path);
+    const LogSet found = find_log_files(source);
     for (const std::string& problem : found.problems) {
       sink_.gap(source.path, Outcome::failed, problem);
     }
-    if (found.paths.empty()) {
-      sink_.gap(source.path, Outcome::missing,
-                has_wildcard(source.path) ? "no file matches the pattern"
-                                          : "no such file");
+    if (found.matches == 0) {
+      std::string why = has_wildcard(source.path)
+                            ? "no file matches the pattern"
+                            : "no such file";
+      if (!found.files.empty()) why += "; what was rotated from it was taken";
+      sink_.gap(source.path, Outcome::missing, why);
     }
-    for (const fs::path& path : found.paths) {
+    for (const LogFile& file : found.files) {
       if (must_stop()) {
-        sink_.gap(path.native(), Outcome::partial,
+        sink_.gap(file.path.native(), Outcome::partial,
                   "stopped: this log and those after it were not taken");
         return;
       }
-      if (taken_.insert(path.lexically_normal().native()).second) {
-        one(source, path);
+      if (taken_.insert(file.path.lexically_normal().native()).second) {
+        one(source, file);
       }
     }
   }
@@ -142,11 +150,17 @@ class LogCollector {
     return sink_.must_stop() || target_.cancellation.requested();
   }
 
-  void one(const LogSource& source, const fs::path& path) {
-    FileRequest request{
-        .name = std::string(kPrefix) +
-                path.lexically_normal().relative_path().native(),
-        .path = path};
+  static std::string name_below(std::string_view prefix, const fs::path& path) {
+    return std::string(prefix) +
+           path.lexically_normal().relative_path().native();
+  }
+
+  void one(const LogSource& source, const LogFile& file) {
+    const fs::path& path = file.path;
+    FileRequest request{.name = name_below(kPrefix, path), .path = path};
+    if (!file.rotated_from.empty()) {
+      request.notes["rotated_from"] = lossless_utf8(file.rotated_from.native());
+    }
     const auto stat = stat_path(path, Links::refuse);
     if (stat && stat->kind == FileKind::symlink && !follow(request)) return;
     const auto kind = stat_path(request.path, Links::refuse);
@@ -164,7 +178,7 @@ class LogCollector {
       sink_.file(request);
       return;
     }
-    select(source, request);
+    select(source, path, request);
   }
 
   /// Logs are often reached through links ("current.jsonl"): what a descriptor
@@ -187,16 +201,28 @@ class LogCollector {
     return true;
   }
 
-  /// Decides how much of the file is asked for, and takes it.
-  void select(const LogSource& source, FileRequest& request) {
+  /// The window that was asked for does not narrow this log: it is taken whole
+  /// and is more than was asked for.
+  static void take_whole(FileRequest& request, std::string_view why) {
+    request.notes["window"] = fmt::format("not applied: {}", why);
+    request.outcome = Outcome::incomplete;
+    request.reason =
+        fmt::format("the time window was not applied: {}; taken whole", why);
+  }
+
+  /// Decides how much of the file is asked for, and takes it. `found` is its
+  /// path before links were followed.
+  void select(const LogSource& source, const fs::path& found,
+              FileRequest& request) {
     const std::string subject = request.path.native();
     const auto bytes = open_source(request.path);
     const std::string_view compression = compression_of(*bytes);
     if (!compression.empty()) request.notes["compressed"] = compression;
     if (!compression.empty() || source.format != "jsonl") {
       if (!window_.is_open()) {
-        request.notes["window"] =
-            "not applied: records cannot be told apart, taken whole";
+        take_whole(request, compression.empty()
+                                ? "records of this format cannot be told apart"
+                                : "compressed");
       }
       sink_.file(request);
       return;
@@ -212,16 +238,16 @@ class LogCollector {
       return;
     }
     if (!window_.is_open() && scan.records != 0) {
-      if (!narrow_to_window(scan, request)) return;
+      if (!narrow_to_window(scan, found, request)) return;
     }
     sink_.file(request);
   }
 
   /// False if nothing of the file is to be taken.
-  bool narrow_to_window(LogScan& scan, FileRequest& request) {
+  bool narrow_to_window(LogScan& scan, const fs::path& found,
+                        FileRequest& request) {
     if (!scan.first) {
-      request.notes["window"] =
-          "not applied: no record states a time, taken whole";
+      take_whole(request, "no record states a time");
       return true;
     }
     request.notes["window"] = to_json(window_);
@@ -235,12 +261,17 @@ class LogCollector {
       return false;
     }
     if (scan.widened) {
-      request.notes["widened"] =
+      request.notes["widened"] = request.reason =
           "too many separate ranges: some records between them were taken too";
+      request.outcome = Outcome::incomplete;
     }
     const bool is_all = scan.ranges.size() == 1 &&
                         scan.ranges.front() == ByteRange{0, scan.size};
-    if (!is_all) request.ranges = std::move(scan.ranges);
+    if (is_all) return true;
+    request.name = name_below(kSlicePrefix, found);
+    request.ranges = std::move(scan.ranges);
+    request.notes["source_size"] = scan.size;
+    if (scan.sha256) request.notes["source_sha256"] = scan.sha256->hex();
     return true;
   }
 
@@ -264,8 +295,8 @@ void collect(const Target& target, EvidenceSink& sink) {
 /// it would mean to read them.
 void add_sizes(const Target& target, SizingSink& sizes) {
   for (const LogSource& source : sources_of(target)) {
-    for (const fs::path& path : find_matches(source.path).paths) {
-      sizes.file({.name = "", .path = path, .follow_link = true});
+    for (const LogFile& file : find_log_files(source).files) {
+      sizes.file({.name = "", .path = file.path, .follow_link = true});
     }
   }
 }

@@ -142,17 +142,24 @@ inline constexpr std::string_view kExhibits =
     " WHERE x.action='bundle.seal' AND x.item=b.item)"
     " WHERE b.action='acquire.begin' ORDER BY b.seq";
 
+/// Size and digest of a slice (lines before version 2 have detail.ranges) stand
+/// beside a path that they are not of: the path says so.
 inline constexpr std::string_view kItems =
     "CREATE VIEW items AS SELECT seq,"
     " json_extract(line,'$.item') AS id,"
     " json_extract(line,'$.detail.name') AS name,"
     " json_extract(line,'$.detail.collector') AS collector,"
     " json_extract(line,'$.object.kind') AS kind,"
-    " json_extract(line,'$.object.path') AS path,"
+    " CASE WHEN json_extract(line,'$.object.slice') IS NULL"
+    " AND json_extract(line,'$.detail.ranges') IS NULL THEN ''"
+    " ELSE 'slice of ' END || json_extract(line,'$.object.path') AS path,"
     " json_extract(line,'$.object.size') AS size,"
     " json_extract(line,'$.object.sha256') AS sha256,"
     " json_extract(line,'$.detail.size_declared') AS size_declared,"
     " json_extract(line,'$.detail.size_read') AS size_read,"
+    " coalesce(json_extract(line,'$.detail.source_size'),'') AS source_size,"
+    " coalesce(json_extract(line,'$.detail.source_sha256'),'')"
+    " AS source_sha256,"
     " json_extract(line,'$.detail.mtime') AS mtime,"
     " json_extract(line,'$.detail.mode') AS mode,"
     " json_extract(line,'$.detail.uid') AS uid,"
@@ -395,6 +402,27 @@ inline constexpr std::string_view kContainments1 =
     " WHERE b.action='isolate.apply'"
     " AND json_extract(b.line,'$.detail.phase')='before' ORDER BY b.seq";
 
+inline constexpr std::string_view kItems1 =
+    "CREATE VIEW items AS SELECT seq,"
+    " json_extract(line,'$.item') AS id,"
+    " json_extract(line,'$.detail.name') AS name,"
+    " json_extract(line,'$.detail.collector') AS collector,"
+    " json_extract(line,'$.object.kind') AS kind,"
+    " json_extract(line,'$.object.path') AS path,"
+    " json_extract(line,'$.object.size') AS size,"
+    " json_extract(line,'$.object.sha256') AS sha256,"
+    " json_extract(line,'$.detail.size_declared') AS size_declared,"
+    " json_extract(line,'$.detail.size_read') AS size_read,"
+    " json_extract(line,'$.detail.mtime') AS mtime,"
+    " json_extract(line,'$.detail.mode') AS mode,"
+    " json_extract(line,'$.detail.uid') AS uid,"
+    " json_extract(line,'$.detail.gid') AS gid,"
+    " json_extract(line,'$.outcome') AS outcome,"
+    " coalesce(json_extract(line,'$.detail.reason'),'') AS reason,"
+    " json_extract(line,'$.ts') AS at"
+    " FROM custody WHERE json_extract(line,'$.action')='acquire.file'"
+    " AND coalesce(json_extract(line,'$.detail.gap'),0)=0 ORDER BY seq";
+
 inline constexpr std::array kViews{
     SchemaObject{"approvals", kApprovals},
     SchemaObject{"containments", kContainments},
@@ -418,7 +446,7 @@ inline constexpr std::array kViews1{
     SchemaObject{"exhibits", kExhibits},
     SchemaObject{"findings", kFindings},
     SchemaObject{"gaps", kGaps},
-    SchemaObject{"items", kItems},
+    SchemaObject{"items", kItems1},
     SchemaObject{"runs", kRuns},
     SchemaObject{"signers", kSigners},
     SchemaObject{"steps", kSteps},

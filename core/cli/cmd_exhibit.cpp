@@ -9,6 +9,7 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/standard_output.hpp"
 #include "core/engine/exhibits.hpp"
 
 namespace impound {
@@ -55,6 +56,40 @@ ExitCode list(const Globals& globals) {
   return ExitCode::clean;
 }
 
+/// What the digest of a slice is of, and what it is not of; "" for whole files.
+std::string slice_text(const Item& item) {
+  if (item.ranges.empty()) return "";
+  const auto& notes = item.notes;
+  std::string text = fmt::format(
+      "slice of {}: {} bytes in {} part{}", printable(item.source),
+      item.size_stored, item.ranges.size(), item.ranges.size() == 1 ? "" : "s");
+  const auto size = notes.find("source_size");
+  const std::string sha256 = text_or(notes, "source_sha256", "");
+  if (size == notes.end() || sha256.empty()) {
+    return text + "; the whole file was not hashed";
+  }
+  return text + fmt::format(
+                    "; the whole file, {} bytes when it was read, has "
+                    "SHA-256 {}",
+                    size->dump(), printable(sha256));
+}
+
+/// What must be read beside the table: items that are not what they seem.
+std::string remarks_text(const std::string& exhibit,
+                         const std::vector<Item>& items) {
+  std::string text;
+  for (const Item& item : items) {
+    for (const std::string& words :
+         {slice_text(item), printable(item.reason)}) {
+      if (words.empty()) continue;
+      text += fmt::format("  {}/{} {}\n", exhibit, item.number, words);
+    }
+  }
+  return text.empty()
+             ? text
+             : "\nRemarks: parts of files, and what is not as asked\n" + text;
+}
+
 ExitCode show(const Globals& globals, const std::string& exhibit) {
   const CaseFile one = open_case_to_read(globals);
   const BundleReader reader(bundle_of(one, exhibit));
@@ -80,7 +115,7 @@ ExitCode show(const Globals& globals, const std::string& exhibit) {
                                         : std::string(to_string(item.kind)),
          printable(item.name)});
   }
-  std::string text = format_table(rows);
+  std::string text = format_table(rows) + remarks_text(exhibit, reader.items());
   if (!reader.gaps().empty()) {
     text += "\nGaps: asked for and not obtained\n";
     std::vector<std::vector<std::string>> gaps;
@@ -197,13 +232,9 @@ ExitCode cat(const Globals& globals, const std::string& text,
         std::min<std::uint64_t>(block.size(), source->size() - at)));
     source->read(at, part);
     hash.update(part);
-    if (std::fwrite(part.data(), 1, part.size(), stdout) != part.size()) {
-      throw Error(Errc::io, "cannot write to standard output");
-    }
+    write_stdout(as_text(part));
+    if (has_stdout_failed()) return ExitCode::failed;
     at += part.size();
-  }
-  if (std::fflush(stdout) != 0) {
-    throw Error(Errc::io, "cannot write to standard output");
   }
   const Digest found = hash.finish();
   if (found != item->sha256) {

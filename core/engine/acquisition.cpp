@@ -11,9 +11,9 @@ namespace impound {
 namespace {
 
 std::string kind_of_object(const Item& item) {
-  if (item.collector == "model-files") return "weights";
-  if (item.collector == "prompt-log") return "prompt-log";
-  return item.collector;
+  const std::string kind =
+      item.collector == "model-files" ? "weights" : item.collector;
+  return item.ranges.empty() ? kind : kind + " slice";
 }
 
 Json ranges_json(const std::vector<ByteRange>& ranges) {
@@ -66,6 +66,8 @@ EntryDraft acquisition_item(const Session& session, const std::string& exhibit,
   object["path"] = lossless_utf8(item.source.empty() ? item.name : item.source);
   object["size"] = item.size_stored;
   object["sha256"] = item.sha256.hex();
+  // Size and digest are those of the parts, not of the file at that path.
+  if (!item.ranges.empty()) object["slice"] = ranges_json(item.ranges);
   draft.object = std::move(object);
   Json& detail = draft.detail;
   detail["collector"] = item.collector;
@@ -84,7 +86,11 @@ EntryDraft acquisition_item(const Session& session, const std::string& exhibit,
   detail["mode"] = fmt::format("{:04o}", item.mode);
   detail["uid"] = item.uid;
   detail["gid"] = item.gid;
-  if (!item.ranges.empty()) detail["ranges"] = ranges_json(item.ranges);
+  for (const char* key : {"window", "source_size", "source_sha256"}) {
+    if (const auto note = item.notes.find(key); note != item.notes.end()) {
+      detail[key] = *note;
+    }
+  }
   if (!item.reason.empty()) detail["reason"] = lossless_utf8(item.reason);
   return draft;
 }

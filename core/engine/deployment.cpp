@@ -108,6 +108,18 @@ class Section {
     return value->get();
   }
 
+  [[nodiscard]] std::optional<bool> boolean(std::string_view key) {
+    const toml::node* const node = find(key);
+    if (node == nullptr) return std::nullopt;
+    const auto* const value = node->as_boolean();
+    if (value == nullptr) {
+      fail(*node, key,
+           fmt::format("expected true or false, found {}",
+                       type_in_words(*node)));
+    }
+    return value->get();
+  }
+
   /// Absolute, with "." and ".." taken out; relative ones start at the
   /// descriptor's folder.
   [[nodiscard]] std::optional<fs::path> path(std::string_view key) {
@@ -205,6 +217,7 @@ void read_logs(Section& root, Deployment& deployment) {
     source.path = log.required_path("path").native();
     source.format = log.text("format").value_or("jsonl");
     source.timestamp_key = log.text("timestamp").value_or("");
+    source.rotated = log.boolean("rotated").value_or(true);
     log.refuse_other_keys();
     deployment.logs.push_back(std::move(source));
   }

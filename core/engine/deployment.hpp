@@ -30,7 +30,8 @@ namespace impound {
 ///     [[logs]]
 ///     path = "/var/log/gateway/*.jsonl"
 ///     format = "jsonl"                   # optional; anything else: whole
-///     files timestamp = "response.created"     # optional, dotted path
+///     files timestamp = "response.created"     # optional, dotted path rotated
+///     = true                     # optional; false: only what matches
 ///     [process]                          # exactly one of
 ///     port = 8080                        # pid, port, unit, pidfile
 ///     [containment]

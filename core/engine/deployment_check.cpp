@@ -10,10 +10,10 @@
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
 #include "core/base/limits.hpp"
-#include "core/base/path_glob.hpp"
 #include "core/base/text.hpp"
 #include "core/engine/deployment.hpp"
 #include "core/evidence/locate.hpp"
+#include "core/evidence/log_set.hpp"
 
 namespace impound {
 namespace {
@@ -90,30 +90,52 @@ class Checker {
 
   void log(const LogSource& source) {
     const std::string subject = "logs " + printable(source.path);
-    const GlobMatches found = find_matches(source.path);
+    const LogSet found = find_log_files(source);
     for (const std::string& problem : found.problems) {
       add(subject, CheckLevel::warn, problem);
     }
-    if (found.paths.empty()) {
+    const std::vector<fs::path> neighbours =
+        log_neighbours(source, deployment_.logs);
+    if (!neighbours.empty()) left_out(subject, source, neighbours);
+    if (found.files.empty()) {
       add(subject, CheckLevel::warn, "no file matches");
       return;
     }
     std::uint64_t bytes = 0;
     std::size_t unreadable = 0;
-    for (const fs::path& path : found.paths) {
-      const auto stat = stat_path(path, Links::follow);
+    for (const LogFile& file : found.files) {
+      const auto stat = stat_path(file.path, Links::follow);
       if (stat) bytes += stat->size;
       if (!stat || stat->kind != FileKind::regular ||
-          ::access(path.c_str(), R_OK) != 0) {
+          ::access(file.path.c_str(), R_OK) != 0) {
         ++unreadable;
       }
     }
-    std::string words =
-        fmt::format("{} match, {}", found.paths.size(), human_bytes(bytes));
+    std::string words = fmt::format("{} match", found.matches);
+    if (found.files.size() > found.matches) {
+      words += fmt::format(" and {} are rotated from them",
+                           found.files.size() - found.matches);
+    }
+    words += ", " + human_bytes(bytes);
     if (unreadable != 0) {
       words += fmt::format("; {} of them cannot be read", unreadable);
     }
     add(subject, unreadable == 0 ? CheckLevel::ok : CheckLevel::warn, words);
+  }
+
+  /// Names files that begin like this log and that no entry takes.
+  void left_out(const std::string& subject, const LogSource& source,
+                const std::vector<fs::path>& neighbours) {
+    constexpr std::size_t kMostNames = 5;
+    std::string names;
+    for (std::size_t i = 0; i < std::min(neighbours.size(), kMostNames); ++i) {
+      names += (i == 0 ? "" : ", ") + printable(neighbours[i].native());
+    }
+    if (neighbours.size() > kMostNames) names += ", …";
+    add(subject, CheckLevel::warn,
+        fmt::format("{} files beside it are taken by no [[logs]] entry: {}{}",
+                    neighbours.size(), names,
+                    source.rotated ? "" : " (rotated = false)"));
   }
 
   void process() {

@@ -65,7 +65,8 @@ Json deployment_to_json(const Deployment& deployment) {
   for (const LogSource& log : deployment.logs) {
     logs.push_back({{"path", lossless_utf8(log.path)},
                     {"format", log.format},
-                    {"timestamp_key", log.timestamp_key}});
+                    {"timestamp_key", log.timestamp_key},
+                    {"rotated", log.rotated}});
   }
   json["logs"] = std::move(logs);
   Json process = Json::object();
@@ -102,7 +103,9 @@ Deployment deployment_from_json(const Json& json, std::string_view source) {
     deployment.logs.push_back(
         {.path = from_lossless_utf8(require_text(log, "path", source)),
          .format = require_text(log, "format", source),
-         .timestamp_key = require_text(log, "timestamp_key", source)});
+         .timestamp_key = require_text(log, "timestamp_key", source),
+         // Records of versions that took no rotated set do not say so.
+         .rotated = log.value("rotated", false)});
   }
   const Json& process = require_key(json, "process", source);
   if (process.contains("pid")) {

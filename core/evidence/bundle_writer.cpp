@@ -214,6 +214,8 @@ struct BundleWriter::Impl {
     item.source = path_asked;
     item.found_as = request.found_as;
     item.notes = request.notes;
+    item.outcome = request.outcome;
+    item.reason = request.reason;
     item.ranges = request.ranges;
     item.size_declared = stat->size;
     TarMember member = member_of(item, TarType::regular);

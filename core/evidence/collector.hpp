@@ -47,6 +47,10 @@ struct FileRequest {
   bool follow_link = false;
   /// Facts for meta/files.jsonl: "record_count", "window" …
   Json notes = Json::object();
+  /// incomplete, with a reason, where the file is not what was asked for: taken
+  /// whole though a part was wanted. What reading it brings may be worse.
+  Outcome outcome = Outcome::ok;
+  std::string reason = {};
 };
 
 /// Bytes that a collector made or read itself.

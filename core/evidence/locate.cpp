@@ -7,6 +7,7 @@
 #include <charconv>
 #include <set>
 
+#include "core/base/fs.hpp"
 #include "core/base/text.hpp"
 
 namespace impound {
@@ -61,6 +62,7 @@ LocatedProcesses by_port(std::uint16_t port, const ProcFs& procfs) {
   if (owners.size() > 1) owners.erase(1);
   found.roots = topmost(owners, procfs);
   if (found.roots.empty()) {
+    found.is_denied = hidden != 0;
     found.problem = fmt::format(
         "something listens on TCP port {}, but no process that may be looked "
         "at owns the socket ({} may not be looked at; try as root)",
@@ -105,9 +107,12 @@ LocatedProcesses by_unit(const std::string& unit, const ProcFs& procfs) {
 LocatedProcesses by_pidfile(const fs::path& path, const ProcFs& procfs) {
   const auto text = read_proc_text(path);
   if (!text) {
+    const auto opened = open_read(path, Links::follow);
+    const std::string why = opened ? "" : ": " + opened.failure().message();
     return {.roots = {},
             .how = "is named by " + printable(path.native()),
-            .problem = "cannot read " + printable(path.native())};
+            .problem = "cannot read " + printable(path.native()) + why,
+            .is_denied = !opened && opened.failure().is_denied()};
   }
   const std::string_view digits = trim(*text);
   Pid pid = 0;

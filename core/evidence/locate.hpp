@@ -17,6 +17,9 @@ struct LocatedProcesses {
   std::string how = {};
   /// Why roots is empty, or what could not be looked at; "" if all is well.
   std::string problem = {};
+  /// Something is there that this user may not look at; without it, roots is
+  /// empty because nothing is there.
+  bool is_denied = false;
 };
 
 /// Changes nothing. A unit is a systemd unit name, with or without ".service",

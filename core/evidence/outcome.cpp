@@ -40,7 +40,7 @@ int line_version_of(Outcome outcome) noexcept {
 }
 
 bool is_item_outcome(Outcome outcome) noexcept {
-  return line_version_of(outcome) == 1;
+  return outcome != Outcome::intended && outcome != Outcome::skipped;
 }
 
 }  // namespace impound

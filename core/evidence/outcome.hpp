@@ -32,8 +32,8 @@ enum class Outcome : std::uint8_t {
 /// The version of the custody line that brought the word: 1 or 2.
 [[nodiscard]] int line_version_of(Outcome outcome) noexcept;
 
-/// True if it can be said of a file or a gap (FORMAT.md): only acts of a run
-/// are intended, skipped or incomplete.
+/// True if it can be said of a file or a gap (FORMAT.md): an act is intended, a
+/// step skipped; a file that is not cut to the window asked for is incomplete.
 [[nodiscard]] bool is_item_outcome(Outcome outcome) noexcept;
 
 }  // namespace impound

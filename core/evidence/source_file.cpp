@@ -145,7 +145,9 @@ void SourceFile::finish(Item& item) {
 
 void SourceFile::judge(Item& item) const {
   const auto say = [&](Outcome outcome, std::string reason) {
-    if (item.outcome == Outcome::ok) item.outcome = outcome;
+    if (item.outcome == Outcome::ok || item.outcome == Outcome::incomplete) {
+      item.outcome = outcome;
+    }
     item.reason += (item.reason.empty() ? "" : "; ") + std::move(reason);
   };
   const std::string got = fmt::format(

@@ -50,11 +50,13 @@ struct Probe {
   int timeout_ms = 3000;
 };
 
-/// One place where prompt logs lie: a file or a glob (text.hpp, glob_match).
+/// One place where prompt logs lie: a file or a glob (text.hpp, glob_match),
+/// and what was rotated from it (log_set.hpp).
 struct LogSource {
   std::string path;  ///< absolute, may hold wildcards
   std::string format = "jsonl";
   std::string timestamp_key = {};  ///< dotted path into a record; "" = search
+  bool rotated = true;             ///< with .1, .2.gz, -20261127.zst …
 };
 
 /// A served model, read from a TOML file by engine/deployment.

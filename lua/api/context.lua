@@ -266,8 +266,10 @@ function Context:ask(question) end
 ---@field id string "E001"
 ---@field item_count integer
 ---@field bytes integer
----@field gaps integer What could not be taken.
----@field outcome string "ok", "partial" …
+---@field gaps integer How many things could not be taken.
+---@field gap_list { subject: string, collector: string, outcome: string, reason: string }[] They, the first 100.
+---@field empty_handed boolean Some collector brought nothing of what it was asked for.
+---@field outcome string "ok", "partial"; where nothing at all was had, why: "missing", "denied" …
 local Exhibit = {}
 
 --- Goes through the items, in their order.

@@ -128,7 +128,10 @@ Json FakeHost::collect(const HostCall& call) {
   const auto collector = call.arguments["collector"].get<std::string>();
   const Json& given = part(part(setup_, "collect"), collector);
   raise_if_error(given);
-  Json result{{"outcome", "ok"}, {"gaps", 0}};
+  Json result{{"outcome", "ok"},
+              {"gaps", 0},
+              {"gap_list", Json::array()},
+              {"empty_handed", false}};
   Json list = given;
   if (given.is_object()) {
     for (const auto& [key, value] : given.items()) result[key] = value;

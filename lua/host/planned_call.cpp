@@ -29,6 +29,8 @@ PlannedCall plan_from_arguments(const HostCall& call) {
                  {"items", 0},
                  {"bytes", 0},
                  {"gaps", 0},
+                 {"gap_list", Json::array()},
+                 {"empty_handed", false},
                  {"outcome", "ok"}},
             "Would collect " + argument(call, "collector") +
                 with_arguments(call) + "."};

@@ -54,6 +54,45 @@ code 0 impound exhibit cat "$last/$number"
 equal "$(sort -u "$work/out" | grep -vc 2026-11-05)" 0
 equal "$(wc -l <"$work/out")" 50
 
+# "The hash of a slice is nowhere taken for that of the file": exhibit show, the
+# log of the chain and the view say what it is a slice of, and the whole hash.
+database() { sqlite3 "$IMPOUND_HOME/IR-1/case.db" "$1"; }
+whole=$(sha256sum d/logs/a.jsonl | cut -c1-64)
+code 0 impound exhibit show "$last"
+says "log-slices$work/d/logs/a.jsonl"
+says "slice of $work/d/logs/a.jsonl"
+says "$whole"
+code 0 impound custody log
+says "slice of $work/d/logs/a.jsonl"
+equal "$(database "SELECT path FROM items WHERE id='$last/$number'")" "slice of $work/d/logs/a.jsonl"
+equal "$(database "SELECT kind FROM items WHERE id='$last/$number'")" "prompt-log slice"
+equal "$(database "SELECT count(*) FROM items WHERE sha256='$whole'")" 0
+equal "$(database "SELECT json_extract(line,'\$.detail.source_sha256') FROM custody WHERE json_extract(line,'\$.item')='$last/$number'")" "$whole"
+code 0 impound exhibit cat "$last/$number"
+equal "$(database "SELECT sha256 FROM items WHERE id='$last/$number'")" "$(sha256sum <out | cut -c1-64)"
+
+# The rotated set belongs to the log; what a window cannot be applied to is
+# taken whole and is not plain ok.
+gzip -c d/logs/a.jsonl >d/logs/a.jsonl.2.gz
+cp d/logs/a.jsonl d/logs/a.jsonl.1
+code 0 impound collect prompt-log --deployment d/d.toml -p since=2026-11-05T00:00:00Z
+last=$(impound exhibit list --json | python3 -c 'import json,sys; print(json.load(sys.stdin)[-1]["exhibit"])')
+equal "$(database "SELECT group_concat(name || ' ' || outcome, ' ') FROM (SELECT replace(name,'$work/d/','') AS name, outcome FROM items WHERE id LIKE '$last/%' ORDER BY name)")" \
+  "log-sliceslogs/a.jsonl ok log-sliceslogs/a.jsonl.1 ok logslogs/a.jsonl.2.gz incomplete"
+code 0 impound exhibit show "$last"
+says "the time window was not applied: compressed; taken whole"
+equal "$(database "SELECT kind || ' ' || outcome FROM gaps WHERE subject LIKE '%a.jsonl.2.gz'")" "incomplete incomplete"
+code 1 impound custody gaps
+says "the time window was not applied: compressed; taken whole"
+code 0 impound exhibit verify "$last"
+sed -i 's/timestamp = "ts"/timestamp = "ts"\nrotated = false/' d/d.toml
+code 0 impound collect prompt-log --deployment d/d.toml
+last=$(impound exhibit list --json | python3 -c 'import json,sys; print(json.load(sys.stdin)[-1]["exhibit"])')
+equal "$(database "SELECT count(*) FROM items WHERE id LIKE '$last/%'")" 1
+impound deployment check d/d.toml >out 2>err
+says "2 files beside it are taken by no [[logs]] entry"
+rm d/logs/a.jsonl.*
+
 # Byte-identical payload whatever the number of cores.
 code 0 impound collect model-files --deployment d/d.toml --threads 1
 code 0 impound collect model-files --deployment d/d.toml --threads 3

@@ -8,6 +8,7 @@
 #include "collectors/registry.hpp"
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
+#include "core/crypto/digest.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/fixed_clock.hpp"
 #include "tests/support/memory_sink.hpp"
@@ -147,6 +148,64 @@ TEST_CASE("a window over 100 000 records takes exactly those inside") {
   }
 }
 
+TEST_CASE("a slice of a log is named as one, with the hash of the whole file") {
+  const TempDir folder;
+  const TimeNs t = kSecond * 1'700'000'000;
+  const std::string text = record(t, 1) + record(t + kSecond, 2);
+  folder.write("a.jsonl", text);
+  folder.write("all.jsonl", record(t + kSecond, 2));
+  Setting setting;
+  setting.add(folder.path() / "*.jsonl");
+  setting.arguments = {{"since", format_time(t + kSecond)}};
+  setting.collect();
+  REQUIRE(setting.sink.files.size() == 2);
+  const FileRequest& slice = setting.sink.files[0];
+  CHECK(slice.name == "log-slices" + (folder.path() / "a.jsonl").native());
+  CHECK_FALSE(slice.ranges.empty());
+  CHECK(slice.outcome == Outcome::ok);
+  CHECK(slice.notes.at("source_size") == text.size());
+  CHECK(slice.notes.at("source_sha256") == sha256(text).hex());
+  // All of it lies in the window: the file itself.
+  const FileRequest& whole = setting.sink.files[1];
+  CHECK(whole.name == "logs" + (folder.path() / "all.jsonl").native());
+  CHECK(whole.ranges.empty());
+  CHECK_FALSE(whole.notes.contains("source_sha256"));
+}
+
+TEST_CASE("rotated logs are taken with the log that they were rotated from") {
+  const TempDir folder;
+  const TimeNs t = kSecond * 1'700'000'000;
+  folder.write("a.jsonl", record(t + kSecond, 2));
+  folder.write("a.jsonl.1", record(t, 1));
+  folder.write("a.jsonl.2.gz", "\x1f\x8b\x08 whatever");
+  Setting setting;
+  setting.add(folder.path() / "*.jsonl");
+  setting.collect();
+  REQUIRE(setting.sink.files.size() == 3);
+  CHECK(setting.sink.files[0].name.ends_with("/a.jsonl"));
+  CHECK_FALSE(setting.sink.files[0].notes.contains("rotated_from"));
+  CHECK(setting.sink.files[1].name.ends_with("/a.jsonl.1"));
+  CHECK(setting.sink.files[1].notes.at("rotated_from") ==
+        (folder.path() / "a.jsonl").native());
+  CHECK(setting.sink.files[2].name.ends_with("/a.jsonl.2.gz"));
+  CHECK(setting.sink.gaps.empty());
+
+  // A path that was named by hand means that file.
+  Setting by_hand;
+  by_hand.arguments = {{"path", (folder.path() / "a.jsonl").native()}};
+  by_hand.collect();
+  CHECK(by_hand.sink.files.size() == 1);
+
+  // The log is gone and its rotated set is there: both are said.
+  fs::remove(folder.path() / "a.jsonl");
+  Setting gone;
+  gone.add(folder.path() / "a.jsonl");
+  gone.collect();
+  CHECK(gone.sink.files.size() == 2);
+  CHECK(gone.has_gap("no such file; what was rotated from it was taken",
+                     Outcome::missing));
+}
+
 TEST_CASE("records without a time stay with their neighbours") {
   const TempDir folder;
   const TimeNs t = kSecond * 1'700'000'000;
@@ -205,7 +264,12 @@ TEST_CASE("what a window cannot be applied to is taken whole, and said") {
     CHECK(request.ranges.empty());
     CHECK(request.notes.at("window").get<std::string>().starts_with(
         "not applied"));
+    // More than was asked for is not plain ok.
+    CHECK(request.outcome == Outcome::incomplete);
+    CHECK(request.reason.starts_with("the time window was not applied"));
+    CHECK(request.name.starts_with("logs/"));
   }
+  CHECK(setting.sink.files[0].notes.at("window") == "not applied: compressed");
   CHECK(setting.sink.files[0].notes.at("compressed") == "gzip");
 }
 

@@ -8,6 +8,7 @@
 #include "containment/registry.hpp"
 #include "core/base/error.hpp"
 #include "core/crypto/digest.hpp"
+#include "core/engine/deployment_record.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/fixed_clock.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -119,6 +120,61 @@ TEST_CASE("errors in a descriptor name file, line, key and what was expected") {
   check(head + "x = [", "not TOML");
   check("schema = 1\nname = \"a\\u001b[2J\"", "control characters");
   CHECK_THROWS_AS(load_deployment(folder.path() / "none.toml"), Error);
+}
+
+TEST_CASE("a descriptor says whether a log is taken with its rotated set") {
+  const TempDir folder;
+  const std::string head = "schema = 1\nname = \"x\"\n[[logs]]\n";
+  CHECK(message_of(folder, head + "path = \"a\"\nrotated = \"no\"")
+            .find("[[logs]] rotated: expected true or false, found text") !=
+        std::string::npos);
+  const Deployment found = load_deployment(folder.write(
+      "d.toml", head + "path = \"a\"\n[[logs]]\npath = \"b\"\nrotated = "
+                       "false\n"));
+  CHECK(found.logs[0].rotated);
+  CHECK_FALSE(found.logs[1].rotated);
+  // The record of a deployment says so too, and one without the word comes
+  // from a version that took no rotated set.
+  Json record = deployment_to_json(found);
+  const Deployment again = deployment_from_json(record, "test");
+  CHECK(again.logs[0].rotated);
+  CHECK_FALSE(again.logs[1].rotated);
+  for (Json& log : record.at("logs")) log.erase("rotated");
+  CHECK_FALSE(deployment_from_json(record, "test").logs[0].rotated);
+}
+
+TEST_CASE("a check of a deployment names the neighbours that it leaves out") {
+  const TempDir folder;
+  for (const char* name :
+       {"gw/chat.jsonl", "gw/chat.jsonl.1", "gw/chat.jsonl.tmp"}) {
+    folder.write(name, "{}\n");
+  }
+  const FixedClock clock;
+  const Cancellation cancellation;
+  const auto sentences = [&](std::string_view more) {
+    const Deployment deployment = load_deployment(
+        folder.write("d.toml",
+                     "schema = 1\nname = \"x\"\n[[logs]]\npath = "
+                     "\"gw/*.jsonl\"\n" +
+                         std::string(more)));
+    std::string all;
+    for (const auto& check :
+         check_deployment(deployment, {.collectors = {},
+                                      .containments = {},
+                                      .probe = nullptr,
+                                      .clock = clock,
+                                      .cancellation = cancellation})) {
+      if (check.subject.starts_with("logs")) all += check.sentence + "\n";
+    }
+    return all;
+  };
+  CHECK_THAT(sentences(""),
+             Catch::Contains("1 match and 1 are rotated from them") &&
+                 Catch::Contains("chat.jsonl.tmp") &&
+                 !Catch::Contains("chat.jsonl.1"));
+  CHECK_THAT(sentences("rotated = false\n"),
+             Catch::Contains("2 files beside it are taken by no [[logs]]") &&
+                 Catch::Contains("chat.jsonl.1"));
 }
 
 TEST_CASE("a check says what is there and what will be missing") {
