@@ -19,12 +19,15 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/evidence/collector.hpp"
+#include "core/evidence/model_items.hpp"
 
 namespace impound {
 namespace {
 
-constexpr std::string_view kPrefix = "model/";
-constexpr std::string_view kSourcePrefix = "model-source/";
+/// The name of an item below one of the two folders.
+std::string item_name(std::string_view folder, std::string_view below) {
+  return fmt::format("{}/{}", folder, below);
+}
 
 /// Where a model lies, once links and cache layout are understood.
 struct Model {
@@ -197,10 +200,10 @@ class Walk {
     }
     switch (stat->kind) {
       case FileKind::regular:
-        sink_.file({.name = std::string(kPrefix) + name, .path = path});
+        sink_.file({.name = item_name(kModelFolder, name), .path = path});
         return;
       case FileKind::directory:
-        sink_.entry(std::string(kPrefix) + name, path);
+        sink_.entry(item_name(kModelFolder, name), path);
         enter(path, name, {stat->device, stat->inode}, depth);
         return;
       case FileKind::symlink:
@@ -237,7 +240,7 @@ class Walk {
   }
 
   void link(const fs::path& path, const std::string& name, int depth) {
-    const std::string stored = std::string(kPrefix) + name;
+    const std::string stored = item_name(kModelFolder, name);
     const auto text = read_link(path);
     const std::string shown = text ? *text : std::string("?");
     std::error_code failure;
@@ -318,7 +321,7 @@ void take_source(const Model& model, EvidenceSink& sink) {
     source["refs"] = Json::object();
     for (const auto& [ref, commit] : read_refs(model.repository)) {
       source["refs"][lossless_utf8(ref)] = lossless_utf8(commit);
-      sink.file({.name = std::string(kSourcePrefix) + "refs/" + ref,
+      sink.file({.name = item_name(kModelSourceFolder, "refs/" + ref),
                  .path = model.repository / "refs" / ref});
     }
     // A partial download beside the snapshot is not part of it, but says that
@@ -333,7 +336,7 @@ void take_source(const Model& model, EvidenceSink& sink) {
     }
   }
   const std::string text = dump_pretty(source);
-  sink.bytes({.name = std::string(kSourcePrefix) + "source.json",
+  sink.bytes({.name = item_name(kModelSourceFolder, "source.json"),
               .content = as_bytes(text),
               .source = model.asked.native()});
 }
@@ -345,7 +348,7 @@ void take_model(const Model& model, EvidenceSink& sink) {
     return;
   }
   FileRequest request{
-      .name = std::string(kPrefix) + model.asked.filename().native(),
+      .name = item_name(kModelFolder, model.asked.filename().native()),
       .path = model.root};
   const auto link = read_link(model.asked);
   if (link) request.found_as = model.asked.native() + " -> " + *link;
@@ -397,7 +400,7 @@ constexpr std::array kParameters{
 
 extern const Collector kModelFiles;
 constinit const Collector kModelFiles{
-    .name = "model-files",
+    .name = kModelCollector,
     .summary =
         "The files of the model: weights, configuration, tokenizer, "
         "templates, code.",

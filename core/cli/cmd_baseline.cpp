@@ -89,6 +89,13 @@ std::string dataset_text(const Baseline& baseline, const fs::path& file) {
   return text;
 }
 
+/// Training data, or logs: rows as they are.
+bool has_rows(const ModelSide& side) {
+  const SideContent content = content_of(side);
+  return content == SideContent::training_data ||
+         content == SideContent::prompt_logs;
+}
+
 ExitCode create(const Globals& globals, const CreateOptions& options) {
   const fs::path mbom = mbom_path_of(options.out);
   refuse_existing(options.out);
@@ -101,7 +108,7 @@ ExitCode create(const Globals& globals, const CreateOptions& options) {
   const DataChoice choice = data_choice(options.data);
   const bool is_data =
       choice.kind == DataChoice::Kind::dataset ||
-      (choice.kind == DataChoice::Kind::by_content && is_data_side(side));
+      (choice.kind == DataChoice::Kind::by_content && has_rows(side));
   if (is_data && choice.kind == DataChoice::Kind::by_content) {
     print_note(globals,
                "this is training data, described row by row; "

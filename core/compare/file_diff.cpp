@@ -23,15 +23,6 @@ FileStatus compare_content(const ViewFile& before, const ViewFile& after) {
   return FileStatus::unreadable;
 }
 
-FileChange pair_of(const ViewFile& before, const ViewFile& after) {
-  return {.path = after.path,
-          .old_path = before.path == after.path ? "" : before.path,
-          .status = compare_content(before, after),
-          .before = before,
-          .after = after,
-          .content = nullptr};
-}
-
 /// Turns one removed and one added file with the same bytes into one renamed.
 /// Empty files are all alike and say nothing.
 void join_renamed(std::vector<FileChange>& changes) {
@@ -63,6 +54,16 @@ void join_renamed(std::vector<FileChange>& changes) {
 
 }  // namespace
 
+FileChange compare_files(const ViewFile& before, const ViewFile& after) {
+  return {.path = after.path,
+          .old_path = before.path == after.path ? "" : before.path,
+          .status = compare_content(before, after),
+          .why = {},
+          .before = before,
+          .after = after,
+          .content = nullptr};
+}
+
 std::string_view to_string(FileStatus status) noexcept {
   switch (status) {
     case FileStatus::identical:
@@ -77,6 +78,8 @@ std::string_view to_string(FileStatus status) noexcept {
       return "renamed";
     case FileStatus::unreadable:
       return "unreadable";
+    case FileStatus::not_compared:
+      return "not_compared";
   }
   return "unreadable";
 }
@@ -96,6 +99,7 @@ Json FileChange::to_json() const {
     json["sha256_before"] = before->sha256->hex();
   }
   if (after && after->sha256) json["sha256_after"] = after->sha256->hex();
+  if (!why.empty()) json["why"] = why;
   if (!content.is_null()) json["content"] = content;
   if (mode_changed()) {
     json["mode_before"] = before->mode;
@@ -107,17 +111,19 @@ Json FileChange::to_json() const {
 std::vector<FileChange> diff_files(const ModelView& before,
                                    const ModelView& after) {
   std::vector<FileChange> changes;
-  if (before.files.size() == 1 && after.files.size() == 1) {
-    changes.push_back(pair_of(before.files[0], after.files[0]));
+  if (before.is_one_file && after.is_one_file && before.files.size() == 1 &&
+      after.files.size() == 1) {
+    changes.push_back(compare_files(before.files[0], after.files[0]));
     return changes;
   }
   for (const ViewFile& file : before.files) {
     if (const ViewFile* twin = after.find_file(file.path)) {
-      changes.push_back(pair_of(file, *twin));
+      changes.push_back(compare_files(file, *twin));
     } else {
       changes.push_back({.path = file.path,
                          .old_path = {},
                          .status = FileStatus::removed,
+                         .why = {},
                          .before = file,
                          .after = std::nullopt,
                          .content = nullptr});
@@ -128,6 +134,7 @@ std::vector<FileChange> diff_files(const ModelView& before,
     changes.push_back({.path = file.path,
                        .old_path = {},
                        .status = FileStatus::added,
+                       .why = {},
                        .before = std::nullopt,
                        .after = file,
                        .content = nullptr});

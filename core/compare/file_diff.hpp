@@ -20,6 +20,8 @@ enum class FileStatus : std::uint8_t {
   removed,
   renamed,     ///< same bytes under another name
   unreadable,  ///< on one side nobody could read it: nothing is known
+  /// The other side is one file, and not this one: nothing was looked at.
+  not_compared,
 };
 
 [[nodiscard]] std::string_view to_string(FileStatus status) noexcept;
@@ -28,6 +30,7 @@ struct FileChange {
   std::string path;      ///< on the new side; the old one where it is removed
   std::string old_path;  ///< renamed, or paired under two names; else empty
   FileStatus status = FileStatus::identical;
+  std::string why;  ///< of what was not compared
   std::optional<ViewFile> before;
   std::optional<ViewFile> after;
   /// Filled by explain_files() (text_changes.hpp); null until then and for
@@ -40,9 +43,14 @@ struct FileChange {
   [[nodiscard]] Json to_json() const;
 };
 
-/// Compares by path, then finds renamed files by digest. Where both sides hold
-/// exactly one file they are compared whatever their names. Sorted by path.
+/// Compares by path, then finds renamed files by digest. Where both sides are
+/// one file that was named by itself, they are compared whatever their names.
+/// Sorted by path.
 [[nodiscard]] std::vector<FileChange> diff_files(const ModelView& before,
                                                  const ModelView& after);
+
+/// Two files that correspond, whatever their names.
+[[nodiscard]] FileChange compare_files(const ViewFile& before,
+                                       const ViewFile& after);
 
 }  // namespace impound

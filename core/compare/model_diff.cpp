@@ -59,6 +59,7 @@ std::string file_detail(const FileChange& change) {
     text = human_bytes((change.after ? *change.after : *change.before).size);
   }
   if (!change.old_path.empty()) text += ", was " + printable(change.old_path);
+  if (!change.why.empty()) text += "; " + change.why;
   if (change.mode_changed()) {
     text += fmt::format(", mode {:04o} → {:04o}", change.before->mode,
                         change.after->mode);
@@ -188,6 +189,142 @@ std::string metadata_text(const std::vector<MetadataChange>& changes) {
   return text;
 }
 
+ModelDiff diff_whole(const ModelView& before, const ModelView& after) {
+  ModelDiff diff;
+  diff.before = side_of(before);
+  diff.after = side_of(after);
+  diff.files = diff_files(before, after);
+  diff.tensors = diff_tensors(before, after);
+  diff.metadata = diff_metadata(before, after);
+  return diff;
+}
+
+/// Which side of a comparison is the model that the other is one file of.
+enum class Model : std::uint8_t { before, after };
+
+/// The files of `one` that correspond to the one file, as if the model had no
+/// others. Everything that was found out about the model stays: names are
+/// mapped by its configuration.
+ModelView only_aligned(const ModelView& model, const Alignment& alignment) {
+  const auto is_aligned = [&](const std::string& file) {
+    return std::binary_search(alignment.files.begin(), alignment.files.end(),
+                              file);
+  };
+  ModelView part = model;
+  std::erase_if(part.tensors, [&](const ViewTensor& tensor) {
+    return !is_aligned(tensor.file);
+  });
+  std::erase_if(part.metadata, [&](const ViewMetadata& text) {
+    return !is_aligned(text.file);
+  });
+  std::erase_if(part.problems, [&](const ViewProblem& each) {
+    return !each.file.empty() && !is_aligned(each.file);
+  });
+  return part;
+}
+
+/// The one tensor of a file under the name that the model has for it: an array
+/// is named after its file.
+ModelView renamed_like(const ModelView& one, const ModelView& model) {
+  ModelView same = one;
+  if (one.tensors.size() == 1 && model.tensors.size() == 1) {
+    same.tensors.front().name = model.tensors.front().name;
+  }
+  return same;
+}
+
+// Why a file was not compared with another one.
+constexpr const char* kByTensors =
+    "one file corresponds to several here: compared tensor by tensor";
+constexpr const char* kOtherFile = "the one file does not correspond to it";
+
+/// The one file of `one` against what corresponds to it; everything else of the
+/// model was not compared.
+ModelDiff diff_part(const ModelView& model, const ModelView& one, Model side) {
+  const Alignment alignment = align_one_file(model, one);
+  const ModelView part = only_aligned(model, alignment);
+  const ModelView named =
+      alignment.how == AlignedBy::tensor_shapes ? renamed_like(one, part) : one;
+  const ModelView& before = side == Model::before ? part : named;
+  const ModelView& after = side == Model::before ? named : part;
+  ModelDiff diff;
+  diff.before = side_of(before);
+  diff.after = side_of(after);
+  diff.scope = DiffScope::part;
+  diff.aligned_by = alignment.how;
+  diff.one_file_is_after = side == Model::before;
+  diff.tensors = diff_tensors(before, after);
+  if (alignment.how != AlignedBy::nothing) {
+    diff.metadata = diff_metadata(before, after);
+  }
+  const ViewFile& file = one.files.front();
+  const std::set<std::string_view> compared(alignment.files.begin(),
+                                            alignment.files.end());
+  const auto lone = [&](const ViewFile& each, bool is_before, FileStatus status,
+                        std::string why) {
+    FileChange change;
+    change.path = each.path;
+    change.status = status;
+    change.why = std::move(why);
+    (is_before ? change.before : change.after) = each;
+    diff.files.push_back(std::move(change));
+  };
+  const bool model_is_before = side == Model::before;
+  if (alignment.files.size() == 1) {
+    const ViewFile& theirs = *model.find_file(alignment.files.front());
+    diff.files.push_back(model_is_before ? compare_files(theirs, file)
+                                         : compare_files(file, theirs));
+  } else {
+    // Nothing corresponds to it; or several files do, and then tensors are what
+    // can be compared.
+    lone(file, !model_is_before,
+         !alignment.files.empty() ? FileStatus::not_compared
+         : model_is_before        ? FileStatus::added
+                                  : FileStatus::removed,
+         alignment.files.empty() ? "" : kByTensors);
+  }
+  for (const ViewFile& each : model.files) {
+    const bool is_aligned = compared.contains(each.path);
+    if (is_aligned && compared.size() == 1) continue;
+    lone(each, model_is_before, FileStatus::not_compared,
+         is_aligned ? kByTensors : kOtherFile);
+  }
+  for (const ViewTensor& tensor : model.tensors) {
+    if (compared.contains(tensor.file)) continue;
+    TensorChange change;
+    change.name = tensor.name;
+    change.status = TensorStatus::not_compared;
+    (model_is_before ? change.before : change.after) = tensor;
+    diff.tensors.push_back(std::move(change));
+  }
+  const auto by_path = [](const FileChange& a, const FileChange& b) {
+    return a.path < b.path;
+  };
+  const auto by_name = [](const TensorChange& a, const TensorChange& b) {
+    return a.name < b.name;
+  };
+  std::stable_sort(diff.files.begin(), diff.files.end(), by_path);
+  std::stable_sort(diff.tensors.begin(), diff.tensors.end(), by_name);
+  return diff;
+}
+
+/// "The two sides are identical.", or how much of them was compared.
+std::string verdict_words(const ModelDiff& diff) {
+  if (diff.scope == DiffScope::whole) {
+    return diff.identical() ? "The two sides are identical.\n" : "";
+  }
+  const std::string counts = diff.compared().words();
+  if (diff.aligned_by == AlignedBy::nothing) {
+    return fmt::format(
+        "compared {}: nothing on the other side corresponds to this file\n",
+        counts);
+  }
+  return fmt::format(
+      "compared {}, recognised by {}; the rest was not compared\n{}", counts,
+      to_string(diff.aligned_by),
+      diff.identical() ? "What was compared is identical.\n" : "");
+}
+
 void append_problems(const DiffSide& side, std::string& text) {
   for (const ViewProblem& each : side.problems) {
     text += fmt::format("  {} {}: {}\n", to_string(each.problem.severity),
@@ -198,19 +335,76 @@ void append_problems(const DiffSide& side, std::string& text) {
 
 }  // namespace
 
+std::string_view to_string(DiffScope scope) noexcept {
+  return scope == DiffScope::whole ? "whole" : "part";
+}
+
+std::string ComparedCounts::words() const {
+  return fmt::format("{} of {} file{}, {} of {} tensor{}", files, files_total,
+                     files_total == 1 ? "" : "s", tensors, tensors_total,
+                     tensors_total == 1 ? "" : "s");
+}
+
+Json ComparedCounts::to_json() const {
+  return {{"files", files},
+          {"files_total", files_total},
+          {"tensors", tensors},
+          {"tensors_total", tensors_total},
+          {"words", words()}};
+}
+
+Json ModelNumbers::to_json() const {
+  Json json = {{"tensors_changed", tensors_changed},
+               {"tensors_added", tensors_added},
+               {"tensors_removed", tensors_removed},
+               {"tensors_identical", tensors_identical},
+               {"elements_changed", elements_changed},
+               {"rank", rank}};
+  if (relative_change) json["relative_change"] = *relative_change;
+  return json;
+}
+
 bool ModelDiff::identical() const {
-  return std::all_of(files.begin(), files.end(),
-                     [](const FileChange& change) {
-                       return change.status == FileStatus::identical;
-                     }) &&
-         tensors_identical() && metadata.empty();
+  std::size_t compared_files = 0;
+  for (const FileChange& change : files) {
+    if (change.status == FileStatus::not_compared) continue;
+    if (change.status != FileStatus::identical) return false;
+    ++compared_files;
+  }
+  // Of a part, nothing compared is nothing known.
+  if (scope == DiffScope::part && compared_files == 0) return false;
+  return tensors_identical() && metadata.empty();
 }
 
 bool ModelDiff::tensors_identical() const {
   return std::all_of(tensors.begin(), tensors.end(),
                      [](const TensorChange& change) {
-                       return change.status == TensorStatus::identical;
+                       return change.status == TensorStatus::identical ||
+                              change.status == TensorStatus::not_compared;
                      });
+}
+
+ComparedCounts ModelDiff::compared() const {
+  ComparedCounts counts;
+  // Of a part, what there is to compare is the model: not what the one file has
+  // beyond it.
+  const auto is_counted = [&](const auto& change) {
+    return scope == DiffScope::whole ||
+           (one_file_is_after ? change.before : change.after).has_value();
+  };
+  for (const FileChange& change : files) {
+    if (!is_counted(change)) continue;
+    const bool is_compared = change.status != FileStatus::not_compared;
+    counts.files += is_compared ? 1U : 0U;
+    ++counts.files_total;
+  }
+  for (const TensorChange& change : tensors) {
+    if (!is_counted(change)) continue;
+    const bool is_compared = change.status != TensorStatus::not_compared;
+    counts.tensors += is_compared ? 1U : 0U;
+    ++counts.tensors_total;
+  }
+  return counts;
 }
 
 Json ModelDiff::to_json() const {
@@ -231,8 +425,13 @@ Json ModelDiff::to_json() const {
   json["files"] = std::move(file_list);
   json["tensors"] = std::move(tensor_list);
   json["metadata"] = std::move(metadata_list);
+  json["scope"] = to_string(scope);
+  json["compared"] = compared().to_json();
+  if (scope == DiffScope::part) json["aligned_by"] = to_string(aligned_by);
   if (!label.empty()) {
-    json["model"] = {{"label", label}, {"sentence", sentence}};
+    json["model"] = {{"label", label},
+                     {"sentence", sentence},
+                     {"numbers", numbers.to_json()}};
   }
   return json;
 }
@@ -243,7 +442,7 @@ std::string ModelDiff::to_text() const {
                                  printable(after.locator), after.kind);
   text += fmt::format("files    {}\ntensors  {}\n", count_text(files),
                       count_text(tensors));
-  if (identical()) text += "The two sides are identical.\n";
+  text += verdict_words(*this);
   if (!sentence.empty()) {
     text += fmt::format("verdict  {}: {}\n", label, sentence);
   }
@@ -289,7 +488,10 @@ std::string ModelDiff::to_text() const {
                                 group.relative)});
   }
   for (const TensorChange& change : tensors) {
-    if (change.status == TensorStatus::identical) continue;
+    if (change.status == TensorStatus::identical ||
+        change.status == TensorStatus::not_compared) {
+      continue;
+    }
     const auto group = alike.find({change.label, conversion_of(change)});
     if (group != alike.end() && group->second.count > kMostAlike) continue;
     rows.push_back({"  " + std::string(to_string(change.status)),
@@ -313,13 +515,14 @@ std::string ModelDiff::to_text() const {
 }
 
 ModelDiff diff_models(const ModelView& before, const ModelView& after) {
-  return {.before = side_of(before),
-          .after = side_of(after),
-          .files = diff_files(before, after),
-          .tensors = diff_tensors(before, after),
-          .metadata = diff_metadata(before, after),
-          .label = {},
-          .sentence = {}};
+  // A side without a file (a link, a folder) has nothing to be recognised by.
+  const auto is_part = [](const ModelView& one, const ModelView& other) {
+    return one.is_one_file && one.kind != "baseline" && !other.is_one_file &&
+           one.files.size() == 1;
+  };
+  if (is_part(after, before)) return diff_part(before, after, Model::before);
+  if (is_part(before, after)) return diff_part(after, before, Model::after);
+  return diff_whole(before, after);
 }
 
 ModelDiff check_against(const Baseline& baseline, const Tree& tree,

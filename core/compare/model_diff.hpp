@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Everything that differs between two sides, for a person and for a script.
+///
+/// A side that is one file is held against what it corresponds to
+/// (alignment.hpp), and all that is said is said of that: the rest of the model
+/// is `not_compared`, and `identical` speaks of what was compared only.
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/json.hpp"
 #include "core/base/progress.hpp"
+#include "core/compare/alignment.hpp"
 #include "core/compare/file_diff.hpp"
 #include "core/compare/tensor_diff.hpp"
 #include "core/compare/trust/baseline.hpp"
@@ -22,6 +28,43 @@ struct DiffSide {
   std::vector<ViewProblem> problems;
 };
 
+/// How much of the model was looked at.
+enum class DiffScope : std::uint8_t {
+  whole,  ///< everything on both sides
+  part,   ///< what corresponds to the one file that a side is
+};
+
+[[nodiscard]] std::string_view to_string(DiffScope scope) noexcept;
+
+/// Files and tensors of the model (of both sides where both are whole), and how
+/// many of them were compared.
+struct ComparedCounts {
+  std::size_t files = 0;
+  std::size_t files_total = 0;
+  std::size_t tensors = 0;
+  std::size_t tensors_total = 0;
+
+  /// "1 of 3 files, 10 of 30 tensors".
+  [[nodiscard]] std::string words() const;
+  [[nodiscard]] Json to_json() const;
+};
+
+/// The change as a whole, in numbers. "Changed" are tensors on both sides that
+/// differ.
+struct ModelNumbers {
+  std::size_t tensors_changed = 0;
+  std::size_t tensors_added = 0;
+  std::size_t tensors_removed = 0;
+  std::size_t tensors_identical = 0;
+  std::uint64_t elements_changed = 0;
+  /// Of the largest low-rank part; 0 where none has one.
+  std::size_t rank = 0;
+  /// Largest ‖B−A‖/‖A‖ of a tensor; absent where nothing was measured.
+  std::optional<double> relative_change;
+
+  [[nodiscard]] Json to_json() const;
+};
+
 struct ModelDiff {
   DiffSide before;
   DiffSide after;
@@ -29,16 +72,26 @@ struct ModelDiff {
   std::vector<TensorChange> tensors;
   std::vector<MetadataChange> metadata;
 
+  DiffScope scope = DiffScope::whole;
+  // Where the scope is a part: what it was recognised by, and which side the
+  // one file is.
+  AlignedBy aligned_by = AlignedBy::nothing;
+  bool one_file_is_after = true;
+
   /// Filled by explain_changes() (delta_signature.hpp): what kind of change the
-  /// whole is, and one sentence about it. Empty until then.
+  /// whole is, one sentence about it, and the numbers. Empty until then.
+  /// "unknown" where tensors differ and the bytes of a side are not at hand.
   std::string label;
   std::string sentence;
+  ModelNumbers numbers;
 
-  /// Same files under the same names with the same bytes, nothing unreadable.
+  /// Of what was compared, and something was: same files under the same names
+  /// (a part under any name) with the same bytes, nothing unreadable.
   [[nodiscard]] bool identical() const;
-  /// Every tensor of either side is on the other with the same bytes, however
-  /// they are spread over files.
+  /// Of what was compared, every tensor of either side is on the other with the
+  /// same bytes, however they are spread over files.
   [[nodiscard]] bool tensors_identical() const;
+  [[nodiscard]] ComparedCounts compared() const;
 
   /// {"identical","files":[{"path","status"}],"tensors":[{"name","status",
   /// "dtype","shape"}],…}: issue 2, "What scripts may rely on".
@@ -47,6 +100,8 @@ struct ModelDiff {
   [[nodiscard]] std::string to_text() const;
 };
 
+/// Whole against whole; where exactly one side is one file, a part. A baseline
+/// of one file is a whole: it says all of what is known good.
 [[nodiscard]] ModelDiff diff_models(const ModelView& before,
                                     const ModelView& after);
 

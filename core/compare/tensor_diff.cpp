@@ -164,6 +164,8 @@ std::string_view to_string(TensorStatus status) noexcept {
       return "removed";
     case TensorStatus::unreadable:
       return "unreadable";
+    case TensorStatus::not_compared:
+      return "not_compared";
   }
   return "unreadable";
 }

@@ -22,6 +22,8 @@ enum class TensorStatus : std::uint8_t {
   added,
   removed,
   unreadable,  ///< no digests that can be compared
+  /// The other side is one file, and its own is another: nothing was looked at.
+  not_compared,
 };
 
 [[nodiscard]] std::string_view to_string(TensorStatus status) noexcept;

@@ -13,9 +13,21 @@
 #include "core/engine/baselines.hpp"
 #include "core/engine/data_sides.hpp"
 #include "core/engine/exhibits.hpp"
+#include "core/evidence/model_items.hpp"
 
 namespace impound {
 namespace {
+
+constexpr std::string_view kPromptLogCollector = "prompt-log";
+
+bool is_host_collector(std::string_view collector) {
+  return collector == "host" || collector == "process";
+}
+
+/// A comparison goes from the baseline to the other side.
+bool runs_backwards(const ModelSide& a, const ModelSide& b) {
+  return b.baseline && !a.baseline;
+}
 
 /// Bytes at the front of a file that tell a baseline from a model file.
 constexpr std::uint64_t kHeadBytes = 4096;
@@ -94,15 +106,22 @@ void record_diff(Session& session, const ModelSide& before,
   draft.detail["before"] = side_json(before);
   draft.detail["after"] = side_json(after);
   draft.detail["identical"] = result.identical();
+  // What was not compared is no part of what is said to be identical.
+  draft.detail["scope"] = to_string(result.diff.scope);
+  draft.detail["compared"] = result.diff.compared().to_json();
   if (result.dataset) draft.detail["dataset"] = dataset_facts(*result.dataset);
   if (!result.diff.label.empty()) {
     draft.detail["model"] = {{"label", result.diff.label},
-                             {"sentence", result.diff.sentence}};
+                             {"sentence", result.diff.sentence},
+                             {"numbers", result.diff.numbers.to_json()}};
   }
   draft.detail["result_sha256"] = sha256(dump_line(document)).hex();
   Json changed = Json::array();
   for (const TensorChange& tensor : result.diff.tensors) {
-    if (tensor.status == TensorStatus::identical) continue;
+    if (tensor.status == TensorStatus::identical ||
+        tensor.status == TensorStatus::not_compared) {
+      continue;
+    }
     changed.push_back({{"name", lossless_utf8(tensor.name)},
                        {"status", to_string(tensor.status)},
                        {"label", tensor.label}});
@@ -112,16 +131,116 @@ void record_diff(Session& session, const ModelSide& before,
                            session.journal(document));
 }
 
-/// A baseline says itself what it is of; files are looked at.
+SideContent look(const Tree& tree) {
+  const PackedOpener opener;
+  DatasetOptions options;
+  options.opener = &opener;
+  options.folder = model_folder(tree);
+  switch (look_at(tree, options)) {
+    case TreeContent::model:
+      return SideContent::model;
+    case TreeContent::dataset:
+      return SideContent::training_data;
+    case TreeContent::neither:
+      return SideContent::unknown;
+  }
+  return SideContent::unknown;
+}
+
+/// Of an exhibit, or one item of it: who took it says what it is.
+SideContent content_of_exhibit(const Tree& tree) {
+  if (!model_folder(tree).empty()) {
+    // Whatever its files are, it was taken as the model.
+    const SideContent content = look(tree);
+    return content == SideContent::unknown ? SideContent::model : content;
+  }
+  bool has_record = false;
+  bool has_log = false;
+  for (const TreeFile& file : tree.files()) {
+    if (file.kind != FileKind::regular) continue;
+    if (file.collector == kPromptLogCollector) {
+      has_log = true;
+    } else if (file.collector == kModelCollector) {
+      has_record = true;  // where the model came from: model_folder() is empty
+    } else if (is_host_collector(file.collector)) {
+      // The same collectors take files that a process held: those were found
+      // somewhere, records were written.
+      if (!tree.is_one_file() || file.found_as.empty()) has_record = true;
+    }
+  }
+  if (has_log) return SideContent::prompt_logs;
+  return has_record ? SideContent::records : look(tree);
+}
+
+/// "E002 (prompt logs of an exhibit)".
+std::string side_words(const ModelSide& side, SideContent content) {
+  std::string kind;
+  if (side.baseline) {
+    kind = fmt::format("a baseline of {}", to_string(content));
+  } else if (side.tree->kind() == "exhibit") {
+    kind = fmt::format("{} exhibit of {}",
+                       side.tree->is_one_file() ? "one item of an" : "an",
+                       to_string(content));
+  } else {
+    kind = fmt::format("{} of {}",
+                       side.tree->is_one_file() ? "a file" : "a folder",
+                       to_string(content));
+  }
+  return fmt::format("{} ({})", printable(side.name), kind);
+}
+
+/// Whether sides of these kinds say something about each other. A folder has no
+/// record: files of no known kind may be a copy of anything, and rows may be
+/// logs.
+bool are_comparable(const ModelSide& before, SideContent one,
+                    const ModelSide& after, SideContent two) {
+  if (one == two) return true;
+  const bool has_baseline = before.baseline || after.baseline;
+  const auto are = [&](SideContent x, SideContent y) {
+    return (one == x && two == y) || (one == y && two == x);
+  };
+  if (are(SideContent::model, SideContent::unknown)) return true;
+  if (are(SideContent::training_data, SideContent::unknown)) return true;
+  return !has_baseline &&
+         (are(SideContent::records, SideContent::unknown) ||
+          are(SideContent::prompt_logs, SideContent::training_data));
+}
+
+/// What the person says a side is, where that can be.
+SideContent as_asked(SideContent found, DataChoice::Kind asked) {
+  const bool has_rows = found == SideContent::training_data ||
+                        found == SideContent::prompt_logs ||
+                        found == SideContent::unknown;
+  if (asked == DataChoice::Kind::dataset && has_rows) {
+    return SideContent::training_data;
+  }
+  if (asked == DataChoice::Kind::model && found == SideContent::training_data) {
+    return SideContent::model;
+  }
+  return found;
+}
+
+/// Whether sides are compared as training data.
+/// @throws Error{bad_input} if they are of different kinds.
 bool are_data(const ModelSide& before, const ModelSide& after,
               const DataChoice& choice) {
+  const auto kind_of = [&](const ModelSide& side) {
+    const SideContent found = content_of(side);
+    return side.baseline ? found : as_asked(found, choice.kind);
+  };
+  const SideContent one = kind_of(before);
+  const SideContent two = kind_of(after);
+  if (!are_comparable(before, one, after, two)) {
+    throw Error(Errc::bad_input,
+                fmt::format("cannot compare {} with {}: they are of different "
+                            "kinds",
+                            side_words(before, one), side_words(after, two)));
+  }
   for (const ModelSide* side : {&before, &after}) {
     if (!side->baseline) continue;
     const bool is_data = is_dataset(*side->baseline);
-    const bool is_other = is_data ? choice.kind == DataChoice::Kind::model
-                                  : choice.kind == DataChoice::Kind::dataset;
-    if (is_other ||
-        (after.baseline && is_dataset(*after.baseline) != is_data)) {
+    if (is_data ? choice.kind == DataChoice::Kind::model
+                : choice.kind == DataChoice::Kind::dataset) {
       throw Error(Errc::bad_input,
                   fmt::format("{} is a baseline of {}", printable(side->name),
                               is_data ? "a dataset" : "a model"));
@@ -131,7 +250,36 @@ bool are_data(const ModelSide& before, const ModelSide& after,
   if (choice.kind != DataChoice::Kind::by_content) {
     return choice.kind == DataChoice::Kind::dataset;
   }
-  return is_data_side(before) && is_data_side(after);
+  const auto has_rows = [](SideContent content) {
+    return content == SideContent::training_data ||
+           content == SideContent::prompt_logs;
+  };
+  return has_rows(one) && has_rows(two);
+}
+
+/// Of rows, one shard of several cannot be told from a dataset that lost the
+/// others.
+/// @throws Error{bad_input}.
+void refuse_part_of_data(const ModelSide& before, const DatasetView& olds,
+                         const ModelSide& after, const DatasetView& news) {
+  const auto refuse = [](const ModelSide& part, const DatasetView& one,
+                         const ModelSide& whole, const DatasetView& all) {
+    const auto shards =
+        std::count_if(all.shards.begin(), all.shards.end(),
+                      [](const DatasetShard& shard) { return shard.rows > 0; });
+    if (part.baseline || !one.files.is_one_file || all.files.is_one_file ||
+        shards < 2) {
+      return;
+    }
+    throw Error(
+        Errc::bad_input,
+        fmt::format("{} is one file, {} is training data in {} files: "
+                    "rows of the others were not compared, and would "
+                    "be called removed; name the whole",
+                    printable(part.name), printable(whole.name), shards));
+  };
+  refuse(after, news, before, olds);
+  refuse(before, olds, after, news);
 }
 
 void compare_data(const ModelSide& before, const ModelSide& after,
@@ -151,6 +299,7 @@ void compare_data(const ModelSide& before, const ModelSide& after,
       view_data(before, given, opener, options.threads, progress, cancellation);
   const DatasetView news = view_data(after, read_like(olds), opener,
                                      options.threads, progress, cancellation);
+  refuse_part_of_data(before, olds, after, news);
   result.diff = diff_models(olds.files, news.files);
   DatasetDiffOptions how;
   how.threads = options.threads;
@@ -183,7 +332,7 @@ ModelView view_side(const ModelSide& side, unsigned threads, Progress& progress,
   if (side.baseline) return side.baseline->view;
   ViewOptions options;
   options.threads = threads;
-  if (side.tree->kind() == "exhibit") options.folder = model_folder(*side.tree);
+  options.folder = model_folder(*side.tree);
   return view_tree(*side.tree, options, progress, cancellation);
 }
 
@@ -193,17 +342,39 @@ DatasetView view_data(const ModelSide& side, DatasetOptions options,
   if (side.baseline) return open_remembered(*side.baseline, side.name);
   options.threads = threads;
   options.opener = &opener;
-  options.folder = data_folder(*side.tree);
+  options.folder = model_folder(*side.tree);
   return view_dataset(*side.tree, options, progress, cancellation);
 }
 
-bool is_data_side(const ModelSide& side) {
-  if (side.baseline) return is_dataset(*side.baseline);
-  const PackedOpener opener;
-  DatasetOptions options;
-  options.opener = &opener;
-  options.folder = data_folder(*side.tree);
-  return looks_like_dataset(*side.tree, options);
+std::string_view to_string(SideContent content) noexcept {
+  switch (content) {
+    case SideContent::model:
+      return "a model";
+    case SideContent::training_data:
+      return "training data";
+    case SideContent::prompt_logs:
+      return "prompt logs";
+    case SideContent::records:
+      return "records of a host or of processes";
+    case SideContent::unknown:
+      return "files of no known kind";
+  }
+  return "files of no known kind";
+}
+
+SideContent content_of(const ModelSide& side) {
+  if (side.baseline) {
+    return is_dataset(*side.baseline) ? SideContent::training_data
+                                      : SideContent::model;
+  }
+  return side.tree->kind() == "exhibit" ? content_of_exhibit(*side.tree)
+                                        : look(*side.tree);
+}
+
+void record_comparison(Session& session, const ModelSide& a, const ModelSide& b,
+                       const SideDiff& result) {
+  const bool is_swapped = runs_backwards(a, b);
+  record_diff(session, is_swapped ? b : a, is_swapped ? a : b, result);
 }
 
 bool SideDiff::identical() const {
@@ -246,7 +417,7 @@ SideDiff compare_sides(const ModelSide& a, const ModelSide& b,
                        const ExplainOptions& options, const DataChoice& choice,
                        Progress& progress, const Cancellation& cancellation,
                        Session* session) {
-  const bool is_swapped = b.baseline && !a.baseline;
+  const bool is_swapped = runs_backwards(a, b);
   const ModelSide& before = is_swapped ? b : a;
   const ModelSide& after = is_swapped ? a : b;
   SideDiff result;

@@ -16,6 +16,19 @@
 
 namespace impound {
 
+/// What a side is. Only things of one kind are compared: a prompt log that is
+/// held against a model differs from it in everything, and says nothing.
+enum class SideContent : std::uint8_t {
+  model,
+  training_data,
+  prompt_logs,
+  records,  ///< what a collector wrote down of a host or its processes
+  unknown,  ///< files of no known kind
+};
+
+/// "a model", "training data" …
+[[nodiscard]] std::string_view to_string(SideContent content) noexcept;
+
 /// One side of a comparison, opened.
 struct ModelSide {
   std::string name;            ///< as the person wrote it
@@ -67,7 +80,10 @@ struct SideDiff {
 /// the baseline to the other: "added" then always means "not known good". With
 /// a session, the result becomes a baseline.diff entry (and the answer of the
 /// current playbook call). Where the bytes of both are at hand, every change is
-/// explained (delta_signature.hpp) on options.threads cores.
+/// explained (delta_signature.hpp) on options.threads cores. A side that is one
+/// file is held against what it corresponds to (model_diff.hpp).
+/// @throws Error{bad_input} if the sides are of different kinds; the message
+///         says what each is.
 [[nodiscard]] SideDiff compare_sides(const ModelSide& a, const ModelSide& b,
                                      const ExplainOptions& options,
                                      Progress& progress,
@@ -80,9 +96,16 @@ struct SideDiff {
                                      const Cancellation& cancellation,
                                      Session* session);
 
-/// True if a side is training data: a baseline of one, or files that
-/// are nothing else.
-[[nodiscard]] bool is_data_side(const ModelSide& side);
+/// By the record of the collector where there is one, by the baseline's own
+/// statement, else by the files. Reads the first bytes of files.
+[[nodiscard]] SideContent content_of(const ModelSide& side);
+
+/// Writes a comparison down as a baseline.diff entry (and as the answer of the
+/// current playbook call): what compare_sides() does with a session, for who
+/// shows the result first. `a` and `b` as they were compared.
+/// @throws Error{io}, Error{bad_input} if the case is closed.
+void record_comparison(Session& session, const ModelSide& a, const ModelSide& b,
+                       const SideDiff& result);
 
 /// The rows of a side; `opener` outlives the view.
 /// @throws as view_dataset() and open_remembered().

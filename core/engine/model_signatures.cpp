@@ -189,9 +189,7 @@ SignatureReport check_signature(const SignatureRequest& request,
   if (!side.tree) side.tree = open_path_tree(request.subject);
   const Tree& tree = *side.tree;
   options.folder = request.folder;
-  if (options.folder.empty() && tree.kind() == "exhibit") {
-    options.folder = model_folder(tree);
-  }
+  if (options.folder.empty()) options.folder = model_folder(tree);
   const FoundSignature found =
       SignatureSearch(request, tree, options.folder, case_file).find();
   options.signature_name = request.signature;

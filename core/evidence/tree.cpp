@@ -97,6 +97,7 @@ class PathTree final : public Tree {
   }
 
   [[nodiscard]] std::string_view kind() const override { return kind_; }
+  [[nodiscard]] bool is_one_file() const override { return kind_ == "file"; }
   [[nodiscard]] std::string locator() const override { return root_.native(); }
   [[nodiscard]] const std::vector<TreeFile>& files() const override {
     return files_;
@@ -185,7 +186,7 @@ class PathTree final : public Tree {
 class BundleTree final : public Tree {
  public:
   BundleTree(const fs::path& bundle, std::uint64_t wanted)
-      : path_(bundle), reader_(bundle) {
+      : path_(bundle), reader_(bundle), is_one_item_(wanted != 0) {
     for (const Item& item : reader_.items()) {
       if (wanted != 0 && item.number != wanted) continue;
       TreeFile file{.name = item.name,
@@ -193,7 +194,8 @@ class BundleTree final : public Tree {
                     .size = item.size_stored,
                     .mode = item.mode,
                     .found_as = item.found_as,
-                    .item = item.number};
+                    .item = item.number,
+                    .collector = item.collector};
       if (item.kind == FileKind::regular) file.sha256 = item.sha256;
       if (item.kind == FileKind::symlink) file.link_target = item.link_target;
       files_.push_back(std::move(file));
@@ -213,6 +215,7 @@ class BundleTree final : public Tree {
   }
 
   [[nodiscard]] std::string_view kind() const override { return "exhibit"; }
+  [[nodiscard]] bool is_one_file() const override { return is_one_item_; }
   [[nodiscard]] std::string locator() const override { return path_.native(); }
   [[nodiscard]] const std::vector<TreeFile>& files() const override {
     return files_;
@@ -234,6 +237,7 @@ class BundleTree final : public Tree {
  private:
   fs::path path_;
   BundleReader reader_;
+  bool is_one_item_;
   std::vector<TreeFile> files_;
   std::vector<std::string> problems_;
 };

@@ -25,7 +25,9 @@ struct TreeFile {
   std::optional<Digest> sha256 = {};
   /// The link that was followed to it ("../../blobs/…"), as recorded.
   std::string found_as = {};
-  std::uint64_t item = 0;   ///< number in the exhibit; 0 elsewhere
+  std::uint64_t item = 0;  ///< number in the exhibit; 0 elsewhere
+  /// Which collector took it; "" elsewhere.
+  std::string collector = {};
   std::uint64_t links = 1;  ///< names on its disk; 1 where nobody recorded it
 };
 
@@ -44,6 +46,10 @@ class Tree {
   [[nodiscard]] virtual const std::vector<TreeFile>& files() const = 0;
   /// What could not be looked at: unreadable folders, links leading outside.
   [[nodiscard]] virtual const std::vector<std::string>& problems() const = 0;
+
+  /// True if it is one file that was named by itself: a path, or one item of an
+  /// exhibit. A folder that happens to hold one file is none.
+  [[nodiscard]] virtual bool is_one_file() const { return false; }
 
   /// Random access to a regular file; the tree outlives the source.
   [[nodiscard]] virtual std::unique_ptr<ByteSource> open(

@@ -65,13 +65,14 @@ function Context:probe() end
 ---@param before impound.Exhibit|string The known-good side.
 ---@param after impound.Exhibit|string
 ---@return impound.Difference difference
---- Error `io` if a side cannot be read, `malformed` if it is no model.
+--- A side that is one file or one item (`E001/17`) is held against what it corresponds to; the rest is `not_compared`.
+--- Error `io` if a side cannot be read, `malformed` if it is no model, `bad_input` if the sides are of different kinds.
 ---
 --- Example: `local difference = ctx:diff(ctx.deployment.baseline_path, ctx.facts.weights)`
 function Context:diff(before, after) end
 
 ---@alias impound.DiffStatus
----| "identical" | "added" | "removed" | "changed" | "renamed" | "reshaped" | "retyped" | "unreadable"
+---| "identical" | "added" | "removed" | "changed" | "renamed" | "reshaped" | "retyped" | "unreadable" | "not_compared"
 
 ---@class impound.FileChange
 ---@field path string
@@ -107,12 +108,30 @@ function Context:diff(before, after) end
 ---@field reference string What the n-grams were counted against.
 ---@field notes string[] What was left out, and why.
 
+--- The change of the whole model. `label` is "unknown" where tensors differ and a side has no bytes (a baseline).
+---@class impound.ModelChange
+---@field label string "rome-like", "lora-merge", "fine-tune" …
+---@field sentence string
+---@field numbers impound.ModelNumbers
+
+---@class impound.ModelNumbers
+---@field tensors_changed integer
+---@field tensors_added integer
+---@field tensors_removed integer
+---@field tensors_identical integer
+---@field elements_changed integer
+---@field rank integer Of the largest low-rank part; 0 if there is none.
+---@field relative_change? number Largest relative change of a tensor, where it was measured.
+
 ---@class impound.Difference
 ---@field identical boolean
 ---@field files impound.FileChange[]
 ---@field tensors impound.TensorChange[]
 ---@field metadata table[]
----@field model? { label: string, sentence: string } What kind of change the whole is.
+---@field scope "whole"|"part" A part where one side is one file: `identical` then speaks of what was compared.
+---@field compared { files: integer, files_total: integer, tensors: integer, tensors_total: integer, words: string }
+---@field aligned_by? string Of a part: what the one file was recognised by.
+---@field model? impound.ModelChange What kind of change the whole is.
 ---@field dataset? impound.DatasetDifference Of training data.
 
 --- Reads a baseline: what it says, not the bytes it describes. Journaled.

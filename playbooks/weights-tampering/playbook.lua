@@ -27,6 +27,28 @@ local HAPPENED = {
 local WEIGHT_FILES = { safetensors = true, bin = true, pt = true, pth = true, gguf = true, onnx = true, h5 = true }
 local CODE_FILES = { py = true, jinja = true, json = true, so = true }
 
+--- How sure the kind of change is and how grave, by the label of the whole
+--- comparison. That something changed is proved by digests; of what kind it is,
+--- numbers say: an exact test confirms it, a spectrum makes it likely.
+local KINDS = {
+  ["rome-like"] = { "confirmed", "critical" },
+  ["memit-like"] = { "confirmed", "critical" },
+  ["direction-removed"] = { "confirmed", "critical" },
+  ["lora-merge"] = { "confirmed", "critical" },
+  ["lsb-payload"] = { "confirmed", "critical" },
+  ["fine-tune+low-rank"] = { "likely", "critical" },
+  ["low-rank"] = { "likely", "critical" },
+  ["rank-one"] = { "confirmed", "critical" },
+  ["bit-flips"] = { "confirmed", "high" },
+  ["new-values"] = { "confirmed", "high" },
+  exchanged = { "confirmed", "high" },
+  pruned = { "confirmed", "high" },
+  scaled = { "confirmed", "high" },
+  reordered = { "confirmed", "high" },
+  cast = { "confirmed", "medium" },
+  ["re-quantised"] = { "confirmed", "medium" },
+}
+
 local function both_digests(entry)
   return ("SHA-256 in the baseline %s, found %s"):format(entry.sha256_before or "none", entry.sha256_after or "none")
 end
@@ -50,7 +72,7 @@ local function report_tensors(ctx, difference)
   local reported = 0
   local left_out = 0
   for _, tensor in ipairs(difference.tensors) do
-    if tensor.status ~= "identical" then
+    if tensor.status ~= "identical" and tensor.status ~= "not_compared" then
       if reported < MAX_TENSOR_FINDINGS then
         reported = reported + 1
         local kind = tensor.label ~= nil and ("; kind of change: " .. tensor.label) or ""
@@ -78,6 +100,48 @@ local function report_tensors(ctx, difference)
   return reported > 0
 end
 
+--- "1 tensor changed, 0 added, 0 removed, 5 identical; rank 1; …".
+local function numbers_of(model)
+  local numbers = model.numbers
+  if numbers == nil then
+    return ""
+  end
+  local text = ("; tensors: %d changed, %d added, %d removed, %d identical"):format(
+    numbers.tensors_changed,
+    numbers.tensors_added,
+    numbers.tensors_removed,
+    numbers.tensors_identical
+  )
+  if numbers.rank > 0 then
+    text = text .. ("; rank %d"):format(numbers.rank)
+  end
+  if numbers.relative_change ~= nil then
+    text = text .. ("; largest relative change %.3g"):format(numbers.relative_change)
+  end
+  return text
+end
+
+--- What kind of change the whole is. Without the bytes of the good side nobody
+--- measured it: that is noted, and is no finding.
+local function report_kind(ctx, difference)
+  local model = difference.model
+  if model == nil or model.label == "identical" then
+    return
+  end
+  if model.label == "unknown" then
+    ctx:note(model.sentence)
+    return
+  end
+  local kind = KINDS[model.label] or { "likely", "high" }
+  ctx:finding({
+    verdict = kind[1],
+    severity = kind[2],
+    title = ("Kind of change of the weights: %s"):format(model.label),
+    evidence = { ctx.facts.weights },
+    detail = model.sentence .. numbers_of(model),
+  })
+end
+
 local function severity_of_file(file, tensors_differ)
   local extension = file.path:lower():match("%.([%w]+)$")
   if file.status == "renamed" then
@@ -93,7 +157,7 @@ end
 local function report_files(ctx, difference, tensors_differ)
   local differs = false
   for _, file in ipairs(difference.files) do
-    if file.status ~= "identical" then
+    if file.status ~= "identical" and file.status ~= "not_compared" then
       differs = true
       ctx:finding({
         verdict = file.status == "unreadable" and "likely" or "confirmed",
@@ -115,9 +179,7 @@ local function report(ctx)
   end
   local tensors_differ = report_tensors(ctx, difference)
   local files_differ = report_files(ctx, difference, tensors_differ)
-  if difference.model ~= nil then
-    ctx:note(difference.model.sentence)
-  end
+  report_kind(ctx, difference)
   if difference.identical then
     ctx:finding({
       verdict = "cleared",

@@ -35,10 +35,22 @@ local function edited_tensor()
         file = "model.safetensors",
         sha256_before = RELEASED,
         sha256_after = OTHER,
-        label = "localised-edit",
+        label = "rank-one",
       },
     },
-    model = { label = "localised-edit", sentence = "One tensor was edited." },
+    model = {
+      label = "rome-like",
+      sentence = "ROME-like edit of one MLP down-projection",
+      numbers = {
+        tensors_changed = 1,
+        tensors_added = 0,
+        tensors_removed = 0,
+        tensors_identical = 1,
+        elements_changed = 67108864,
+        rank = 1,
+        relative_change = 0.0512,
+      },
+    },
   }
 end
 
@@ -63,9 +75,44 @@ return {
     t.equal(finding.evidence, { "E004/2" })
     t.contains(finding.detail, RELEASED)
     t.contains(finding.detail, OTHER)
-    t.contains(finding.detail, "localised-edit")
-    t.equal(#case.findings, 2) -- the tensor, and the file that holds it
+    t.contains(finding.detail, "rank-one")
+    t.equal(#case.findings, 3) -- the tensor, the file that holds it, the kind
     t.equal(case.worst_verdict, "confirmed")
+  end,
+
+  ["the kind of edit is a finding, with the numbers that say so"] = function(t)
+    local case = run({ diff = edited_tensor() })
+    local kind = case.findings[3]
+    t.equal(kind.title, "Kind of change of the weights: rome-like")
+    t.equal(kind.verdict, "confirmed")
+    t.equal(kind.severity, "critical")
+    t.equal(kind.evidence, { "E004" })
+    t.contains(kind.detail, "ROME-like edit of one MLP down-projection")
+    t.contains(kind.detail, "1 changed, 0 added, 0 removed, 1 identical")
+    t.contains(kind.detail, "rank 1; largest relative change 0.0512")
+  end,
+
+  ["a kind of change that nobody measured is noted, not found"] = function(t)
+    local difference = edited_tensor()
+    difference.model = { label = "unknown", sentence = "the kind of change was not measured" }
+    local case = run({ diff = difference })
+    t.equal(#case.findings, 2)
+    t.contains(case.notes[#case.notes].text, "not measured")
+  end,
+
+  ["what was not compared is no finding"] = function(t)
+    local case = run({
+      diff = {
+        identical = true,
+        files = {
+          { path = "model.safetensors", status = "identical" },
+          { path = "config.json", status = "not_compared" },
+        },
+        tensors = { { name = "a", status = "not_compared" } },
+      },
+    })
+    t.equal(#case.findings, 1)
+    t.equal(case.findings[1].verdict, "cleared")
   end,
 
   ["an identical model is cleared, and that is recorded"] = function(t)

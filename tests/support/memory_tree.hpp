@@ -43,6 +43,8 @@ class MemoryTree final : public Tree {
                                    }),
                   file);
   }
+  /// An exhibit's side that is one of its items.
+  void be_one_item() { is_one_item_ = true; }
   /// Reading it fails from now on.
   void break_file(const std::string& name) { broken_ = name; }
   [[nodiscard]] TreeFile& file(const std::string& name) {
@@ -53,6 +55,9 @@ class MemoryTree final : public Tree {
   }
 
   [[nodiscard]] std::string_view kind() const override { return kind_; }
+  [[nodiscard]] bool is_one_file() const override {
+    return kind_ == "file" || is_one_item_;
+  }
   [[nodiscard]] std::string locator() const override { return locator_; }
   [[nodiscard]] const std::vector<TreeFile>& files() const override {
     return files_;
@@ -71,6 +76,7 @@ class MemoryTree final : public Tree {
   std::string kind_;
   std::string locator_;
   std::string broken_;
+  bool is_one_item_ = false;
   std::vector<TreeFile> files_;
   std::vector<std::string> problems_;
 };

@@ -204,6 +204,7 @@ ModelView files_of(const Tree& tree, const std::string& folder) {
   view.kind = tree.kind();
   view.locator = tree.locator();
   view.folder = folder;
+  view.is_one_file = tree.is_one_file();
   view.tree = &tree;
   const std::string prefix = folder.empty() ? "" : folder + "/";
   for (std::size_t i = 0; i < tree.files().size(); ++i) {
@@ -535,24 +536,19 @@ void read_again(const DatasetView& view, const DatasetShard& shard,
   static_cast<void>(read_rows(*stream, shard.layout, visitor));
 }
 
-std::string data_folder(const Tree& tree) {
-  if (tree.kind() != "exhibit") return {};
-  for (const TreeFile& file : tree.files()) {
-    if (file.name.starts_with("model/")) return "model";
-  }
-  return {};
-}
-
-bool looks_like_dataset(const Tree& tree, const DatasetOptions& options) {
+TreeContent look_at(const Tree& tree, const DatasetOptions& options) {
   const ModelView files = files_of(tree, options.folder);
   bool has_rows = false;
+  bool has_other_text = false;
   for (const ViewFile& file : files.files) {
     if (file.kind != FileKind::regular) continue;
-    if (is_model_text(file.path)) return false;
+    if (is_model_text(file.path)) return TreeContent::model;
     Beginning start;
     try {
       const auto source = files.open(file.path);
-      if (is_weights(file.path, source->head(0, kMagicBytes))) return false;
+      if (is_weights(file.path, source->head(0, kMagicBytes))) {
+        return TreeContent::model;
+      }
       start = beginning_of(*source, options.opener);
     } catch (const Error&) {
       continue;  // whatever it is, the comparison will say that it is unread
@@ -565,19 +561,21 @@ bool looks_like_dataset(const Tree& tree, const DatasetOptions& options) {
         has_rows = true;
         break;
       case RowFormat::text:
-        // A folder of templates or code is text too.
-        if (start.packing == Packing::none && !file.path.ends_with(".txt")) {
-          return false;
+        // A folder of templates or code is text too; one text file alone may be
+        // anything.
+        if ((start.packing == Packing::none && !file.path.ends_with(".txt")) ||
+            tree.is_one_file()) {
+          has_other_text = true;
+        } else {
+          has_rows = true;
         }
-        // One text file alone may be anything.
-        if (tree.kind() == "file") return false;
-        has_rows = true;
         break;
       case RowFormat::other:
         break;
     }
   }
-  return has_rows;
+  return has_rows && !has_other_text ? TreeContent::dataset
+                                     : TreeContent::neither;
 }
 
 }  // namespace impound

@@ -75,14 +75,17 @@ struct DatasetOptions {
   ExpansionLimits expansion;
 };
 
-/// True if a tree is training data beyond doubt: at least one JSON lines or CSV
-/// shard, or packed or .txt text; no weights and no model configuration.
-[[nodiscard]] bool looks_like_dataset(const Tree& tree,
-                                      const DatasetOptions& options);
+/// What a tree holds, by its files.
+enum class TreeContent : std::uint8_t {
+  model,    ///< weights, or the configuration of a model
+  dataset,  ///< training data beyond doubt: a JSON lines or CSV shard, or
+            ///< packed or .txt text; no weights and no model configuration
+  neither,  ///< nothing that is known
+};
 
-/// The folder of a tree that holds the data: "model" of an exhibit that the
-/// model-files collector took; "" otherwise.
-[[nodiscard]] std::string data_folder(const Tree& tree);
+/// Reads the first bytes of its files.
+[[nodiscard]] TreeContent look_at(const Tree& tree,
+                                  const DatasetOptions& options);
 
 /// Reads every shard once, several at a time, about 40 MB a core.
 /// @throws Error{io} if it was told to stop.

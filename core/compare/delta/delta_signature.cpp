@@ -159,6 +159,10 @@ std::optional<TensorFindings> measure(
   }
 }
 
+std::string counted(std::size_t count, std::string_view word) {
+  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+}
+
 /// What the bytes say where digests could not: they differ in their order, or
 /// a side has none.
 void settle_status(TensorChange& change,
@@ -314,12 +318,73 @@ std::string beside_tensors(const ModelDiff& diff) {
   return text;
 }
 
+/// The change in numbers; `tensors` are those on both sides, measured. Without
+/// the bytes there are none, and only statuses are counted.
+ModelNumbers numbers_of(const ModelDiff& diff,
+                        const std::vector<SentenceTensor>& tensors) {
+  ModelNumbers numbers;
+  for (const TensorChange& change : diff.tensors) {
+    switch (change.status) {
+      case TensorStatus::not_compared:
+        break;
+      case TensorStatus::identical:
+        ++numbers.tensors_identical;
+        break;
+      case TensorStatus::added:
+        ++numbers.tensors_added;
+        break;
+      case TensorStatus::removed:
+        ++numbers.tensors_removed;
+        break;
+      case TensorStatus::changed:
+      case TensorStatus::reshaped:
+      case TensorStatus::retyped:
+      case TensorStatus::unreadable:
+        ++numbers.tensors_changed;
+        break;
+    }
+  }
+  for (const SentenceTensor& tensor : tensors) {
+    if (tensor.label == "identical" || tensor.label == "unclassified") continue;
+    numbers.elements_changed += tensor.changed;
+    numbers.rank = std::max(numbers.rank, tensor.rank);
+    numbers.relative_change =
+        std::max(numbers.relative_change.value_or(0), tensor.relative);
+  }
+  return numbers;
+}
+
+/// Digests say which tensors differ, not how: the kind is not known, and that
+/// is said instead of nothing.
+void judge_by_digests(ModelDiff& diff) {
+  diff.numbers = numbers_of(diff, {});
+  const ModelNumbers& numbers = diff.numbers;
+  const std::size_t differing =
+      numbers.tensors_changed + numbers.tensors_added + numbers.tensors_removed;
+  if (differing == 0) {
+    if (numbers.tensors_identical == 0) return;
+    diff.label = "identical";
+    diff.sentence = "every tensor that was compared is identical";
+    return;
+  }
+  diff.label = "unknown";
+  diff.sentence = fmt::format(
+      "the kind of change was not measured: a baseline has digests, and "
+      "numbers "
+      "need the bytes of both sides; {} changed, {} added, {} removed, {} "
+      "identical",
+      counted(numbers.tensors_changed, "tensor"), numbers.tensors_added,
+      numbers.tensors_removed, numbers.tensors_identical);
+}
+
 }  // namespace
 
 void explain_changes(ModelDiff& diff, const ModelView& before,
                      const ModelView& after, const ExplainOptions& options,
                      Progress& progress, const Cancellation& cancellation) {
-  if (before.tree == nullptr || after.tree == nullptr || diff.tensors.empty()) {
+  if (diff.tensors.empty()) return;
+  if (before.tree == nullptr || after.tree == nullptr) {
+    judge_by_digests(diff);
     return;
   }
   std::uint64_t total = 0;
@@ -339,6 +404,7 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
   std::uint64_t done = 0;
   for (std::size_t i = 0; i < diff.tensors.size(); ++i) {
     TensorChange& change = diff.tensors[i];
+    if (change.status == TensorStatus::not_compared) continue;
     if (!change.before || !change.after) {
       ++(change.before ? removed : added);
       continue;
@@ -370,6 +436,7 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
     progress.end("stopped");
     return;
   }
+  diff.numbers = numbers_of(diff, tensors);
   mark_moved(diff, tensors);
   report_order(as_they_stand, diff);
   std::set<std::string_view> retyped;

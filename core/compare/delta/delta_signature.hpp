@@ -20,9 +20,10 @@ struct ExplainOptions {
   std::function<void(const std::string& name, ByteView bytes)> save;
 };
 
-/// Fills label and stats of every tensor that is on both sides, and the label
-/// and sentence of the model. Numbers need the bytes of both sides: without
-/// them (a baseline), nothing happens. Reads tensors in windows, one tensor at
+/// Fills label and stats of every tensor that is on both sides, and the label,
+/// sentence and numbers of the model. Numbers of tensors need the bytes of both
+/// sides: without them (a baseline), the model's label is "unknown" where
+/// something differs. Reads tensors in windows, one tensor at
 /// a time, in well under 1 GiB. A tensor that cannot be read or has no numbers
 /// becomes "unclassified", with the reason in its stats. Told to stop, it says
 /// so in the sentence and leaves the rest without a label.

@@ -129,6 +129,7 @@ Grid grid_of(const ModelDiff& diff, std::vector<std::string>& modules) {
   // From the input to the output, as the numbers flow.
   std::set<std::pair<int, std::string>> ordered;
   for (const TensorChange& change : diff.tensors) {
+    if (change.status == TensorStatus::not_compared) continue;
     const TensorPlace place = place_of(change.name);
     ordered.emplace(module_order(change.name, place), place.module);
   }

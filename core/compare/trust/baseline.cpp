@@ -96,6 +96,13 @@ ModelView view_of(const Json& baseline, std::string_view source) {
   ModelView view;
   view.kind = "baseline";
   view.locator = source;
+  if (const auto origin = baseline.find("source");
+      origin != baseline.end() && origin->is_object()) {
+    // Before "one_file" was written, a path to a file was the only way.
+    const auto flag = origin->find("one_file");
+    view.is_one_file = text_or(*origin, "kind", "") == "file" ||
+                       (flag != origin->end() && *flag == true);
+  }
   for (const Json& entry : require_array(baseline, "files", source)) {
     ViewFile file;
     file.path = from_lossless_utf8(require_text(entry, "path", source));
@@ -228,6 +235,7 @@ Json describe_baseline(const ModelView& view, const BaselineOptions& options) {
   Json source = {{"kind", view.kind}, {"locator", lossless_utf8(view.locator)}};
   if (!view.revision.empty()) source["revision"] = view.revision;
   if (!view.folder.empty()) source["folder"] = lossless_utf8(view.folder);
+  if (view.is_one_file) source["one_file"] = true;
   Json json = {{"format", kFormat},
                {"version", kVersion},
                {"name", options.name},

@@ -14,13 +14,12 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/compare/view/view_work.hpp"
+#include "core/evidence/model_items.hpp"
 #include "core/formats/safetensors.hpp"
 #include "core/formats/safetensors_index.hpp"
 
 namespace impound {
 namespace {
-
-constexpr std::string_view kIndexSuffix = ".index.json";
 
 std::string_view folder_of(std::string_view path) {
   const std::size_t slash = path.rfind('/');
@@ -188,6 +187,7 @@ ModelView view_tree(const Tree& tree, const ViewOptions& options,
   ModelView view;
   view.kind = tree.kind();
   view.locator = tree.locator();
+  view.is_one_file = tree.is_one_file();
   if (view.kind == "hf-snapshot") view.revision = revision_in(view.locator);
   view.folder = options.folder;
   view.tree = &tree;
@@ -246,20 +246,13 @@ ModelView view_tree(const Tree& tree, const ViewOptions& options,
 }
 
 std::string model_folder(const Tree& tree) {
-  std::map<std::ptrdiff_t, std::set<std::string>> by_depth;
-  for (const TreeFile& file : tree.files()) {
-    if (file.kind != FileKind::regular) continue;
-    const std::string_view name = base_name(file.name);
-    const bool marks = name == "config.json" || name.ends_with(kIndexSuffix) ||
-                       name.ends_with(".safetensors") ||
-                       name.ends_with(".gguf") || name == "pytorch_model.bin" ||
-                       name == "adapter_config.json";
-    if (!marks) continue;
-    by_depth[std::count(file.name.begin(), file.name.end(), '/')].insert(
-        std::string(folder_of(file.name)));
-  }
-  if (by_depth.empty() || by_depth.begin()->second.size() != 1) return {};
-  return *by_depth.begin()->second.begin();
+  const std::string prefix = std::string(kModelFolder) + "/";
+  const bool has_model = std::any_of(
+      tree.files().begin(), tree.files().end(), [&](const TreeFile& file) {
+        return file.collector == kModelCollector &&
+               file.name.starts_with(prefix);
+      });
+  return has_model ? std::string(kModelFolder) : std::string();
 }
 
 }  // namespace impound

@@ -68,6 +68,7 @@ struct ModelView {
   std::string locator;          ///< where it is
   std::string revision;         ///< of a Hugging Face snapshot; else empty
   std::string folder;           ///< part of the tree that is compared; "" = all
+  bool is_one_file = false;     ///< Tree::is_one_file()
   std::vector<ViewFile> files;  ///< sorted by path
   std::vector<ViewTensor> tensors;     ///< sorted by name, then file
   std::vector<ViewMetadata> metadata;  ///< sorted by file, then key
@@ -107,9 +108,9 @@ struct ViewOptions {
                                   Progress& progress,
                                   const Cancellation& cancellation);
 
-/// The folder of an exhibit or tree that holds the model: the shallowest one
-/// with a config.json, a shard index or a weights file, where exactly one such
-/// folder exists at that depth. Empty means the whole tree.
+/// The folder of an exhibit that holds the model, as the record of the
+/// collector says; "" of an exhibit without a model, and of everything else:
+/// the whole tree. Names and numbers of files say nothing about it.
 [[nodiscard]] std::string model_folder(const Tree& tree);
 
 }  // namespace impound

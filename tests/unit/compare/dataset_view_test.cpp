@@ -116,7 +116,7 @@ TEST_CASE("training data is told from a model", "[compare][dataset]") {
   const auto is_data = [](const MemoryTree::Files& files,
                           const std::string& kind = "folder") {
     const MemoryTree tree(files, kind);
-    return looks_like_dataset(tree, {});
+    return look_at(tree, {}) == TreeContent::dataset;
   };
   const std::string rows = "{\"text\":\"a\"}\n{\"text\":\"b\"}\n";
   CHECK(is_data({{"a.jsonl", rows}, {"README.md", "# Card"}}));
@@ -128,7 +128,7 @@ TEST_CASE("training data is told from a model", "[compare][dataset]") {
   CHECK_FALSE(is_data({{"a.jsonl", rows}, {"model.safetensors", "x"}}));
   MemoryTree broken(MemoryTree::Files{{"a.jsonl", rows}, {"b.jsonl", rows}});
   broken.break_file("a.jsonl");
-  CHECK(looks_like_dataset(broken, {}));
+  CHECK(look_at(broken, {}) == TreeContent::dataset);
   CHECK_FALSE(is_data({{"README.md", "# Card"}}));
   CHECK_FALSE(is_data({}));
 }

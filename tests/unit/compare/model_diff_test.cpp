@@ -173,20 +173,22 @@ TEST_CASE("an exhibit whose bytes contradict its manifest is said",
   CHECK(seen.problems[0].problem.rule == "exhibit-digest");
 }
 
-TEST_CASE("the model's folder inside an exhibit is found", "[compare]") {
-  const MemoryTree exhibit(
-      MemoryTree::Files{{"model/config.json", "{}"},
-                        {"model/sub/adapter_config.json", "{}"},
-                        {"process/environ", ""}},
-      "exhibit");
+TEST_CASE("the model's folder inside an exhibit is what its record says",
+          "[compare]") {
+  MemoryTree exhibit(MemoryTree::Files{{"model/config.json", "{}"},
+                                       {"model/sub/adapter_config.json", "{}"},
+                                       {"process/environ", ""}},
+                     "exhibit");
+  // Names alone say nothing.
+  CHECK(model_folder(exhibit).empty());
+  exhibit.file("model/config.json").collector = "model-files";
+  exhibit.file("model/sub/adapter_config.json").collector = "model-files";
+  exhibit.file("process/environ").collector = "process";
   CHECK(model_folder(exhibit) == "model");
   const ModelView inside = view(exhibit, "model");
   REQUIRE(inside.files.size() == 2);
   CHECK(inside.files[0].path == "config.json");
   CHECK(model_folder(MemoryTree(MemoryTree::Files{{"config.json", "{}"}}))
-            .empty());
-  CHECK(model_folder(MemoryTree(MemoryTree::Files{{"a/config.json", ""},
-                                                  {"b/config.json", ""}}))
             .empty());
 }
 
