@@ -252,6 +252,25 @@ float round_through(Dtype dtype, float value) noexcept {
   return std::abs(rounded) > largest(*type) ? kNan : rounded;
 }
 
+std::string_view to_string(Rounding rounding) noexcept {
+  return rounding == Rounding::nearest ? "nearest" : "toward_zero";
+}
+
+float truncate_through(Dtype dtype, float value) noexcept {
+  if (std::isnan(value)) return value;
+  if (dtype == Dtype::bf16) {
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) &
+                                0xFFFF0000U);
+  }
+  if (dtype != Dtype::f16) return kNan;
+  const std::uint16_t nearest = to_f16(value);
+  const float rounded = from_f16(nearest);
+  // One code below is the next number towards zero, below infinity too.
+  return std::abs(rounded) > std::abs(value)
+             ? from_f16(static_cast<std::uint16_t>(nearest - 1U))
+             : rounded;
+}
+
 bool is_decodable(Dtype dtype) noexcept {
   if (can_dequantise(dtype)) return true;
   switch (traits(dtype).kind) {

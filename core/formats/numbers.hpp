@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string_view>
 
 #include "core/base/bytes.hpp"
 #include "core/formats/tensor.hpp"
@@ -32,6 +33,18 @@ namespace impound {
 /// `value` rounded to the nearest number of the type (ties to even) and back
 /// to float; NaN where the type cannot hold it. For F16, BF16, F8_* types.
 [[nodiscard]] float round_through(Dtype dtype, float value) noexcept;
+
+/// How a number goes into a type that cannot hold it.
+enum class Rounding : std::uint8_t {
+  nearest,      ///< ties to even: what libraries do
+  toward_zero,  ///< cut off: what a shift of the bits does
+};
+
+[[nodiscard]] std::string_view to_string(Rounding rounding) noexcept;
+
+/// `value` cut off to a number of the type, and back to float: never further
+/// from zero. For F16 and BF16; NaN for other types, and stays NaN.
+[[nodiscard]] float truncate_through(Dtype dtype, float value) noexcept;
 
 /// True if decode_floats() and decode_doubles() know the type: all floating
 /// point and integer types of whole bytes, BOOL, F4, complex numbers (as real

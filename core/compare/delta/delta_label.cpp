@@ -7,6 +7,8 @@
 #include <bit>
 #include <cmath>
 
+#include "core/compare/delta/delta_truncation.hpp"
+
 namespace impound {
 namespace {
 
@@ -123,7 +125,7 @@ void decide_recast(TensorFindings& found, const Recast& recast) {
   found.label = recast.is_quantised ? "quantised" : "cast";
   found.because = fmt::format(
       "{} of the numbers are the old ones through {} (relative change {:.3g})",
-      percent(recast.share), recast.through, found.relative());
+      percent(recast.share), recast.words(), found.relative());
 }
 
 bool is_quantiser_noise(const TensorFindings& found, const TensorBytes& before,
@@ -132,6 +134,40 @@ bool is_quantiser_noise(const TensorFindings& found, const TensorBytes& before,
   return before.dtype != after.dtype && most > 0 &&
          found.statistics.relative() <= most &&
          (found.spectrum->empty() || found.spectrum->significant_rank() == 0);
+}
+
+bool is_of_low_rank(const RankFindings& shape) {
+  return shape.label == "rank-one" || shape.label == "low-rank";
+}
+
+/// What the spectrum says, with what remains of it held against rounding; where
+/// that is too little, against cutting off, if that is what it is.
+RankFindings judge_shape(TensorFindings& found, const TensorBytes& before,
+                         const TensorBytes& after) {
+  const Spectrum& spectrum = *found.spectrum;
+  const double rounding = rounding_squares(before, after, found.statistics);
+  RankFindings rounded = judge_spectrum(spectrum, found.statistics, rounding);
+  if (spectrum.empty() || is_of_low_rank(rounded)) return rounded;
+  for (const std::size_t rank :
+       {rounded.step_at, spectrum.significant_rank()}) {
+    const double rest = (1 - spectrum.energy(rank)) * spectrum.squares;
+    // Both sides may have been cut or rounded; more is no rounding.
+    if (rank == 0 || rest > 2 * kTruncationSquares * rounding) continue;
+    const std::optional<Residual> residual =
+        measure_residual(before, after, found.statistics, spectrum, rank);
+    if (!residual || !residual->is_truncation()) continue;
+    RankFindings cut = judge_spectrum(spectrum, found.statistics,
+                                      kTruncationSquares * rounding);
+    if (!is_of_low_rank(cut)) continue;
+    found.rounding = Rounding::toward_zero;
+    cut.because += fmt::format(
+        "; what remains lies {:.3g} of a step of {} towards zero: the result "
+        "was cut off, not rounded",
+        -(residual->mean_below_half + residual->mean_above_half) / 2,
+        to_string(after.dtype));
+    return cut;
+  }
+  return rounded;
 }
 
 /// An exact pattern has a label of its own, and needs no spectrum. Rows that
@@ -226,9 +262,7 @@ TensorFindings decide(const TensorBytes& before, const TensorBytes& after,
         to_string(after.dtype), found.statistics.relative());
     return found;
   }
-  found.shape =
-      judge_spectrum(*found.spectrum, found.statistics,
-                     rounding_squares(before, after, found.statistics));
+  found.shape = judge_shape(found, before, after);
   found.label = found.shape.label;
   found.because = found.shape.because;
   found.rank = found.shape.rank;
@@ -281,7 +315,9 @@ Json TensorFindings::to_json() const {
         {"packing", payload->packing}, {"magic", payload->magic}};
   }
   if (recast) {
-    json["recast"] = {{"through", recast->through}, {"share", recast->share}};
+    json["recast"] = {{"through", recast->through},
+                      {"share", recast->share},
+                      {"rounding", to_string(recast->rounding)}};
   }
   if (exact.pattern != Pattern::none) {
     json["pattern"] = to_string(exact.pattern);
@@ -301,6 +337,7 @@ Json TensorFindings::to_json() const {
     json["rank"] = rank;
     json["step"] = shape.step;
     json["step_at"] = shape.step_at;
+    json["rounding"] = to_string(rounding);
     json["energy_rank"] =
         spectrum->energy(rank > 0 ? rank : spectrum->significant_rank());
     json["rows_changed"] = spectrum->rows_changed;

@@ -30,6 +30,8 @@ struct TensorFindings {
   ExactChange exact;                 ///< pruned, scaled, reordered
   std::optional<Spectrum> spectrum;  ///< where the decision needed it
   RankFindings shape;                ///< what the spectrum says
+  /// How the result of an edit was stored.
+  Rounding rounding = Rounding::nearest;
 
   /// "rank-one", "low-rank", … (see decide()).
   std::string label;

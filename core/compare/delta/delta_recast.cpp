@@ -25,6 +25,7 @@ constexpr std::array kCandidates = {
 struct Candidate {
   Dtype dtype = Dtype::unknown;
   bool is_quantised = false;
+  Rounding rounding = Rounding::nearest;
   std::uint64_t equal = 0;
   std::uint64_t seen = 0;
   /// Of the numbers that changed. Quantising again what was quantised before
@@ -58,8 +59,8 @@ void round_row(std::span<const float> in, std::span<float> out) {
 }
 
 /// What `in` becomes, in `out`.
-void recompute(Dtype through, std::size_t columns, std::span<const float> in,
-               std::span<float> out) {
+void recompute(Dtype through, Rounding rounding, std::size_t columns,
+               std::span<const float> in, std::span<float> out) {
   if (through == Dtype::i8) {
     for (std::size_t at = 0; at < in.size(); at += columns) {
       round_row(in.subspan(at, columns), out.subspan(at, columns));
@@ -69,6 +70,9 @@ void recompute(Dtype through, std::size_t columns, std::span<const float> in,
       quantise_and_back(through, in.subspan(at, kBlock),
                         out.subspan(at, kBlock));
     }
+  } else if (rounding == Rounding::toward_zero) {
+    std::transform(in.begin(), in.end(), out.begin(),
+                   [&](float x) { return truncate_through(through, x); });
   } else {
     std::transform(in.begin(), in.end(), out.begin(),
                    [&](float x) { return round_through(through, x); });
@@ -110,10 +114,19 @@ std::vector<Candidate> candidates_for(const TensorBytes& before,
     if (dtype == before.dtype) continue;
     candidates.push_back({.dtype = dtype, .is_quantised = is_quantised});
   }
+  // After all that rounds: numbers that both explain were rounded.
+  for (const Dtype dtype : {Dtype::bf16, Dtype::f16}) {
+    if (dtype == before.dtype) continue;
+    candidates.push_back({.dtype = dtype, .rounding = Rounding::toward_zero});
+  }
   return candidates;
 }
 
 }  // namespace
+
+std::string Recast::words() const {
+  return rounding == Rounding::toward_zero ? through + " (cut off)" : through;
+}
 
 std::optional<Recast> find_recast(const TensorBytes& before,
                                   const TensorBytes& after,
@@ -158,7 +171,8 @@ std::optional<Recast> find_recast(const TensorBytes& before,
         if (each.dtype == Dtype::f32 || each.dtype == Dtype::f64) {
           std::copy(in.begin(), in.end(), out.begin());
         } else {
-          recompute(each.dtype, static_cast<std::size_t>(columns), in, out);
+          recompute(each.dtype, each.rounding,
+                    static_cast<std::size_t>(columns), in, out);
         }
         for (std::size_t i = from; i < to; ++i) {
           const float expected = is_rounded(after.dtype)
@@ -184,6 +198,7 @@ std::optional<Recast> find_recast(const TensorBytes& before,
                                ? "INT8 per row"
                                : std::string(to_string(found.dtype)),
                 .is_quantised = found.is_quantised,
+                .rounding = found.rounding,
                 .share = static_cast<double>(found.equal) /
                          static_cast<double>(found.seen),
                 .relative = {}};

@@ -8,13 +8,17 @@
 
 #include "core/base/progress.hpp"
 #include "core/compare/delta/delta_statistics.hpp"
+#include "core/formats/numbers.hpp"
 
 namespace impound {
 
 struct Recast {
   std::string through;        ///< "BF16", "Q8_0", "INT8 per row"
   bool is_quantised = false;  ///< blocks or rows with a scale
-  double share = 0;           ///< of the numbers that are as recomputed
+  Rounding rounding = Rounding::nearest;
+  double share = 0;  ///< of the numbers that are as recomputed
+  /// "BF16", "BF16 (cut off)".
+  [[nodiscard]] std::string words() const;
   /// ‖B−A‖/‖A‖ where the plain numbers do not show it: integers with a scale.
   std::optional<double> relative;
 };

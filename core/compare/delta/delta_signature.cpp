@@ -19,6 +19,9 @@
 namespace impound {
 namespace {
 
+/// Singular vectors that are saved as evidence.
+constexpr std::size_t kMostSavedVectors = 8;
+
 /// A tensor's name as a part of a file's: hostile names do not leave a folder.
 std::string file_name_of(std::string_view tensor, std::size_t number) {
   constexpr std::size_t kMost = 120;
@@ -42,7 +45,8 @@ void save_evidence(const TensorFindings& found, const std::string& name,
   };
   if (found.rank > 0 && found.spectrum) {
     const Spectrum& spectrum = *found.spectrum;
-    const std::size_t kept = std::min(spectrum.kept, found.rank);
+    const std::size_t kept =
+        std::min({spectrum.kept, found.rank, std::size_t{kMostSavedVectors}});
     const std::vector<float> sigma(spectrum.sigma.begin(),
                                    spectrum.sigma.end());
     save(".sigma.npy", npy_file(sigma, 1, sigma.size()));
@@ -181,7 +185,7 @@ void describe(const TensorFindings& found, SentenceTensor& tensor) {
   tensor.is_exponent_flip = found.is_exponent_flip;
   tensor.has_new_values = sums.nan_introduced + sums.inf_introduced > 0;
   if (found.payload) tensor.payload = found.payload->size;
-  if (found.recast) tensor.through = found.recast->through;
+  if (found.recast) tensor.through = found.recast->words();
   if (found.exact.pattern != Pattern::none) {
     tensor.pattern = to_string(found.exact.pattern);
   }

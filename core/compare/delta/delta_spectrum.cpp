@@ -22,8 +22,9 @@ namespace {
 /// Columns of the sketch beyond kMostRank: the last ones are inexact.
 constexpr std::size_t kOversampling = 16;
 static_assert(kMostRank + kOversampling == kPanelColumns);
-/// Singular vectors that are kept as evidence.
-constexpr std::size_t kKeptVectors = 8;
+/// Singular vectors that are kept: an edit of any rank that is told apart can
+/// be taken away from its tensor (delta_truncation.hpp).
+constexpr std::size_t kKeptVectors = kMostRank;
 /// Below this, every matrix is of low rank.
 constexpr std::uint64_t kSmallestSide = 8;
 /// Numbers of one window.
