@@ -208,9 +208,14 @@ Alignment align_one_file(const ModelView& model, const ModelView& one) {
       return aligned(AlignedBy::tensor_shapes, std::move(files));
     }
   }
-  const bool has_the_same_kind =
-      model.files.size() == 1 && model.tensors.empty() == one.tensors.empty();
-  if (has_the_same_kind) {
+  const auto has_the_same_kind = [&] {
+    if (model.files.size() != 1) return false;
+    const std::optional<Format>& format = model.files.front().format;
+    // A baseline of before formats were recorded: tensors, or none.
+    return format ? format == file.format
+                  : model.tensors.empty() == one.tensors.empty();
+  };
+  if (has_the_same_kind()) {
     return aligned(AlignedBy::only_file, {model.files.front().path});
   }
   if (auto files = file_by_record(model, one); !files.empty()) {

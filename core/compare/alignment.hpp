@@ -8,12 +8,13 @@
 /// "removed", which is not true: the rest of the model was not looked at. So
 /// the one file is recognised by what it holds, in this order:
 ///   1. the same bytes;
-///   2. tensors of the same names (or the names that another format gives them);
+///   2. tensors of the same names (or the names that another format gives
+///   them);
 ///      several files of the model where the one file holds the tensors of
 ///      several (shards joined);
 ///   3. the same types and shapes, where exactly one file has them (an array is
 ///      named after its file, so names say nothing);
-///   4. the only file of the model, with tensors if it has some;
+///   4. the only file of the model, if it is of the same format;
 ///   5. the path that the record gives it: below the model for what the
 ///      model-files collector took, the name it had when a process opened it.
 /// Files with tensors on both sides are never paired by 5: there the tensors

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "core/base/text.hpp"
 #include "core/compare/text_changes.hpp"
@@ -14,7 +15,29 @@ namespace impound {
 namespace {
 
 DiffSide side_of(const ModelView& view) {
-  return {view.kind, view.locator, view.revision, view.problems};
+  DiffSide side;
+  side.kind = view.kind;
+  side.locator = view.locator;
+  side.revision = view.revision;
+  side.problems = view.problems;
+  std::set<std::string_view> with_tensors;
+  for (const ViewTensor& tensor : view.tensors) {
+    with_tensors.insert(tensor.file);
+  }
+  for (const ViewFile& file : view.files) {
+    if (file.kind != FileKind::regular || !file.failure.empty()) continue;
+    // A baseline of before formats were recorded knows less, and says so.
+    const bool is_unrecorded =
+        !file.format && !with_tensors.contains(file.path);
+    if (file.not_viewed.empty() && !is_unrecorded) continue;
+    side.not_viewed.push_back(
+        {.path = file.path,
+         .format = file.format.value_or(Format::unknown),
+         .why = is_unrecorded
+                    ? "the baseline does not record what kind of file it is"
+                    : file.not_viewed});
+  }
+  return side;
 }
 
 Json side_json(const DiffSide& side) {
@@ -29,6 +52,13 @@ Json side_json(const DiffSide& side) {
                         {"message", lossless_utf8(each.problem.message)}});
   }
   json["problems"] = std::move(problems);
+  Json not_viewed = Json::array();
+  for (const DiffSide::NotViewed& each : side.not_viewed) {
+    not_viewed.push_back({{"path", lossless_utf8(each.path)},
+                          {"format", to_string(each.format)},
+                          {"why", lossless_utf8(each.why)}});
+  }
+  json["not_viewed"] = std::move(not_viewed);
   return json;
 }
 
@@ -238,73 +268,91 @@ constexpr const char* kByTensors =
     "one file corresponds to several here: compared tensor by tensor";
 constexpr const char* kOtherFile = "the one file does not correspond to it";
 
+/// One file of a side: it has no counterpart, or none that it was compared
+/// with.
+FileChange lone_file(const ViewFile& file, bool is_before, FileStatus status,
+                     const char* why) {
+  FileChange change;
+  change.path = file.path;
+  change.status = status;
+  change.why = why;
+  (is_before ? change.before : change.after) = file;
+  return change;
+}
+
+TensorChange lone_tensor(const ViewTensor& tensor, bool is_before) {
+  TensorChange change;
+  change.name = tensor.name;
+  change.status = TensorStatus::not_compared;
+  (is_before ? change.before : change.after) = tensor;
+  return change;
+}
+
+/// The files of a part: the one against the one that it corresponds to, where
+/// that is one; and all others of the model, not compared.
+std::vector<FileChange> part_files(const ModelView& model, const ViewFile& one,
+                                   const Alignment& alignment, Model side) {
+  const bool model_is_before = side == Model::before;
+  const std::set<std::string_view> aligned(alignment.files.begin(),
+                                           alignment.files.end());
+  std::vector<FileChange> files;
+  if (aligned.size() == 1) {
+    const ViewFile& theirs = *model.find_file(alignment.files.front());
+    files.push_back(model_is_before ? compare_files(theirs, one)
+                                    : compare_files(one, theirs));
+  } else if (aligned.empty()) {
+    files.push_back(lone_file(
+        one, !model_is_before,
+        model_is_before ? FileStatus::added : FileStatus::removed, ""));
+  } else {
+    files.push_back(
+        lone_file(one, !model_is_before, FileStatus::not_compared, kByTensors));
+  }
+  for (const ViewFile& file : model.files) {
+    const bool is_aligned = aligned.contains(file.path);
+    if (is_aligned && aligned.size() == 1) continue;
+    files.push_back(lone_file(file, model_is_before, FileStatus::not_compared,
+                              is_aligned ? kByTensors : kOtherFile));
+  }
+  std::stable_sort(
+      files.begin(), files.end(),
+      [](const FileChange& a, const FileChange& b) { return a.path < b.path; });
+  return files;
+}
+
 /// The one file of `one` against what corresponds to it; everything else of the
 /// model was not compared.
 ModelDiff diff_part(const ModelView& model, const ModelView& one, Model side) {
   const Alignment alignment = align_one_file(model, one);
+  const std::set<std::string_view> aligned(alignment.files.begin(),
+                                           alignment.files.end());
   const ModelView part = only_aligned(model, alignment);
   const ModelView named =
       alignment.how == AlignedBy::tensor_shapes ? renamed_like(one, part) : one;
-  const ModelView& before = side == Model::before ? part : named;
-  const ModelView& after = side == Model::before ? named : part;
+  const bool model_is_before = side == Model::before;
+  const ModelView& before = model_is_before ? part : named;
+  const ModelView& after = model_is_before ? named : part;
   ModelDiff diff;
-  diff.before = side_of(before);
-  diff.after = side_of(after);
   diff.scope = DiffScope::part;
   diff.aligned_by = alignment.how;
-  diff.one_file_is_after = side == Model::before;
+  diff.one_file_is_after = model_is_before;
+  diff.before = side_of(before);
+  diff.after = side_of(after);
+  std::erase_if((model_is_before ? diff.before : diff.after).not_viewed,
+                [&](const DiffSide::NotViewed& each) {
+                  return !aligned.contains(each.path);
+                });
+  diff.files = part_files(model, one.files.front(), alignment, side);
   diff.tensors = diff_tensors(before, after);
-  if (alignment.how != AlignedBy::nothing) {
-    diff.metadata = diff_metadata(before, after);
-  }
-  const ViewFile& file = one.files.front();
-  const std::set<std::string_view> compared(alignment.files.begin(),
-                                            alignment.files.end());
-  const auto lone = [&](const ViewFile& each, bool is_before, FileStatus status,
-                        std::string why) {
-    FileChange change;
-    change.path = each.path;
-    change.status = status;
-    change.why = std::move(why);
-    (is_before ? change.before : change.after) = each;
-    diff.files.push_back(std::move(change));
-  };
-  const bool model_is_before = side == Model::before;
-  if (alignment.files.size() == 1) {
-    const ViewFile& theirs = *model.find_file(alignment.files.front());
-    diff.files.push_back(model_is_before ? compare_files(theirs, file)
-                                         : compare_files(file, theirs));
-  } else {
-    // Nothing corresponds to it; or several files do, and then tensors are what
-    // can be compared.
-    lone(file, !model_is_before,
-         !alignment.files.empty() ? FileStatus::not_compared
-         : model_is_before        ? FileStatus::added
-                                  : FileStatus::removed,
-         alignment.files.empty() ? "" : kByTensors);
-  }
-  for (const ViewFile& each : model.files) {
-    const bool is_aligned = compared.contains(each.path);
-    if (is_aligned && compared.size() == 1) continue;
-    lone(each, model_is_before, FileStatus::not_compared,
-         is_aligned ? kByTensors : kOtherFile);
-  }
   for (const ViewTensor& tensor : model.tensors) {
-    if (compared.contains(tensor.file)) continue;
-    TensorChange change;
-    change.name = tensor.name;
-    change.status = TensorStatus::not_compared;
-    (model_is_before ? change.before : change.after) = tensor;
-    diff.tensors.push_back(std::move(change));
+    if (aligned.contains(tensor.file)) continue;
+    diff.tensors.push_back(lone_tensor(tensor, model_is_before));
   }
-  const auto by_path = [](const FileChange& a, const FileChange& b) {
-    return a.path < b.path;
-  };
-  const auto by_name = [](const TensorChange& a, const TensorChange& b) {
-    return a.name < b.name;
-  };
-  std::stable_sort(diff.files.begin(), diff.files.end(), by_path);
-  std::stable_sort(diff.tensors.begin(), diff.tensors.end(), by_name);
+  std::stable_sort(diff.tensors.begin(), diff.tensors.end(),
+                   [](const TensorChange& a, const TensorChange& b) {
+                     return a.name < b.name;
+                   });
+  if (!aligned.empty()) diff.metadata = diff_metadata(before, after);
   return diff;
 }
 
@@ -323,6 +371,38 @@ std::string verdict_words(const ModelDiff& diff) {
       "compared {}, recognised by {}; the rest was not compared\n{}", counts,
       to_string(diff.aligned_by),
       diff.identical() ? "What was compared is identical.\n" : "");
+}
+
+/// Files of which only the digest was compared; what is so on both sides for
+/// the same reason stands there once.
+std::string not_viewed_text(const DiffSide& before, const DiffSide& after) {
+  constexpr std::size_t kMost = 100;
+  using Row = std::tuple<std::string, Format, std::string>;
+  std::map<Row, int> rows;  // bit 0: before, bit 1: after
+  const auto add = [&](const DiffSide& side, int bit) {
+    for (const DiffSide::NotViewed& each : side.not_viewed) {
+      rows[{each.path, each.format, each.why}] |= bit;
+    }
+  };
+  add(before, 1);
+  add(after, 2);
+  if (rows.empty()) return {};
+  std::vector<std::vector<std::string>> table;
+  for (const auto& [row, sides] : rows) {
+    if (table.size() == kMost) break;
+    const auto& [path, format, why] = row;
+    table.push_back({"  " + printable(path), std::string(to_string(format)),
+                     sides == 3   ? "both"
+                     : sides == 1 ? "before"
+                                  : "after",
+                     printable(why)});
+  }
+  std::string text = "\nCompared by digest only\n" + format_table(table);
+  if (rows.size() > kMost) {
+    text +=
+        fmt::format("  and {} more; --json lists them\n", rows.size() - kMost);
+  }
+  return text;
 }
 
 void append_problems(const DiffSide& side, std::string& text) {
@@ -506,6 +586,7 @@ std::string ModelDiff::to_text() const {
   }
 
   if (!metadata.empty()) text += "\nMetadata\n" + metadata_text(metadata);
+  text += not_viewed_text(before, after);
   if (!before.problems.empty() || !after.problems.empty()) {
     text += "\nOddities in the files themselves\n";
     append_problems(before, text);

@@ -26,6 +26,14 @@ struct DiffSide {
   std::string locator;
   std::string revision;
   std::vector<ViewProblem> problems;
+  /// Files of which only the digest is compared, each with the reason: nothing
+  /// is passed over in silence.
+  struct NotViewed {
+    std::string path;
+    Format format = Format::unknown;
+    std::string why;
+  };
+  std::vector<NotViewed> not_viewed;
 };
 
 /// How much of the model was looked at.

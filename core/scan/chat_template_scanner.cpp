@@ -5,13 +5,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "core/base/json.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/formats/chat/chat_template.hpp"
-#include "core/scan/config_json.hpp"
+#include "core/formats/config_json.hpp"
 #include "core/scan/scanners.hpp"
 #include "core/scan/template_report.hpp"
 
@@ -21,33 +20,9 @@ namespace {
 constexpr std::uint64_t kMaxFile = 64 * limits::kMiB;
 constexpr std::size_t kMaxEvidence = 4096;
 
-constexpr std::string_view kKey = "\"chat_template\"";
-
 bool is_template_key(std::string_view key) {
   return key == "chat_template" || key == "chat_templates" ||
          key == "default_chat_template" || key == "additional_chat_templates";
-}
-
-bool has_config_name(std::string_view name) {
-  return name.ends_with("config.json") || name == "chat_template.json";
-}
-
-/// The key may stand behind thousands of added tokens.
-bool mentions_template(const ByteSource& source) {
-  constexpr std::uint64_t kBlock = limits::kMiB;
-  for (std::uint64_t at = 0; at < source.size(); at += kBlock) {
-    const Bytes block = source.head(at, kBlock + kKey.size());
-    if (as_text(block).find(kKey) != std::string_view::npos) return true;
-  }
-  return false;
-}
-
-bool has_template_name(std::string_view name) {
-  static constexpr std::array<std::string_view, 3> kSuffixes = {
-      ".jinja", ".jinja2", ".j2"};
-  return std::ranges::any_of(kSuffixes, [&](std::string_view suffix) {
-    return name.ends_with(suffix);
-  });
 }
 
 /// The templates under one key: a text, a list of {name, template}, or an
@@ -121,14 +96,6 @@ void report_chat_template(ScanContext& context, const std::string& where,
   }
 }
 
-bool recognise_template_json(const Subject& subject) {
-  if (!trim(as_text(subject.head)).starts_with('{')) return false;
-  // These are always parsed, lest the key hide behind an escape; or said not to
-  // have been, if they were blown up.
-  if (has_config_name(subject.name)) return true;
-  return subject.source.size() <= kMaxFile && mentions_template(subject.source);
-}
-
 void scan_template_json(ScanContext& context, const Subject& subject) {
   if (subject.source.size() > kMaxFile) {
     context.unread(0, "a configuration of more than 64 MiB");
@@ -136,17 +103,6 @@ void scan_template_json(ScanContext& context, const Subject& subject) {
   }
   const Bytes text = subject.source.head(0, subject.source.size());
   walk(context, "", parse_config_json(as_text(text), subject.name));
-}
-
-bool recognise_jinja(const Subject& subject) {
-  const std::string_view text = as_text(subject.head);
-  if (text.empty() || text.find('\0') != std::string_view::npos) return false;
-  if (has_template_name(subject.name)) return true;
-  // Go's templates, as Ollama stores them, have no "{%".
-  const std::string_view begin = trim(text);
-  return (begin.starts_with("{%") || begin.starts_with("{{") ||
-          begin.starts_with("{#")) &&
-         text.find("{%") != std::string_view::npos;
 }
 
 void scan_jinja(ScanContext& context, const Subject& subject) {

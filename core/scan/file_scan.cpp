@@ -157,7 +157,7 @@ void FileScan::scan_member(std::string_view name, std::uint64_t offset,
 }
 
 void FileScan::scan_subject(std::string_view name, const ByteSource& source) {
-  const Bytes head = source.head(0, kSubjectHead);
+  const Bytes head = source.head(0, kFormatHead);
   const Subject subject{
       .source = source, .head = head, .name = base_name(name)};
   std::vector<const FileScanner*> recognised;
@@ -165,14 +165,15 @@ void FileScan::scan_subject(std::string_view name, const ByteSource& source) {
     if (cancelled()) return;
     const std::size_t before = recognised.size();
     try {
-      if (!scanner.recognise(subject)) continue;
+      if (why_format(scanner.format, subject).empty()) continue;
       recognised.push_back(&scanner);
       scanner.scan(*this, subject);
     } catch (const Error& error) {
       if (error.code() == Errc::io || error.code() == Errc::integrity) throw;
       // Recognised, and then not what it seemed: somebody has to look.
       if (recognised.size() > before) {
-        unread(0, fmt::format("{}: {}", scanner.format, error.what()));
+        unread(0,
+               fmt::format("{}: {}", to_string(scanner.format), error.what()));
       }
     }
   }
@@ -180,13 +181,13 @@ void FileScan::scan_subject(std::string_view name, const ByteSource& source) {
   for (const FileScanner* scanner : recognised) {
     const bool is_refined = std::any_of(
         recognised.begin(), recognised.end(), [&](const FileScanner* other) {
-          return other->kind_of == scanner->format;
+          return kind_of(other->format) == scanner->format;
         });
     if (is_refined) continue;
     if (!report_.format.empty()) report_.format += '+';
-    report_.format += scanner->format;
+    report_.format += to_string(scanner->format);
   }
-  if (report_.format.empty()) report_.format = "unknown";
+  if (report_.format.empty()) report_.format = to_string(Format::unknown);
 }
 
 void FileScan::search_bytes(const ByteSource& source, bool is_whole_file) {
@@ -229,7 +230,7 @@ FileReport FileScan::run(const ByteSource& source) {
     unread(0, error.what());
   }
   if (cancelled()) report_.read_to_end = false;
-  if (report_.format.empty()) report_.format = "unknown";
+  if (report_.format.empty()) report_.format = to_string(Format::unknown);
   if (dropped_ != 0) {
     ScanFinding finding;
     finding.rule = "file-findings-cut";

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// How a file format takes part in a scan: one recogniser by content, one
-/// function that turns what it parsed into findings.
+/// How a file format takes part in a scan: a function that turns what it parsed
+/// into findings. What a file is, core/formats/recognise.hpp decides.
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,25 +11,14 @@
 #include "core/base/source.hpp"
 #include "core/evidence/tree.hpp"
 #include "core/formats/problem.hpp"
+#include "core/formats/recognise.hpp"
 #include "core/scan/finding.hpp"
 #include "core/scan/scan_options.hpp"
 
 namespace impound {
 
-struct ZipArchive;
-
 /// A file or a member of an archive, as scanners see it.
-struct Subject {
-  const ByteSource& source;
-  ByteView head;  ///< the first bytes, at most kSubjectHead
-  /// Last component of the name. Recognisers decide by content; the name may
-  /// only pick a role among texts that look alike (config.json).
-  std::string_view name;
-  /// What one scanner parsed and the next one needs too: see archive_of().
-  mutable std::shared_ptr<const ZipArchive> zip = {};
-};
-
-inline constexpr std::size_t kSubjectHead = 65536;
+using Subject = FormatSubject;
 
 /// Whether the bytes of a member are a part of the file as it lies there, and
 /// so were searched with it, or came out of unpacking.
@@ -85,19 +73,13 @@ class ScanContext {
 inline constexpr int kMaxScanDepth = 8;
 
 struct FileScanner {
-  std::string_view format;  ///< "gguf", "torch-zip"; goes into the report
-  bool (*recognise)(const Subject&);
+  Format format;
   void (*scan)(ScanContext&, const Subject&);
-  /// The format that this one is a kind of: its name is then left out of the
-  /// report ("torch-zip" instead of "torch-zip+zip").
-  std::string_view kind_of = {};
 };
 
-/// Every scanner, in the order in which formats are named in a report. All that
-/// recognise a subject run: a polyglot is read as everything it can be.
+/// One scanner for every format, in the order in which formats are named in a
+/// report. All formats of a subject are scanned: a polyglot is read as
+/// everything it can be.
 [[nodiscard]] std::span<const FileScanner> file_scanners();  // scanners.cpp
-
-/// Whether any scanner would take bytes that begin like this.
-[[nodiscard]] bool is_recognised_by_head(ByteView head, std::string_view name);
 
 }  // namespace impound

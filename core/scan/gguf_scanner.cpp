@@ -27,8 +27,6 @@ void report_texts(ScanContext& context, const GgufFile& file) {
 
 }  // namespace
 
-bool recognise_gguf(const Subject& subject) { return is_gguf(subject.head); }
-
 void scan_gguf(ScanContext& context, const Subject& subject) {
   const GgufFile file = read_gguf(subject.source);
   context.add_problems(file.problems);

@@ -8,7 +8,7 @@
 #include "core/base/json.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
-#include "core/scan/config_json.hpp"
+#include "core/formats/config_json.hpp"
 #include "core/scan/hf_settings.hpp"
 #include "core/scan/scanners.hpp"
 
@@ -16,8 +16,6 @@ namespace impound {
 namespace {
 
 /// Configuration files are small; a tokenizer.json of 20 MB has no auto_map.
-constexpr std::uint64_t kMaxConfig = 64 * limits::kMiB;
-
 void add(ScanContext& context, std::string_view rule, Severity severity,
          const std::string& where, std::string message,
          std::string evidence = {}) {
@@ -103,20 +101,6 @@ void walk(ScanContext& context, const std::string& where, const Json& json) {
 }
 
 }  // namespace
-
-bool recognise_hf_config(const Subject& subject) {
-  const std::string_view text = trim(as_text(subject.head));
-  if (!text.starts_with('{') || subject.source.size() > kMaxConfig) {
-    return false;
-  }
-  // JSON of any other kind is none of our business; these keys are.
-  const auto has = [&](std::string_view key) {
-    return text.find(key) != std::string_view::npos;
-  };
-  return subject.name.ends_with("config.json") || has("\"auto_map\"") ||
-         has("\"trust_remote_code\"") || has("\"custom_pipelines\"") ||
-         has("\"_target_\"");
-}
 
 void scan_hf_config(ScanContext& context, const Subject& subject) {
   const Bytes text = subject.source.head(0, subject.source.size());

@@ -10,16 +10,14 @@
 
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
+#include "core/formats/config_json.hpp"
 #include "core/formats/hdf5.hpp"
 #include "core/formats/keras_metadata.hpp"
-#include "core/scan/config_json.hpp"
 #include "core/scan/pickle_lists.hpp"
 #include "core/scan/scanners.hpp"
 
 namespace impound {
 namespace {
-
-constexpr std::uint64_t kMaxConfig = 64 * limits::kMiB;
 
 void report_config(ScanContext& context, const std::string& where,
                    std::uint64_t offset, const Json& json) {
@@ -97,38 +95,11 @@ void report_externals(ScanContext& context, const Hdf5File& file) {
   }
 }
 
-bool parses_as_keras(const Subject& subject) {
-  try {
-    const Bytes text = subject.source.head(0, subject.source.size());
-    return is_keras_config(parse_config_json(as_text(text), subject.name));
-  } catch (const Error&) {
-    return false;  // what is no JSON is no configuration
-  }
-}
-
 }  // namespace
-
-bool recognise_keras_config(const Subject& subject) {
-  const std::string_view text = trim(as_text(subject.head));
-  if (!text.starts_with('{') || subject.source.size() > kMaxConfig) {
-    return false;
-  }
-  const auto has = [&](std::string_view part) {
-    return text.find(part) != std::string_view::npos;
-  };
-  // A key may hide behind an escape, as Python's json would read it.
-  if (!has("\"class_name\"") && !has("\\u00")) return false;
-  return parses_as_keras(subject);
-}
 
 void scan_keras_config(ScanContext& context, const Subject& subject) {
   const Bytes text = subject.source.head(0, subject.source.size());
   report_config(context, "", 0, parse_config_json(as_text(text), subject.name));
-}
-
-bool recognise_hdf5(const Subject& subject) {
-  std::uint64_t offset = 0;
-  return find_hdf5(subject.source, offset);
 }
 
 void scan_hdf5(ScanContext& context, const Subject& subject) {
@@ -147,10 +118,6 @@ void scan_hdf5(ScanContext& context, const Subject& subject) {
     context.unread(file.superblock,
                    "HDF5 attributes or groups that this reader does not walk");
   }
-}
-
-bool recognise_keras_metadata(const Subject& subject) {
-  return is_keras_metadata(subject.source);
 }
 
 void scan_keras_metadata(ScanContext& context, const Subject& subject) {

@@ -8,10 +8,6 @@
 
 namespace impound {
 
-bool recognise_numpy(const Subject& subject) {
-  return looks_like_numpy(subject.head);
-}
-
 void scan_numpy(ScanContext& context, const Subject& subject) {
   const NumpyArray array = read_numpy(subject.source);
   context.add_problems(array.problems);

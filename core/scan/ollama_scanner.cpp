@@ -14,7 +14,6 @@
 namespace impound {
 namespace {
 
-constexpr std::uint64_t kMaxManifest = limits::kMiB;
 constexpr std::string_view kManifests = "manifests/";
 
 void add(ScanContext& context, std::string_view rule, Severity severity,
@@ -68,12 +67,6 @@ void check_layer(ScanContext& context, const std::string& store,
 }
 
 }  // namespace
-
-bool recognise_ollama(const Subject& subject) {
-  const std::string_view text = trim(as_text(subject.head));
-  return text.starts_with('{') && subject.source.size() <= kMaxManifest &&
-         text.find("application/vnd.ollama.image") != std::string_view::npos;
-}
 
 void scan_ollama(ScanContext& context, const Subject& subject) {
   const Bytes text = subject.source.head(0, subject.source.size());

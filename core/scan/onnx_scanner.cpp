@@ -121,11 +121,6 @@ void report_operators(ScanContext& context, const OnnxModel& model) {
 
 }  // namespace
 
-bool recognise_onnx(const Subject& subject) {
-  // The tags of a ModelProto are few; most other files fail at the first.
-  return is_onnx(subject.source);
-}
-
 void scan_onnx(ScanContext& context, const Subject& subject) {
   const OnnxModel model = read_onnx(subject.source);
   context.add_problems(model.problems);

@@ -13,9 +13,10 @@
 namespace impound {
 namespace {
 
-std::array<std::span<const Rule>, 7> rule_groups() {
-  return {pickle_rules(),   container_rules(), content_rules(),  model_rules(),
-          template_rules(), graph_rules(),     tokenizer_rules()};
+std::array<std::span<const Rule>, 9> rule_groups() {
+  return {pickle_rules(),    container_rules(),  content_rules(),
+          model_rules(),     template_rules(),   graph_rules(),
+          tokenizer_rules(), comparison_rules(), signature_rules()};
 }
 
 }  // namespace

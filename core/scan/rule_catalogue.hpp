@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// Every rule of the scanner as data with a version, printed by `scan --rules`.
+/// Every rule that scanning, comparing and verifying a model report, as data
+/// with a version, printed by `scan --rules`. One catalogue: a rule id in a
+/// diff is looked up where one of a scan is.
 
 #include <span>
 #include <string>
@@ -14,7 +16,7 @@ namespace impound {
 
 /// Changes whenever a rule or a list changes: two reports with the same version
 /// were judged alike.
-inline constexpr std::string_view kRulesVersion = "2026.11.2";
+inline constexpr std::string_view kRulesVersion = "2026.11.3";
 
 struct Rule {
   std::string_view id;  ///< kebab-case, never reused for something else
@@ -33,6 +35,9 @@ struct Rule {
 [[nodiscard]] std::span<const Rule> graph_rules();      // rules_graph.cpp
 // rules_tokenizer.cpp
 [[nodiscard]] std::span<const Rule> tokenizer_rules();
+
+[[nodiscard]] std::span<const Rule> comparison_rules();  // rules_compare.cpp
+[[nodiscard]] std::span<const Rule> signature_rules();   // rules_signature.cpp
 
 /// All rules, in the order of the groups.
 [[nodiscard]] std::vector<Rule> all_rules();

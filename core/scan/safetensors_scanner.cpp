@@ -12,9 +12,6 @@
 #include "core/scan/scanners.hpp"
 
 namespace impound {
-bool recognise_safetensors(const Subject& subject) {
-  return looks_like_safetensors(subject.head, subject.source.size());
-}
 
 void scan_safetensors(ScanContext& context, const Subject& subject) {
   const Safetensors file = read_safetensors(subject.source, subject.name);

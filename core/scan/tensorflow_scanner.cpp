@@ -127,10 +127,6 @@ void report_unknown(ScanContext& context, const TfModel& model) {
 
 }  // namespace
 
-bool recognise_tensorflow(const Subject& subject) {
-  return recognise_tensorflow_file(subject.source) != TfKind::none;
-}
-
 void scan_tensorflow(ScanContext& context, const Subject& subject) {
   const TfModel model = read_tensorflow(
       subject.source, recognise_tensorflow_file(subject.source));

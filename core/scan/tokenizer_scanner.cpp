@@ -12,7 +12,7 @@
 
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
-#include "core/scan/config_json.hpp"
+#include "core/formats/config_json.hpp"
 #include "core/scan/scanners.hpp"
 #include "core/scan/token_text.hpp"
 
@@ -221,27 +221,7 @@ class TokenizerReport {
   int duplicates_ = 0;
 };
 
-bool is_tokenizer(std::string_view text) {
-  const auto has = [&](std::string_view key) {
-    return text.find(key) != std::string_view::npos;
-  };
-  return has("\"added_tokens\"") &&
-         (has("\"normalizer\"") || has("\"pre_tokenizer\""));
-}
-
-bool has_token_name(std::string_view name) {
-  return name == "tokenizer.json" || name == "special_tokens_map.json" ||
-         name == "added_tokens.json" || name == "vocab.json" ||
-         name == "tokenizer_config.json";
-}
-
 }  // namespace
-
-bool recognise_tokenizer(const Subject& subject) {
-  const std::string_view text = trim(as_text(subject.head));
-  return text.starts_with('{') &&
-         (has_token_name(subject.name) || is_tokenizer(text));
-}
 
 void scan_tokenizer(ScanContext& context, const Subject& subject) {
   if (subject.source.size() > kMaxTokenizer) {

@@ -12,10 +12,6 @@
 
 namespace impound {
 
-bool recognise_legacy_torch(const Subject& subject) {
-  return looks_like_legacy_torch(subject.head);
-}
-
 void scan_legacy_torch(ScanContext& context, const Subject& subject) {
   const TorchFile file = read_torch_legacy(subject.source, scanning_options());
   for (const PickleRun& run : file.runs) {
@@ -79,10 +75,6 @@ void scan_behind_tar(ScanContext& context, const ByteSource& source,
 
 }  // namespace
 
-bool recognise_tar(const Subject& subject) {
-  return looks_like_tar(subject.head);
-}
-
 void scan_tar(ScanContext& context, const Subject& subject) {
   const TarArchive archive = read_tar(subject.source);
   context.add_problems(archive.problems);
@@ -100,10 +92,6 @@ void scan_tar(ScanContext& context, const Subject& subject) {
                         MemberBytes::in_file);
   }
   scan_behind_tar(context, subject.source, archive.end);
-}
-
-bool recognise_torch_tar(const Subject& subject) {
-  return looks_like_tar(subject.head) && is_torch_tar(read_tar(subject.source));
 }
 
 void scan_torch_tar(ScanContext& context, const Subject& subject) {

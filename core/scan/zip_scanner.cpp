@@ -29,11 +29,11 @@ constexpr std::uint64_t kStorageHead = 512;
 /// Members up to this size that are no storages are read at once.
 constexpr std::uint64_t kMaxHeld = std::uint64_t{16} << 20U;
 
-const ZipArchive& archive_of(const Subject& subject) {
-  if (subject.zip == nullptr) {
-    subject.zip = std::make_shared<const ZipArchive>(read_zip(subject.source));
-  }
-  return *subject.zip;
+/// Whether the first bytes are those of anything that is scanned.
+bool begins_as_a_format(const ByteSource& storage) {
+  const Bytes head = storage.head(0, kStorageHead);
+  const SpanSource source(head);
+  return !recognise({.source = source, .head = head, .name = ""}).empty();
 }
 
 void scan_zip_member(ScanContext& context, const Subject& subject,
@@ -69,7 +69,7 @@ void scan_zip_member(ScanContext& context, const Subject& subject,
     return;
   }
   if (is_torch_storage && !reads_all && content.is_stored &&
-      !is_recognised_by_head(content.source->head(0, kStorageHead), "")) {
+      !begins_as_a_format(*content.source)) {
     return;
   }
   if (!is_torch_storage) hold_in_memory(content, kMaxHeld);
@@ -80,10 +80,6 @@ void scan_zip_member(ScanContext& context, const Subject& subject,
 }
 
 }  // namespace
-
-bool recognise_zip(const Subject& subject) {
-  return looks_like_zip(subject.head, subject.source);
-}
 
 void scan_zip(ScanContext& context, const Subject& subject) {
   const ZipArchive& archive = archive_of(subject);
@@ -102,11 +98,6 @@ void scan_zip(ScanContext& context, const Subject& subject) {
     scan_zip_member(context, subject, member,
                     torch && member.name.starts_with(storages));
   }
-}
-
-bool recognise_torch_zip(const Subject& subject) {
-  return looks_like_zip(subject.head, subject.source) &&
-         torch_zip_root(archive_of(subject)).has_value();
 }
 
 void scan_torch_zip(ScanContext& context, const Subject& subject) {

@@ -11,12 +11,22 @@
 
 namespace impound::test {
 
+#ifdef IMPOUND_READERS_AGREE
+/// That comparing takes every file for what scanning takes it for: a property
+/// of every sample that any test of the scanner makes (readers_agree.cpp).
+void check_readers_agree(const Tree& tree, const ScanReport& report);
+#endif
+
 [[nodiscard]] inline ScanReport scan_files(
     std::map<std::string, std::string> files, ScanOptions options = {}) {
   SilentProgress progress;
   const Cancellation cancellation;
   const BytesTree tree(std::move(files));
-  return scan_tree(tree, options, progress, cancellation);
+  ScanReport report = scan_tree(tree, options, progress, cancellation);
+#ifdef IMPOUND_READERS_AGREE
+  check_readers_agree(tree, report);
+#endif
+  return report;
 }
 
 [[nodiscard]] inline FileReport scan_bytes(std::string content,

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <exception>
 #include <mutex>
@@ -450,15 +451,20 @@ class AgainVisitor final : public RowVisitor {
   const RowAgain& visit_;
 };
 
-bool is_weights(std::string_view name, ByteView head) {
-  const std::string_view text = as_text(head);
+bool is_weights(std::string_view name, const ByteSource& source) {
   for (const std::string_view end :
        {".safetensors", ".gguf", ".bin", ".pt", ".pth", ".onnx", ".h5",
         ".keras", ".npz", ".npy", ".pkl", ".joblib", ".model", ".pb"}) {
     if (name.ends_with(end)) return true;
   }
-  return text.starts_with("GGUF") || text.starts_with("\x80") ||
-         text.starts_with("\x89HDF");
+  const Bytes head = source.head(0, kFormatHead);
+  const FormatSubject subject{.source = source, .head = head, .name = name};
+  // Rows are packed, too: those formats say nothing.
+  return std::ranges::any_of(
+      std::array{Format::safetensors, Format::gguf, Format::torch_zip,
+                 Format::torch_legacy, Format::torch_tar, Format::numpy,
+                 Format::pickle, Format::hdf5, Format::onnx},
+      [&](Format format) { return !why_format(format, subject).empty(); });
 }
 
 bool is_model_text(std::string_view name) {
@@ -546,7 +552,7 @@ TreeContent look_at(const Tree& tree, const DatasetOptions& options) {
     Beginning start;
     try {
       const auto source = files.open(file.path);
-      if (is_weights(file.path, source->head(0, kMagicBytes))) {
+      if (is_weights(file.path, *source)) {
         return TreeContent::model;
       }
       start = beginning_of(*source, options.opener);

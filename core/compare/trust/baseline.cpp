@@ -26,6 +26,10 @@ Json file_to_json(const ViewFile& file) {
                {"size", file.size},
                {"mode", file.mode}};
   if (file.sha256) json["sha256"] = file.sha256->hex();
+  if (file.format) json["format"] = to_string(*file.format);
+  if (!file.not_viewed.empty()) {
+    json["not_viewed"] = lossless_utf8(file.not_viewed);
+  }
   if (!file.link_target.empty()) {
     json["link_target"] = lossless_utf8(file.link_target);
   }
@@ -112,6 +116,8 @@ ModelView view_of(const Json& baseline, std::string_view source) {
     file.link_target = from_lossless_utf8(text_or(entry, "link_target", ""));
     file.found_as = from_lossless_utf8(text_or(entry, "found_as", ""));
     file.sha256 = digest_of(entry, source);
+    file.format = format_from(text_or(entry, "format", ""));
+    file.not_viewed = from_lossless_utf8(text_or(entry, "not_viewed", ""));
     view.files.push_back(std::move(file));
   }
   for (const Json& entry : require_array(baseline, "tensors", source)) {

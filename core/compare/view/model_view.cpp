@@ -57,6 +57,8 @@ std::vector<ViewFile> files_below(const Tree& tree, std::string_view folder) {
                      .found_as = file.found_as,
                      .sha256 = std::nullopt,
                      .failure = {},
+                     .format = {},
+                     .not_viewed = {},
                      .tree_index = i});
   }
   return files;
@@ -206,6 +208,10 @@ ModelView view_tree(const Tree& tree, const ViewOptions& options,
     ViewFile& file = view.files[i];
     const FileContent& read = content[i];
     file.failure = read.failure;
+    if (file.kind == FileKind::regular && file.failure.empty()) {
+      file.format = read.format;
+      file.not_viewed = read.not_viewed;
+    }
     if (!file.failure.empty()) {
       view.problems.push_back(
           {file.path, {"unreadable", Severity::high, 0, file.failure}});

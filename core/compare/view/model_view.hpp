@@ -17,6 +17,7 @@
 #include "core/crypto/digest.hpp"
 #include "core/evidence/tree.hpp"
 #include "core/formats/problem.hpp"
+#include "core/formats/recognise.hpp"
 #include "core/formats/tensor.hpp"
 
 namespace impound {
@@ -30,7 +31,12 @@ struct ViewFile {
   std::string found_as;          ///< the link that was followed to it
   std::optional<Digest> sha256;  ///< regular files that could be read
   std::string failure;           ///< why there is no digest
-  std::size_t tree_index = 0;    ///< in ModelView::tree->files()
+  /// What it is; empty for what is no regular file, and in baselines of before
+  /// formats were recorded.
+  std::optional<Format> format;
+  /// Why no tensor of it is compared, only its digest; "" where one is.
+  std::string not_viewed;
+  std::size_t tree_index = 0;  ///< in ModelView::tree->files()
 };
 
 struct ViewTensor {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "core/base/text.hpp"
@@ -10,18 +11,24 @@
 namespace impound {
 namespace {
 
+// What begins with a signature of its own before what is found elsewhere: a
+// safetensors file with a zip at its end is loaded as safetensors.
 constexpr std::array kFormats = {
-    TensorFormat{"safetensors", recognise_safetensors, view_safetensors},
-    TensorFormat{"GGUF", recognise_gguf, view_gguf},
-    TensorFormat{"zip", recognise_weights_zip, view_weights_zip},
-    TensorFormat{"PyTorch legacy", recognise_torch_legacy, view_torch_legacy},
-    TensorFormat{"PyTorch tar", recognise_torch_tar, view_torch_tar},
-    TensorFormat{"pickle", recognise_pickle, view_pickle},
-    TensorFormat{"NumPy", recognise_npy, view_npy},
-    TensorFormat{"HDF5", recognise_hdf5, view_hdf5},
-    TensorFormat{"packed", recognise_packed, view_packed},
+    TensorFormat{Format::safetensors, "safetensors", view_safetensors},
+    TensorFormat{Format::gguf, "GGUF", view_gguf},
+    TensorFormat{Format::torch_legacy, "PyTorch legacy", view_torch_legacy},
+    TensorFormat{Format::torch_zip, "PyTorch zip", view_weights_zip},
+    TensorFormat{Format::zip, "zip", view_weights_zip},
+    TensorFormat{Format::torch_tar, "PyTorch tar", view_torch_tar},
+    TensorFormat{Format::pickle, "pickle", view_pickle},
+    TensorFormat{Format::numpy, "NumPy", view_npy},
+    TensorFormat{Format::hdf5, "HDF5", view_hdf5},
+    TensorFormat{Format::tar, "tar", view_packed},
+    TensorFormat{Format::gzip, "gzip", view_packed},
+    TensorFormat{Format::zlib, "zlib", view_packed},
+    TensorFormat{Format::packed, "packed", view_packed},
     // Last: a protobuf has no signature, only a plausible structure.
-    TensorFormat{"ONNX", recognise_onnx, view_onnx},
+    TensorFormat{Format::onnx, "ONNX", view_onnx},
 };
 
 }  // namespace
@@ -57,6 +64,11 @@ void FoundTensors::add_text(std::string key, std::string type,
 }
 
 std::span<const TensorFormat> tensor_formats() { return kFormats; }
+
+const TensorFormat* find_tensor_format(Format format) {
+  const auto found = std::ranges::find(kFormats, format, &TensorFormat::format);
+  return found == kFormats.end() ? nullptr : &*found;
+}
 
 std::uint64_t swap_width(Dtype dtype) {
   const DtypeTraits& type = traits(dtype);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// One reader per model format: which tensors and texts a file holds and where
-/// their bytes are. A format is recognised by what the file begins with, never
-/// by its name; no reader touches the bytes of weights.
+/// their bytes are. What a file is, core/formats/recognise.hpp decides, for
+/// scanning and comparing alike; no reader touches the bytes of weights.
 
 #include <optional>
 #include <span>
@@ -13,14 +13,15 @@
 
 #include "core/compare/view/model_view.hpp"
 #include "core/formats/packed/zip.hpp"
+#include "core/formats/recognise.hpp"
 #include "core/formats/safetensors.hpp"
 
 namespace impound {
 
-/// A file to be recognised.
+/// A file whose tensors are looked for.
 struct WeightsFile {
   const ByteSource& source;
-  ByteView head;          ///< its first bytes, at least 64 where it has them
+  ByteView head;          ///< its first bytes, as FormatSubject has them
   std::string_view path;  ///< in the view
 };
 
@@ -39,34 +40,27 @@ struct FoundTensors {
 };
 
 struct TensorFormat {
-  std::string_view name;
-  bool (*recognise)(const WeightsFile& file);
+  Format format;
+  std::string_view name;  ///< for people
   void (*read)(const WeightsFile& file, FoundTensors& found);
 };
 
-/// Every format, in the order in which they are tried.
+/// Every format whose tensors can be viewed. Of a file that is several, the
+/// first one here is.
 [[nodiscard]] std::span<const TensorFormat> tensor_formats();
+/// The reader for a format; nullptr where there is none.
+[[nodiscard]] const TensorFormat* find_tensor_format(Format format);
 
-// view_<format>.cpp, one pair each.
-bool recognise_safetensors(const WeightsFile& file);
+// view_<format>.cpp, one each.
 void view_safetensors(const WeightsFile& file, FoundTensors& found);
-bool recognise_gguf(const WeightsFile& file);
 void view_gguf(const WeightsFile& file, FoundTensors& found);
-bool recognise_weights_zip(const WeightsFile& file);
 void view_weights_zip(const WeightsFile& file, FoundTensors& found);
-bool recognise_torch_legacy(const WeightsFile& file);
 void view_torch_legacy(const WeightsFile& file, FoundTensors& found);
-bool recognise_torch_tar(const WeightsFile& file);
 void view_torch_tar(const WeightsFile& file, FoundTensors& found);
-bool recognise_pickle(const WeightsFile& file);
 void view_pickle(const WeightsFile& file, FoundTensors& found);
-bool recognise_npy(const WeightsFile& file);
 void view_npy(const WeightsFile& file, FoundTensors& found);
-bool recognise_hdf5(const WeightsFile& file);
 void view_hdf5(const WeightsFile& file, FoundTensors& found);
-bool recognise_packed(const WeightsFile& file);
 void view_packed(const WeightsFile& file, FoundTensors& found);
-bool recognise_onnx(const WeightsFile& file);
 void view_onnx(const WeightsFile& file, FoundTensors& found);
 
 // Members of a zip, told apart by view_weights_zip().

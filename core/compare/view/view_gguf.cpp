@@ -53,8 +53,6 @@ void add_entry(const WeightsFile& file, const GgufEntry& entry,
 
 }  // namespace
 
-bool recognise_gguf(const WeightsFile& file) { return is_gguf(file.head); }
-
 void view_gguf(const WeightsFile& file, FoundTensors& found) {
   const GgufFile gguf = read_gguf(file.source);
   found.add_problems(gguf.problems);

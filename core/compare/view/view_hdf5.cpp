@@ -41,12 +41,6 @@ void add_datasets(const Hdf5File& file, std::uint64_t shift,
 
 }  // namespace
 
-bool recognise_hdf5(const WeightsFile& file) {
-  // Behind a user block it may stand elsewhere: those are not searched for in
-  // every file.
-  return as_text(file.head).starts_with("\x89HDF\r\n\x1a\n");
-}
-
 void view_hdf5(const WeightsFile& file, FoundTensors& found) {
   add_datasets(read_hdf5(file.source), 0, found);
 }

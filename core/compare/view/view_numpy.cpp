@@ -48,10 +48,6 @@ void add_array(const NumpyArray& array, const std::string& name,
 
 }  // namespace
 
-bool recognise_npy(const WeightsFile& file) {
-  return looks_like_numpy(file.head);
-}
-
 void view_npy(const WeightsFile& file, FoundTensors& found) {
   const NumpyArray array = read_numpy(file.source);
   found.add_problems(array.problems);

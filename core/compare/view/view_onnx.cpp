@@ -83,16 +83,6 @@ void view_external(const WeightsFile& file, const OnnxTensor& tensor,
 
 }  // namespace
 
-bool recognise_onnx(const WeightsFile& file) {
-  // ir_version, the first field that writers write, or another of its top
-  // level: texts are turned away without a look at their end.
-  if (file.head.empty()) return false;
-  const auto tag = std::to_integer<unsigned>(file.head[0]);
-  const unsigned type = tag & 7U;
-  return tag < 0x80 && tag >= 8 && (type == 0 || type == 2) &&
-         is_onnx(file.source);
-}
-
 void view_onnx(const WeightsFile& file, FoundTensors& found) {
   const OnnxModel model = read_onnx(file.source);
   found.add_problems(model.problems);

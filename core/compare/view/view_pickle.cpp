@@ -19,13 +19,6 @@ GlobalJudgement judge_nothing(std::string_view /*module*/,
 
 }  // namespace
 
-bool recognise_pickle(const WeightsFile& file) {
-  // With a protocol in front: texts are full of older opcodes.
-  return !file.head.empty() &&
-         std::to_integer<unsigned>(file.head[0]) == 0x80 &&
-         looks_like_pickle(file.head) && !looks_like_legacy_torch(file.head);
-}
-
 void view_pickle(const WeightsFile& file, FoundTensors& found) {
   PickleOptions options;
   options.judge = judge_nothing;

@@ -5,12 +5,6 @@
 
 namespace impound {
 
-bool recognise_safetensors(const WeightsFile& file) {
-  return looks_like_safetensors(file.head, file.source.size()) ||
-         // A header that nothing recognises still deserves its problems.
-         file.path.ends_with(".safetensors");
-}
-
 void view_safetensors(const WeightsFile& file, FoundTensors& found) {
   const std::string_view name = file.path.substr(file.path.rfind('/') + 1);
   Safetensors weights = read_safetensors(file.source, name);

@@ -113,17 +113,8 @@ void view_torch_zip(const WeightsFile& file, const ZipArchive& archive,
   }
 }
 
-bool recognise_torch_legacy(const WeightsFile& file) {
-  return looks_like_legacy_torch(file.head);
-}
-
 void view_torch_legacy(const WeightsFile& file, FoundTensors& found) {
   add_torch(read_torch_legacy(file.source, view_options()), nullptr, found);
-}
-
-bool recognise_torch_tar(const WeightsFile& file) {
-  return looks_like_tar(file.source.head(0, 512)) &&
-         is_torch_tar(read_tar(file.source));
 }
 
 void view_torch_tar(const WeightsFile& file, FoundTensors& found) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <numeric>
 #include <thread>
@@ -34,6 +35,86 @@ TensorInfo info_of(const ViewTensor& tensor) {
           .shape = tensor.shape,
           .offset = tensor.offset,
           .size = tensor.size};
+}
+
+/// Of several formats, the first that has a reader.
+const TensorFormat* reader_for(const std::vector<Recognised>& formats) {
+  for (const TensorFormat& reader : tensor_formats()) {
+    if (std::ranges::find(formats, reader.format, &Recognised::format) !=
+        formats.end()) {
+      return &reader;
+    }
+  }
+  return nullptr;
+}
+
+/// The first text format that it is, in the order of scanning; of one and a
+/// kind of it, the kind.
+Format text_format_of(const FormatSubject& subject) {
+  constexpr std::array kTexts = {
+      Format::hf_config, Format::tokenizer,    Format::template_json,
+      Format::jinja,     Format::keras_config, Format::ollama_manifest};
+  const auto is = [&](Format format) {
+    return !why_format(format, subject).empty();
+  };
+  const auto found = std::ranges::find_if(kTexts, is);
+  if (found == kTexts.end()) return Format::unknown;
+  const auto kind = std::ranges::find_if(kTexts, [&](Format format) {
+    return kind_of(format) == *found && is(format);
+  });
+  return kind == kTexts.end() ? *found : *kind;
+}
+
+/// A file that is two things is compared as one of them: the other is said.
+void report_others(const std::vector<Recognised>& formats,
+                   const TensorFormat& reader, FoundTensors& found) {
+  for (const Recognised& other : formats) {
+    if (other.format == reader.format ||
+        other.format == kind_of(reader.format) ||
+        kind_of(other.format) == reader.format ||
+        find_tensor_format(other.format) == nullptr) {
+      continue;
+    }
+    found.problems.push_back(
+        {"tensor-not-viewed", Severity::medium, 0,
+         fmt::format("the file is {} as well ({}): its tensors as such, if "
+                     "there are any, are not compared",
+                     to_string(other.format), other.why)});
+  }
+}
+
+/// The head of a text: its last character may be cut.
+bool is_text(std::string_view head) {
+  constexpr std::size_t kLongestCharacter = 4;
+  if (head.find('\0') != std::string_view::npos) return false;
+  for (std::size_t cut = 0; cut < kLongestCharacter && cut <= head.size();
+       ++cut) {
+    if (is_utf8(head.substr(0, head.size() - cut))) return true;
+  }
+  return false;
+}
+
+/// Why no tensor of a file is compared: its digest is, whatever it is.
+std::string why_not_viewed(const FileContent& content, ByteView head) {
+  if (content.weights) {
+    for (const Problem& problem : content.weights->problems) {
+      if (problem.rule == "tensor-not-viewed" ||
+          problem.rule == "weights-unreadable") {
+        return problem.message;
+      }
+    }
+    return fmt::format("{} without tensors", content.weights->format);
+  }
+  if (is_text_format(content.format)) {
+    return "a text beside the weights: its lines are compared where it changed";
+  }
+  if (content.format != Format::unknown) {
+    return fmt::format("no reader for the tensors of {}",
+                       to_string(content.format));
+  }
+  if (head.empty()) return "empty";
+  return is_text(as_text(head)) ? "a text of no known format"
+                                : "no known format";
 }
 
 /// Shared by the workers of one view.
@@ -102,7 +183,7 @@ class Work {
     FileContent& content = content_[index];
     const std::unique_ptr<ByteSource> source =
         tree_.open(tree_.files()[file.tree_index]);
-    const Bytes head = source->head(0, 64);
+    const Bytes head = source->head(0, kFormatHead);
     const WeightsFile weights{
         .source = *source, .head = head, .path = file.path};
     if (is_shard_index(file.path) &&
@@ -112,18 +193,28 @@ class Work {
     }
     find_tensors(weights, content);
     hash(*source, file, content);
+    if (!content.weights || content.weights->tensors.empty()) {
+      content.not_viewed = why_not_viewed(content, head);
+    }
   }
 
   /// A file that no reader can follow is still hashed: it has no tensors here,
   /// and that is said.
   static void find_tensors(const WeightsFile& file, FileContent& content) {
+    const FormatSubject subject{
+        .source = file.source, .head = file.head, .name = base_name(file.path)};
+    const std::vector<Recognised> formats = recognise_binary(subject);
+    const TensorFormat* const reader = reader_for(formats);
+    if (reader == nullptr) {
+      content.format =
+          formats.empty() ? text_format_of(subject) : formats.front().format;
+      return;
+    }
+    content.format = reader->format;
     try {
-      for (const TensorFormat& format : tensor_formats()) {
-        if (!format.recognise(file)) continue;
-        content.weights.emplace().format = format.name;
-        format.read(file, *content.weights);
-        return;
-      }
+      content.weights.emplace().format = reader->name;
+      reader->read(file, *content.weights);
+      report_others(formats, *reader, *content.weights);
     } catch (const Error& error) {
       if (error.code() == Errc::io || error.code() == Errc::integrity) throw;
       if (!content.weights) content.weights.emplace();

@@ -16,7 +16,9 @@ namespace impound {
 
 /// What one file contributes.
 struct FileContent {
-  std::optional<FoundTensors> weights;
+  Format format = Format::unknown;
+  std::optional<FoundTensors> weights;  ///< where there is a reader for it
+  std::string not_viewed;  ///< why no tensor of it is compared; "" if one is
   std::optional<Digest> sha256;
   std::optional<ShardIndex> index;
   std::string failure;

@@ -7,10 +7,6 @@
 
 namespace impound {
 
-bool recognise_weights_zip(const WeightsFile& file) {
-  return looks_like_zip(file.head, file.source);
-}
-
 void view_weights_zip(const WeightsFile& file, FoundTensors& found) {
   const ZipArchive archive = read_zip(file.source);
   if (torch_zip_root(archive)) {

@@ -117,15 +117,36 @@ TEST_CASE("a model in two formats in one folder is one remark", "[compare]") {
 }
 
 TEST_CASE("packed files say that nobody looked inside", "[compare]") {
-  for (const std::string& head : {"\x1f\x8b\x08"s, "BZh9"s, "\x78\x9c"s}) {
-    const MemoryTree tree(
-        MemoryTree::Files{{"x", head + std::string(100, 'x')}});
-    const auto problems = view_of(tree).problems;
-    REQUIRE(problems.size() == 1);
-    CHECK(problems[0].problem.rule == "tensor-not-viewed");
+  // 200 times "x", as zlib packs it.
+  const std::string zlib =
+      "\x78"
+      "\x9c"
+      "\xab"
+      "\xa8"
+      "\x18"
+      "\x1e"
+      "\x00"
+      "\x00"
+      "\xd0"
+      "\xc4"
+      "\x5d"
+      "\xc1"s;
+  for (const std::string& packed : {"\x1f\x8b\x08"s + std::string(100, 'x'),
+                                    "BZh9"s + std::string(100, 'x'), zlib}) {
+    const MemoryTree tree(MemoryTree::Files{{"x", packed}});
+    const ModelView view = view_of(tree);
+    REQUIRE(view.problems.size() == 1);
+    CHECK(view.problems[0].problem.rule == "tensor-not-viewed");
+    CHECK(view.files[0].not_viewed == view.problems[0].problem.message);
   }
-  const MemoryTree text(MemoryTree::Files{{"x", "x is no stream"}});
-  CHECK(view_of(text).problems.empty());
+  // Two bytes are not much: what does not unpack is no stream, for scan too.
+  for (const std::string& text :
+       {"x is no stream"s, "\x78\x9c"s + std::string(100, 'x')}) {
+    const MemoryTree tree(MemoryTree::Files{{"x", text}});
+    const ModelView view = view_of(tree);
+    CHECK(view.problems.empty());
+    CHECK_FALSE(view.files[0].not_viewed.empty());
+  }
 }
 
 TEST_CASE("what cannot be viewed is listed to an end", "[compare][hostile]") {

@@ -3,8 +3,8 @@
 /// settings, adapters and code; and that it is quiet about those that
 /// Transformers writes for GPT-2, Llama, Mistral, T5 and BERT.
 
+#include "core/formats/config_json.hpp"
 #include "core/formats/python_source.hpp"
-#include "core/scan/config_json.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/scan_bytes.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/scan/config_json.hpp"
+#include "core/formats/config_json.hpp"
 
 #include <fmt/format.h>
 

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// What kind of file it is: the one answer for everybody who reads model files.
+///
+/// Two readers that recognise by themselves disagree sooner or later, and then
+/// one looks at a file that the other passes over in silence: an HDF5 file
+/// behind a user block was scanned for code and never compared. So what a file
+/// is gets decided here, by what it holds, and scanning and comparing only
+/// choose what to do with the answer.
+///
+/// A file may be several things at once (a polyglot, a container of a known
+/// kind): all of them are answered. Nothing here reads a large file through:
+/// the first kFormatHead bytes, the last 64 KiB (a zip is found from its end),
+/// 8 bytes at a few dozen offsets (HDF5 behind a user block), the field headers
+/// of a protobuf, and JSON documents of at most 64 MiB.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "core/base/source.hpp"
+
+namespace impound {
+
+struct ZipArchive;
+
+enum class Format : std::uint8_t {
+  unknown,
+  // Weights and what can hold them.
+  torch_zip,
+  zip,
+  torch_legacy,
+  torch_tar,
+  tar,
+  numpy,
+  pickle,
+  gzip,
+  zlib,
+  packed,  ///< 7z, xz, zstd …: packed_name() says which
+  safetensors,
+  gguf,
+  onnx,
+  keras_metadata,
+  hdf5,
+  tensorflow,
+  // Texts beside the weights.
+  hf_config,
+  tokenizer,
+  template_json,
+  jinja,
+  keras_config,
+  ollama_manifest,
+};
+
+/// "torch-zip", "hdf5", "unknown": in reports, baselines and for people.
+[[nodiscard]] std::string_view to_string(Format format) noexcept;
+/// The format of that name; empty for a name that this build does not know.
+[[nodiscard]] std::optional<Format> format_from(std::string_view name) noexcept;
+/// The format that this one is a kind of (a torch zip is a zip); unknown where
+/// there is none.
+[[nodiscard]] Format kind_of(Format format) noexcept;
+/// True for the texts beside the weights.
+[[nodiscard]] bool is_text_format(Format format) noexcept;
+
+/// Bytes of the front that are looked at.
+inline constexpr std::size_t kFormatHead = 65536;
+
+/// A file or a member of an archive, as recognisers see it.
+struct FormatSubject {
+  const ByteSource& source;
+  ByteView head;  ///< the first bytes: kFormatHead, or all there are
+  /// Last component of the name. Formats are decided by content; the name may
+  /// only pick a role among texts that look alike (config.json), or claim a
+  /// format that the content then fails (x.safetensors).
+  std::string_view name;
+  /// What was found out already: see archive_of().
+  mutable std::shared_ptr<const ZipArchive> zip = {};
+  mutable std::optional<bool> is_zip = {};
+};
+
+/// The archive of a subject that is a zip, read once.
+[[nodiscard]] const ZipArchive& archive_of(const FormatSubject& subject);
+
+struct Recognised {
+  Format format = Format::unknown;
+  std::string_view why;  ///< "begins with \"GGUF\""
+};
+
+/// Why `subject` is of this format; empty if it is not. A subject that a
+/// recogniser cannot read through is none of its kind.
+/// @throws Error{io}, Error{integrity} of the source.
+[[nodiscard]] std::string_view why_format(Format format,
+                                          const FormatSubject& subject);
+
+/// Everything that a subject is, in the order of the enum; empty if nothing.
+[[nodiscard]] std::vector<Recognised> recognise(const FormatSubject& subject);
+/// The same without the texts beside the weights.
+[[nodiscard]] std::vector<Recognised> recognise_binary(
+    const FormatSubject& subject);
+
+/// "7z", "xz" … of a subject that is Format::packed; else empty.
+[[nodiscard]] std::string_view packed_name(ByteView head) noexcept;
+
+}  // namespace impound
