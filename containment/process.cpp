@@ -46,8 +46,23 @@ struct Plan {
   std::map<Pid, Recorded> processes;
 };
 
-/// One name for each deployment and boot: an undo after a crash finds the group
-/// by it even if nothing but `before` was written.
+/// What the names of our control groups begin with.
+constexpr std::string_view kGroupPrefix = "impound-";
+
+/// The part of a name that is plain in every file system, at most 40 bytes.
+std::string plain(std::string_view text) {
+  std::string name;
+  for (const char c : text.substr(0, 40)) {
+    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || c == '.' || c == '_';
+    name += is_plain ? c : '-';
+  }
+  return name;
+}
+
+/// One name for each case, deployment and boot: an undo after a crash finds the
+/// group by it even if nothing but `before` was written, another case never
+/// takes it for its own, and whoever finds it reads whose it is.
 std::string group_name(const Target& target) {
   std::uint64_t hash = 14'695'981'039'346'656'037U;  // FNV-1a, 64 bits
   const auto mix = [&](std::string_view text) {
@@ -56,16 +71,13 @@ std::string group_name(const Target& target) {
     }
     hash *= 1'099'511'628'211U;
   };
+  mix(target.case_id);
   mix(target.deployment.name);
   mix(target.deployment.descriptor.native());
   mix(target.clock.state().boot_id);
-  std::string name = "impound-";
-  for (const char c : target.deployment.name.substr(0, 40)) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                          (c >= '0' && c <= '9');
-    name += is_plain ? c : '-';
-  }
-  return fmt::format("{}-{:016x}", name, hash);
+  std::string name(kGroupPrefix);
+  if (!target.case_id.empty()) name += plain(target.case_id) + "-";
+  return fmt::format("{}{}-{:016x}", name, plain(target.deployment.name), hash);
 }
 
 /// @throws Error{bad_input} for an unknown method, Error{io} if none can be
@@ -95,16 +107,16 @@ FreezeMethod choose_method(const Target& target, const ProcFs& procfs) {
 }
 
 /// Refuses a tree whose freezing would freeze ourselves or the machine.
-/// @throws Error{bad_input}.
+/// @throws Error{unsupported}.
 void require_safe(const std::vector<ProcessStat>& tree) {
   for (const ProcessStat& one : tree) {
     if (one.pid == 1) {
-      throw Error(Errc::bad_input,
+      throw Error(Errc::unsupported,
                   "process 1 belongs to the deployment; freezing it would "
                   "freeze the machine");
     }
     if (one.pid == ::getpid()) {
-      throw Error(Errc::bad_input,
+      throw Error(Errc::unsupported,
                   "this program runs below the deployment's own process and "
                   "would freeze itself; start it elsewhere");
     }
@@ -310,7 +322,7 @@ Json apply(const Target& target, const Json& record) {
   const ProcFs procfs;
   const Plan plan = read_plan(record);
   if (is_other_boot(plan, target)) {
-    throw Error(Errc::bad_input,
+    throw Error(Errc::unsupported,
                 "the machine was restarted since the state was recorded; "
                 "record it again");
   }
@@ -365,6 +377,15 @@ void move_back(const Plan& plan, const ProcFs& procfs, std::set<Pid>& restored,
     if (members.empty()) return;
     for (const Pid pid : members) {
       fs::path home = original_group(pid, plan, procfs);
+      // A record that was made while another one held them names the very group
+      // that is to be emptied.
+      if (plan.mount / home.relative_path() == plan.group) {
+        problems.push_back(
+            fmt::format("process {} was in the group of a containment when it "
+                        "was recorded; it went one level up",
+                        pid));
+        home = home.parent_path();
+      }
       // The manager of a unit may have removed its group once it was empty.
       while (!FreezerGroup(plan.method, plan.mount / home.relative_path())
                   .exists() &&
@@ -441,32 +462,163 @@ Json undo(const Target& target, const Json& record) {
           {"problems", std::move(problems)}};
 }
 
-Json state(const Target& target, const Json& record) {
+/// "process 12 (python3)", "process 12 (python3) and 3 others".
+std::string name_all(const std::vector<ProcessStat>& processes) {
+  const ProcessStat& first = processes.front();
+  std::string text =
+      fmt::format("process {} ({})", first.pid, printable(first.name));
+  const std::size_t others = processes.size() - 1;
+  if (others == 1) text += " and another";
+  if (others > 1) text += fmt::format(" and {} others", others);
+  return text;
+}
+
+/// What is_standing_still() said of each process of the deployment.
+struct Standing {
+  std::vector<ProcessStat> still;
+  std::vector<ProcessStat> running;
+  std::size_t in_group = 0;  ///< of `still`, in the group of the record
+  std::size_t held = 0;      ///< of `still`, not stopped when it was recorded
+  std::string foreign;       ///< a group of ours that is not that of the record
+  std::vector<Pid> gone;     ///< recorded and no longer the same process
+};
+
+/// The group of impound that a process is in, in any hierarchy; "" if in none.
+std::string group_of_ours(Pid pid, const ProcFs& procfs) {
+  for (const CgroupMembership& one : procfs.cgroups(pid)) {
+    const std::string name = fs::path(one.path).filename().native();
+    if (name.starts_with(kGroupPrefix)) return one.path;
+  }
+  return {};
+}
+
+Standing measure_tree(const std::vector<ProcessStat>& tree, const Plan& plan,
+                      const ProcFs& procfs) {
+  Standing found;
+  const std::set<Pid> inside =
+      plan.group.empty() ? std::set<Pid>{}
+                         : FreezerGroup(plan.method, plan.group).members();
+  for (const ProcessStat& one : tree) {
+    if (!is_standing_still(one.pid, procfs)) {
+      found.running.push_back(one);
+      continue;
+    }
+    found.still.push_back(one);
+    if (inside.contains(one.pid)) {
+      ++found.in_group;
+    } else if (found.foreign.empty()) {
+      found.foreign = group_of_ours(one.pid, procfs);
+    }
+    const auto recorded = plan.processes.find(one.pid);
+    const bool was_stopped = recorded != plan.processes.end() &&
+                             recorded->second.start_ticks == one.start_ticks &&
+                             recorded->second.was_stopped;
+    if (!was_stopped) ++found.held;
+  }
+  for (const auto& [pid, one] : plan.processes) {
+    if (!procfs.is_same(pid, one.start_ticks)) found.gone.push_back(pid);
+  }
+  return found;
+}
+
+std::string recorded_and_ended(const Plan& plan, const Standing& found) {
+  if (plan.processes.empty()) return "";
+  return fmt::format("; {} of the {} recorded processes ended",
+                     found.gone.size(), plan.processes.size());
+}
+
+/// What was measured, as one clause.
+std::string in_one_clause(const Plan& plan, const Standing& found,
+                          const std::string& not_found) {
+  if (!found.running.empty()) {
+    std::string text = name_all(found.running) +
+                       (found.running.size() == 1 ? " runs" : " run");
+    if (!found.still.empty()) {
+      text += fmt::format("; {} {} still", name_all(found.still),
+                          found.still.size() == 1 ? "stands" : "stand");
+    }
+    return text;
+  }
+  if (found.still.empty()) {
+    return "no process of the deployment is found: " + not_found +
+           recorded_and_ended(plan, found);
+  }
+  std::string text =
+      name_all(found.still) +
+      (found.still.size() == 1 ? " stands still" : " stand still");
+  if (!found.gone.empty()) text += recorded_and_ended(plan, found);
+  if (!plan.group.empty() && found.in_group < found.still.size()) {
+    text += fmt::format(
+        "; {} of {} by other means than the control group of "
+        "this record",
+        found.still.size() - found.in_group, found.still.size());
+  }
+  return text;
+}
+
+Json pids_of(const std::vector<ProcessStat>& processes) {
+  Json list = Json::array();
+  for (const ProcessStat& one : processes) list.push_back(one.pid);
+  return list;
+}
+
+/// A number that another process has now, and what an earlier boot knew, is not
+/// what was contained: the boot and the start times are compared first.
+MeasuredState state(const Target& target, const Json& record) {
   const ProcFs procfs;
   Plan plan;
-  if (record.is_object() && record.contains("method")) {
-    plan = read_plan(record);
-    if (is_other_boot(plan, target)) plan.processes.clear();
+  const bool has_record = record.is_object() && record.contains("method");
+  if (has_record) plan = read_plan(record);
+  const bool is_restarted = has_record && is_other_boot(plan, target);
+  Plan present = plan;
+  if (is_restarted) {
+    present.processes.clear();
+    present.group.clear();
   }
-  const auto tree = present_tree(target, plan, procfs);
-  Json frozen = Json::array();
+  const auto tree = present_tree(target, present, procfs);
+  const Standing found = measure_tree(tree, present, procfs);
+
+  MeasuredState measured;
+  measured.measured = !found.running.empty() ? Containedness::not_contained
+                      : found.still.empty()  ? Containedness::unknown
+                                             : Containedness::contained;
+  measured.holds_something = found.held != 0;
+  measured.is_by_record =
+      has_record && !is_restarted && found.held != 0 &&
+      (present.method == FreezeMethod::stop ? found.foreign.empty()
+                                            : found.in_group != 0);
+  if (!found.foreign.empty()) {
+    measured.held_by = "the control group " + printable(found.foreign);
+  }
+  if (is_restarted) {
+    measured.why = "the machine was restarted since, which ended the freeze; ";
+  }
+  measured.why += in_one_clause(
+      present, found,
+      locate_processes(target.deployment.process, procfs).problem);
   Json running = Json::array();
-  for (const ProcessStat& one : tree) {
-    if (is_standing_still(one.pid, procfs)) {
-      frozen.push_back(one.pid);
-    } else {
-      running.push_back({{"pid", one.pid}, {"name", lossless_utf8(one.name)}});
-    }
+  for (const ProcessStat& one : found.running) {
+    running.push_back({{"pid", one.pid}, {"name", lossless_utf8(one.name)}});
   }
-  Json gone = Json::array();
+  measured.facts = {{"boot_id", target.clock.state().boot_id},
+                    {"restarted", is_restarted},
+                    {"frozen", pids_of(found.still)},
+                    {"running", std::move(running)},
+                    {"gone", Json(found.gone)},
+                    {"in_group", found.in_group},
+                    {"connections", connections_of(tree, procfs)}};
+  return measured;
+}
+
+std::vector<std::string> things(const Json& record) {
+  std::vector<std::string> names;
+  if (!record.is_object() || !record.contains("method")) return names;
+  const Plan plan = read_plan(record);
   for (const auto& [pid, one] : plan.processes) {
-    if (!procfs.is_same(pid, one.start_ticks)) gone.push_back(pid);
+    names.push_back(fmt::format("boot {} process {} started {}", plan.boot_id,
+                                pid, one.start_ticks));
   }
-  return {{"contained", running.empty()},
-          {"frozen", std::move(frozen)},
-          {"running", std::move(running)},
-          {"gone", std::move(gone)},
-          {"connections", connections_of(tree, procfs)}};
+  return names;
 }
 
 std::string describe(const Target& target) {
@@ -495,6 +647,7 @@ constinit const Containment kProcessContainment{
     .apply = apply,
     .undo = undo,
     .state = state,
+    .things = things,
     .describe = describe,
 };
 

@@ -43,8 +43,10 @@ constexpr std::array kRules{
                "purpose", kOpenOnly, kSigns},
     ActionRule{"isolate.verify", "intent expect method probes", "purpose",
                kOpenOnly, kSigns},
+    // A service that is still frozen when its case is closed must be given
+    // back.
     ActionRule{"isolate.undo", "intent kind method phase|after", "purpose",
-               kOpenOnly, kSigns},
+               kClosedToo, kSigns},
     ActionRule{"acquire.begin", "title collectors", "item", kOpenOnly, kQuiet},
     ActionRule{"acquire.file", "collector", "item object", kOpenOnly, kQuiet},
     ActionRule{"acquire.end", "items gaps counts", "item", kOpenOnly, kQuiet},

@@ -3,7 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "core/base/error.hpp"
+#include "core/base/text.hpp"
 #include "core/casefile/case_file_impl.hpp"
 #include "core/casefile/schema.hpp"
 #include "core/crypto/merkle.hpp"
@@ -11,6 +15,12 @@
 
 namespace impound {
 namespace {
+
+/// In the order of ContainmentState; the words of the view `containments`.
+constexpr std::array<std::string_view, 9> kContainmentStates{
+    "intended",    "applied",         "contained",
+    "releasing",   "release_failed",  "rolling_back",
+    "rolled_back", "rollback_failed", "released"};
 
 /// A view's columns by name, in C++. Column order is then free to change.
 class Row {
@@ -89,6 +99,22 @@ Entry entry_from(const Statement& row, std::string_view source) {
 }
 
 }  // namespace
+
+std::string_view to_string(ContainmentState state) noexcept {
+  return kContainmentStates[static_cast<std::size_t>(state)];
+}
+
+std::optional<ContainmentState> containment_state_from(
+    std::string_view name) noexcept {
+  const auto found = std::ranges::find(kContainmentStates, name);
+  if (found == kContainmentStates.end()) return std::nullopt;
+  return static_cast<ContainmentState>(found - kContainmentStates.begin());
+}
+
+bool is_open(ContainmentState state) noexcept {
+  return state != ContainmentState::rolled_back &&
+         state != ContainmentState::released;
+}
 
 std::int64_t CaseFile::entry_count() const {
   return impl_->database->integer_of("SELECT count(*) FROM custody");
@@ -188,10 +214,20 @@ std::vector<ContainmentRow> CaseFile::containments() const {
     containment.id = row.text("id");
     containment.deployment = row.text("deployment");
     containment.method = row.text("method");
-    containment.state = row.text("state");
+    const std::string state = row.text("state");
+    const auto known = containment_state_from(state);
+    if (!known) {
+      throw Error(Errc::unsupported,
+                  fmt::format("the case file says of containment {} \"{}\": "
+                              "this build knows no such state",
+                              containment.id, printable(state)));
+    }
+    containment.state = *known;
     containment.at = row.text("at");
     containment.before = row.json("before");
     containment.target = row.json("target");
+    containment.run = row.text("run");
+    containment.seq = row.integer("seq");
     containments.push_back(std::move(containment));
   });
   return containments;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/json.hpp"
@@ -71,20 +72,46 @@ struct RunRow {
   std::string deployment;
 };
 
+/// How far the record of a containment got: what was written, not what holds
+/// now. Only engine/contain.hpp measures the present.
+enum class ContainmentState : std::uint8_t {
+  intended,         ///< the intent alone: the act may have begun
+  applied,          ///< done, and its proof was never recorded
+  contained,        ///< measured so at that time
+  releasing,        ///< a release was begun and its end was never recorded
+  release_failed,   ///< undone or not, it was not proved to be back
+  rolling_back,     ///< a rollback was begun and its end was never recorded
+  rolled_back,      ///< undone at once, and measured to be undone
+  rollback_failed,  ///< undone at once, and not measured to be undone
+  released,         ///< given back, and proved
+};
+
+[[nodiscard]] std::string_view to_string(ContainmentState state) noexcept;
+[[nodiscard]] std::optional<ContainmentState> containment_state_from(
+    std::string_view name) noexcept;
+
+/// Whether something of it may still be in force: everything but what was
+/// proved to be released or rolled back.
+[[nodiscard]] bool is_open(ContainmentState state) noexcept;
+
 struct ContainmentRow {
   std::string id;  ///< uuid of the intent entry
   std::string deployment;
   std::string method;
-  /// intended, applied, contained, releasing, released, release_failed,
-  /// rolling_back, rolled_back, rollback_failed
-  std::string state;
+  ContainmentState state = ContainmentState::intended;
   std::string at;
-  Json before;  ///< what undo() needs
-  Json target;  ///< deployment descriptor facts for a later process
+  Json before;           ///< what undo() needs
+  Json target;           ///< deployment descriptor facts for a later process
+  std::string run;       ///< "R001", or empty
+  std::int64_t seq = 0;  ///< of the intent entry
 
-  /// False once its end is recorded and was proved.
-  [[nodiscard]] bool is_open() const {
-    return state != "released" && state != "rolled_back";
+  [[nodiscard]] bool is_open() const noexcept {
+    return impound::is_open(state);
+  }
+  /// An undo was begun, and no end of it is recorded.
+  [[nodiscard]] bool is_being_undone() const noexcept {
+    return state == ContainmentState::releasing ||
+           state == ContainmentState::rolling_back;
   }
 };
 

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "containment/probe.hpp"
+#include "containment/registry.hpp"
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
@@ -135,9 +137,17 @@ ExitCode note(const Globals& globals, const std::string& text) {
   return ExitCode::clean;
 }
 
-ExitCode close(const Globals& globals, const std::string& reason) {
+struct CloseArguments {
+  std::string reason;
+  std::string still_contained;
+};
+
+ExitCode close(const Globals& globals, const CloseArguments& arguments) {
   OpenCase open(globals);
-  const CloseResult result = close_case(open.session(), reason);
+  const CloseResult result =
+      close_case(open.session(), {.reason = arguments.reason,
+                                  .still_contained = arguments.still_contained,
+                                  .methods = all_containments()});
   if (globals.json) {
     print_json(result.to_json());
   } else {
@@ -148,7 +158,10 @@ ExitCode close(const Globals& globals, const std::string& reason) {
 
 ExitCode check(const Globals& globals, bool repair) {
   OpenCase open(globals);
-  const CaseCheck result = check_case(open.session(), repair);
+  const CaseCheck result =
+      check_case(open.session(), {.repair = repair ? Repair::yes : Repair::no,
+                                  .methods = all_containments(),
+                                  .probe = run_probe});
   if (globals.json) {
     print_json(result.to_json());
   } else {
@@ -231,10 +244,13 @@ void add_case(CLI::App& app, Globals& globals, Run& run) {
   });
 
   CLI::App* end = add_command(*group, "close", "Close the case.");
-  auto reason = std::make_shared<std::string>();
-  end->add_option("--reason", *reason, "Why it is closed.");
-  end->callback([&globals, &run, reason] {
-    run = [&globals, reason] { return close(globals, *reason); };
+  auto closing = std::make_shared<CloseArguments>();
+  end->add_option("--reason", closing->reason, "Why it is closed.");
+  end->add_option("--still-contained", closing->still_contained,
+                  "Why it is closed although something is contained, or not "
+                  "measured to be over; refused without.");
+  end->callback([&globals, &run, closing] {
+    run = [&globals, closing] { return close(globals, *closing); };
   });
 
   CLI::App* out = add_command(

@@ -11,6 +11,7 @@
 #include "core/cli/command.hpp"
 #include "core/engine/contain.hpp"
 #include "core/engine/deployment.hpp"
+#include "core/engine/release.hpp"
 
 namespace impound {
 namespace {
@@ -50,37 +51,45 @@ ExitCode contain_by_hand(const Globals& globals,
   } else {
     print_text(globals, result.to_text());
   }
-  return result.is_contained ? ExitCode::clean : ExitCode::failed;
+  return result.is_contained() ? ExitCode::clean : ExitCode::failed;
 }
 
 struct ReleaseOptions {
   std::string deployment;
+  std::string held_by;
   std::string purpose = "back into service";
 };
 
-/// A person may name the deployment or its descriptor.
-std::string deployment_name(const std::string& text) {
-  return text.ends_with(".toml") ? load_deployment(text).name : text;
-}
-
 ExitCode release_by_hand(const Globals& globals,
                          const ReleaseOptions& options) {
+  // A person may name the deployment or its descriptor.
+  std::optional<Deployment> descriptor;
+  if (options.deployment.ends_with(".toml")) {
+    descriptor = load_deployment(options.deployment);
+  }
   OpenCase open(globals);
   const auto results =
-      release(open.session(), deployment_name(options.deployment),
-              all_containments(), run_probe, options.purpose);
-  bool all_back = true;
+      release(open.session(),
+              {.methods = all_containments(),
+               .probe = run_probe,
+               .purpose = options.purpose,
+               .deployment = descriptor ? descriptor->name : options.deployment,
+               .descriptor = descriptor ? &*descriptor : nullptr,
+               .held_by = options.held_by});
   Json documents = Json::array();
+  bool is_settled = true;
   for (const ReleaseResult& result : results) {
-    all_back = all_back && result.is_released;
+    is_settled = is_settled && result.is_settled();
     documents.push_back(result.to_json());
     if (!globals.json) print_text(globals, result.to_text());
   }
   if (globals.json) print_json(documents);
   if (results.empty() && !globals.json) {
-    print_text(globals, "Nothing is contained in this case.\n");
+    print_text(globals,
+               "This case's record has nothing to release, and names no "
+               "deployment that could be measured.\n");
   }
-  return all_back ? ExitCode::clean : ExitCode::failed;
+  return is_settled ? ExitCode::clean : ExitCode::failed;
 }
 
 }  // namespace
@@ -104,10 +113,15 @@ void add_contain(CLI::App& app, Globals& globals, Run& run) {
 
   CLI::App* back = add_command(
       app, "release",
-      "Undo every containment of the case that is in force, and prove it.");
+      "Undo every containment of the case that is open in its record, measure, "
+      "and prove it. With nothing open, measure what the case knows.");
   auto release_options = std::make_shared<ReleaseOptions>();
   back->add_option("--deployment", release_options->deployment,
                    "Only this one: its name or descriptor.");
+  back->add_option(
+      "--held-by", release_options->held_by,
+      "Undo also what this other case (id or folder) holds of the "
+      "same deployment; its record is told by its own case check.");
   back->add_option("--purpose", release_options->purpose,
                    "Why, for the chain.");
   back->callback([&globals, &run, release_options] {

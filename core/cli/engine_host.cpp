@@ -19,6 +19,7 @@
 #include "core/engine/findings.hpp"
 #include "core/engine/model_sides.hpp"
 #include "core/engine/model_signatures.hpp"
+#include "core/engine/release.hpp"
 #include "core/engine/scans.hpp"
 #include "core/engine/snapshot.hpp"
 #include "lua/host/playbook_commands.hpp"
@@ -136,15 +137,7 @@ Json EngineHost::perform(const lua::HostCall& call, std::int64_t n) {
   session_.step = call.step;
   session_.slot.reset();
   is_journaled_ = false;
-  if (n > 0) {
-    Json record;
-    record["function"] = call.function;
-    record["step"] = call.step;
-    record["arguments"] = call.arguments;
-    session_.slot = JournalSlot{.n = n,
-                                .call_sha256 = lua::call_sha256(call),
-                                .call = dump_line(record)};
-  }
+  if (n > 0) session_.slot = slot_of(call, n);
   const Json& arguments = call.arguments;
   if (call.function == "collect") return collect(arguments);
   if (call.function == "items") return items(arguments);
@@ -163,6 +156,23 @@ Json EngineHost::perform(const lua::HostCall& call, std::int64_t n) {
   if (call.function == "ask") return ask(call);
   throw Error(Errc::unsupported,
               "this build has no function ctx:" + printable(call.function));
+}
+
+JournalSlot EngineHost::slot_of(const lua::HostCall& call, std::int64_t n) {
+  Json record;
+  record["function"] = call.function;
+  record["step"] = call.step;
+  record["arguments"] = call.arguments;
+  return {
+      .n = n, .call_sha256 = lua::call_sha256(call), .call = dump_line(record)};
+}
+
+Json EngineHost::replayed(const lua::HostCall& call, std::int64_t n,
+                          const Json& answer) {
+  if (call.function != "contain" || !answer.value("contained", false)) {
+    return answer;
+  }
+  return contained_again(call, n, answer);
 }
 
 void EngineHost::journal(const Json& answer) {
@@ -345,27 +355,93 @@ Json EngineHost::contain_deployment(const lua::HostCall& call) {
                                             "playbook " + subject_.playbook.id),
                          .authority = std::move(authority),
                          .probe = run_probe});
-  const Json answer = result.to_json();
-  if (!result.is_contained) journal(answer);
+  Json answer = result.to_json();
+  tell_containment(answer);
+  return answer;
+}
+
+void EngineHost::tell_containment(const Json& answer) {
   Json event;
   event["event"] = "containment";
   event.update(answer);
   session_.progress.event(event);
-  return answer;
+}
+
+/// The rest of a run rests on a containment that was measured before the run
+/// stopped. A reboot or a person may have ended it since, so it is measured
+/// again: contained again if it was ended by nobody who said so, else the run
+/// goes on with a gap that says what is.
+Json EngineHost::contained_again(const lua::HostCall& call, std::int64_t n,
+                                 const Json& answer) {
+  session_.step = call.step;
+  session_.slot.reset();  // the row is written here, once it is known
+  const auto write_row = [&](const Json& recorded) {
+    session_.slot = slot_of(call, n);
+    journal(recorded);
+    session_.slot.reset();
+  };
+  std::string lost;
+  try {
+    lost = released_since(text_or(answer, "intent", ""));
+    if (lost.empty()) {
+      const Json now = contain_deployment(call);
+      const bool is_contained = now.value("contained", false);
+      // Nothing was recorded after it: the playbook may take the other path.
+      const bool is_last = n == recorded_.rbegin()->first;
+      if (is_contained || (is_last && now.contains("contained"))) {
+        write_row(now);
+        return now;
+      }
+      lost = text_or(now, "reason", text_or(now, "waiting", ""));
+    }
+  } catch (const Error& error) {
+    lost = error.what();
+  }
+  // The playbook went on from "contained" and its later calls are recorded, so
+  // it gets that answer again, and what is different now is said beside it.
+  Json told = answer;
+  told["holds_now"] = false;
+  told["reason"] = lossless_utf8(
+      "contained when it was recorded, and not any more: " + lost);
+  add_gap(session_, "containment", text_or(told, "reason", ""), "failed");
+  tell_containment(told);
+  return told;
+}
+
+/// Why nobody wants it contained any more; "" if that is not so.
+std::string EngineHost::released_since(const std::string& intent) const {
+  for (const ContainmentRow& row : session_.case_file.containments()) {
+    const bool is_meant =
+        intent.empty() ? row.run == session_.run : row.id == intent;
+    if (is_meant && row.state == ContainmentState::released) {
+      return "'impound release' gave it back, and it is not contained again "
+             "behind the back of whoever did so";
+    }
+  }
+  return {};
 }
 
 Json EngineHost::release_deployment(const Json& arguments) {
   const auto results =
-      release(session_, subject_.deployment.name, all_containments(), run_probe,
-              text_or(arguments, "reason", "playbook " + subject_.playbook.id));
+      release(session_, {.methods = all_containments(),
+                         .probe = run_probe,
+                         .purpose = text_or(arguments, "reason",
+                                            "playbook " + subject_.playbook.id),
+                         .deployment = subject_.deployment.name,
+                         .descriptor = &subject_.deployment});
   Json list = Json::array();
-  bool all_back = true;
+  bool is_released = !results.empty();
+  std::string reason;
   for (const ReleaseResult& result : results) {
-    all_back = all_back && result.is_released;
+    is_released = is_released && result.is_released();
+    if (!result.is_released()) {
+      reason += (reason.empty() ? "" : "; ") + result.why;
+    }
     list.push_back(result.to_json());
   }
   Json answer;
-  answer["released"] = all_back;
+  answer["released"] = is_released;
+  answer["reason"] = lossless_utf8(reason);
   answer["results"] = std::move(list);
   journal(answer);
   return answer;
@@ -378,16 +454,32 @@ Json EngineHost::probe() {
     const ProbeResult result = run_probe(one);
     any_forbidden_answers =
         any_forbidden_answers ||
-        (result.answered &&
+        (result.answered && !result.connected_only &&
          one.after_containment == ProbeExpectation::forbidden);
     list.push_back({{"name", result.name},
                     {"what", lossless_utf8(result.what)},
                     {"answered", result.answered},
+                    {"connected_only", result.connected_only},
                     {"detail", lossless_utf8(result.detail)},
                     {"elapsed_ms", result.elapsed_ms}});
   }
+  // Silence alone contains nothing: without a method that measures, unknown.
+  MeasuredState state;
+  state.why = "the deployment names no containment method that could measure";
+  if (!subject_.deployment.containment_method.empty()) {
+    state = measure(find_containment(all_containments(),
+                                     subject_.deployment.containment_method),
+                    {.deployment = subject_.deployment,
+                     .clock = session_.clock,
+                     .cancellation = session_.cancellation,
+                     .case_id = session_.case_file.id()},
+                    Json::object());
+  }
   Json answer;
-  answer["contained"] = !any_forbidden_answers;
+  answer["contained"] =
+      state.measured == Containedness::contained && !any_forbidden_answers;
+  answer["measured"] = to_string(state.measured);
+  answer["why"] = lossless_utf8(state.why);
   answer["probes"] = std::move(list);
   journal(answer);
   return answer;

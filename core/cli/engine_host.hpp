@@ -35,6 +35,8 @@ class EngineHost final : public lua::PlaybookHost {
   void failed(const lua::HostCall& call, std::int64_t n,
               const Error& error) override;
   std::optional<lua::RecordedCall> recorded(std::int64_t n) override;
+  Json replayed(const lua::HostCall& call, std::int64_t n,
+                const Json& answer) override;
   lua::PlannedCall plan(const lua::HostCall& call) override;
   bool pre_approved(const lua::HostCall& call) override;
   void step_started(const lua::StepInfo& step) override;
@@ -42,10 +44,17 @@ class EngineHost final : public lua::PlaybookHost {
                   const std::string& message) override;
 
  private:
+  /// The slot of call `n` in the journal.
+  [[nodiscard]] static JournalSlot slot_of(const lua::HostCall& call,
+                                           std::int64_t n);
   Json collect(const Json& arguments);
   Json items(const Json& arguments);
   Json read(const Json& arguments);
   Json contain_deployment(const lua::HostCall& call);
+  void tell_containment(const Json& answer);
+  Json contained_again(const lua::HostCall& call, std::int64_t n,
+                       const Json& answer);
+  [[nodiscard]] std::string released_since(const std::string& intent) const;
   Json release_deployment(const Json& arguments);
   Json probe();
   Json diff(const Json& arguments);

@@ -12,7 +12,9 @@
 #include "core/base/text.hpp"
 #include "core/crypto/digest.hpp"
 #include "core/engine/acquisition.hpp"
+#include "core/engine/contain.hpp"
 #include "core/engine/evidence_lock.hpp"
+#include "core/engine/release.hpp"
 #include "core/evidence/bundle_reader.hpp"
 #include "core/evidence/verify.hpp"
 
@@ -308,6 +310,58 @@ class EvidenceFolder {
   std::vector<CaseCheckItem> items_;
 };
 
+/// An undo that was begun and has no end in the record: what is, and since when
+/// that is known. The record of a release that did happen is then completed.
+CaseCheckItem check_half_undone(Session& session, const ContainmentRow& row,
+                                const CheckRequest& request) {
+  CaseCheckItem item;
+  item.kind = "containment";
+  item.subject = row.deployment;
+  const std::string found_at = format_time(session.clock.now());
+  const auto result =
+      finish_undo(session, row,
+                  {.methods = request.methods,
+                   .probe = request.probe,
+                   .purpose = "complete the record of an undo that was "
+                              "interrupted"});
+  if (!result) {
+    item.kind = "busy";
+    item.what = "is being contained or released by another process";
+    return item;
+  }
+  item.is_repaired = result->is_released();
+  item.what = fmt::format(
+      "by {} since {} was left {}: its end was never recorded. Found at {} and "
+      "measured as {}: {}; recorded as {}",
+      row.method, row.at, to_string(row.state), found_at,
+      to_string(result->state.measured), result->why,
+      result->is_released()
+          ? "undone"
+          : "not proved to be undone: 'impound release --case " +
+                session.case_file.id() + "' tries again");
+  return item;
+}
+
+CaseCheckItem check_containment(Session& session, const ContainmentRow& row,
+                                const CheckRequest& request, bool may_repair) {
+  if (row.is_being_undone() && may_repair) {
+    return check_half_undone(session, row, request);
+  }
+  const ContainmentNow now = measure_containment(
+      row, request.methods, session.clock, session.cancellation);
+  CaseCheckItem item;
+  item.kind = "containment";
+  item.subject = row.deployment;
+  item.what = fmt::format(
+      "by {} since {}: recorded as {}; measured now as {}: {}; 'impound "
+      "release --case {}' {}",
+      row.method, row.at, to_string(row.state), to_string(now.measured),
+      now.why, session.case_file.id(),
+      now.measured == Containedness::not_contained ? "records that it is over"
+                                                   : "gives it back");
+  return item;
+}
+
 }  // namespace
 
 std::size_t CaseCheck::open_problems() const {
@@ -357,11 +411,11 @@ std::string CaseCheck::to_text() const {
   return text;
 }
 
-CaseCheck check_case(Session& session, bool repair) {
+CaseCheck check_case(Session& session, const CheckRequest& request) {
   CaseCheck check;
   check.custody = verify_custody(session.case_file.folder(), "");
   // A broken chain is evidence itself: nothing is appended to it.
-  const bool may_repair = repair && check.custody.ok();
+  const bool may_repair = request.repair == Repair::yes && check.custody.ok();
   for (const ExhibitRow& row : session.case_file.exhibits()) {
     if (row.state != "begun") continue;
     if (auto item = check_begun(session, row.id, may_repair)) {
@@ -370,14 +424,8 @@ CaseCheck check_case(Session& session, bool repair) {
   }
   auto files = EvidenceFolder(session, may_repair).check();
   std::ranges::move(files, std::back_inserter(check.items));
-  for (const ContainmentRow& row : session.case_file.containments()) {
-    if (row.state == "released" || row.state == "rolled_back") continue;
-    check.items.push_back(
-        {.kind = "containment",
-         .subject = row.deployment,
-         .what = fmt::format("{} by {} since {}: 'impound release' gives it "
-                             "back",
-                             row.state, row.method, row.at)});
+  for (const ContainmentRow& row : open_containments(session.case_file)) {
+    check.items.push_back(check_containment(session, row, request, may_repair));
   }
   for (const RunRow& row : session.case_file.runs()) {
     if (row.state == "done" || row.state == "failed" ||

@@ -5,17 +5,16 @@
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
+#include "core/engine/contain.hpp"
 
 namespace impound {
 namespace {
 
-std::vector<std::string> open_items(const CaseFile& case_file) {
+std::vector<std::string> open_items(
+    const CaseFile& case_file, const std::vector<ContainmentNow>& contained) {
   std::vector<std::string> open;
-  for (const ContainmentRow& row : case_file.containments()) {
-    if (row.state != "released" && row.state != "rolled_back") {
-      open.push_back(fmt::format("containment of {} by {} is {}",
-                                 row.deployment, row.method, row.state));
-    }
+  for (const ContainmentNow& now : contained) {
+    open.push_back("containment of " + now.to_text());
   }
   for (const RunRow& row : case_file.runs()) {
     if (row.state != "done" && row.state != "failed" &&
@@ -33,12 +32,41 @@ std::vector<std::string> open_items(const CaseFile& case_file) {
   return open;
 }
 
+/// @throws Error{bad_input} naming what is contained, or not measured to be
+/// over.
+void refuse_if_contained(const std::string& id,
+                         const std::vector<ContainmentNow>& contained) {
+  std::string list;
+  for (const ContainmentNow& now : contained) {
+    if (!now.is_over()) list += "\n  " + now.to_text();
+  }
+  if (list.empty()) return;
+  throw Error(
+      Errc::bad_input,
+      fmt::format("{} has containments that are not measured to be over:{}\n"
+                  "'impound release --case {}' gives them back; "
+                  "--still-contained REASON closes all the same and records "
+                  "what was measured",
+                  id, list, id));
+}
+
+Json containments_json(const std::vector<ContainmentNow>& contained) {
+  Json list = Json::array();
+  for (const ContainmentNow& now : contained) {
+    Json one = now.to_json();
+    one["state"] = now.state;
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
 }  // namespace
 
 Json CloseResult::to_json() const {
   Json json;
   json["seq"] = seq;
   json["open_items"] = open_items;
+  json["containments"] = containments_json(containments);
   json["checkpoint"] = note;
   return json;
 }
@@ -52,15 +80,26 @@ std::string CloseResult::to_text() const {
   return text;
 }
 
-CloseResult close_case(Session& session, const std::string& reason) {
+CloseResult close_case(Session& session, const CloseRequest& request) {
+  const std::string& id = session.case_file.id();
   if (!session.case_file.summary().closed_at.empty()) {
-    throw Error(Errc::bad_input, session.case_file.id() + " is closed already");
+    throw Error(Errc::bad_input, id + " is closed already");
   }
   CloseResult result;
-  result.open_items = open_items(session.case_file);
+  result.containments = measure_containments(
+      session.case_file, request.methods, session.clock, session.cancellation);
+  if (request.still_contained.empty()) {
+    refuse_if_contained(id, result.containments);
+  }
+  result.open_items = open_items(session.case_file, result.containments);
   EntryDraft draft = session.draft("case.close");
-  draft.purpose = lossless_utf8(reason);
+  draft.purpose = lossless_utf8(request.reason);
   draft.detail["open_items"] = result.open_items;
+  if (!result.containments.empty()) {
+    draft.detail["containments"] = containments_json(result.containments);
+    draft.detail["still_contained_reason"] =
+        lossless_utf8(request.still_contained);
+  }
   result.seq = session.case_file.append({draft}, session.examiner).front().seq;
   result.note = session.case_file.checkpoint_note();
   return result;

@@ -4,208 +4,554 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/engine/deployment_record.hpp"
+#include "core/engine/evidence_lock.hpp"
+#include "core/engine/places.hpp"
 #include "core/engine/snapshot.hpp"
 
 namespace impound {
 namespace {
 
-Json probe_json(const ProbeResult& result) {
-  Json json;
-  json["name"] = result.name;
-  json["what"] = lossless_utf8(result.what);
-  json["answered"] = result.answered;
-  json["detail"] = lossless_utf8(result.detail);
-  json["elapsed_ms"] = result.elapsed_ms;
-  return json;
-}
+/// One containment while it is under way.
+struct Act {
+  Session& session;
+  const ContainRequest& request;
+  const Target& target;
+  const Isolation& isolation;
+  HoldRegister& holds;
+};
 
-Json judgements_json(const std::vector<ProbeJudgement>& judgements) {
-  Json list = Json::array();
-  for (const ProbeJudgement& judgement : judgements) {
-    Json json;
-    json["name"] = judgement.after.name;
-    json["expected"] = judgement.expectation == ProbeExpectation::forbidden
-                           ? "silent"
-                           : "answers";
-    json["before"] = probe_json(judgement.before);
-    json["after"] = probe_json(judgement.after);
-    json["met"] = judgement.is_met;
-    json["why"] = judgement.why;
-    list.push_back(std::move(json));
-  }
-  return list;
-}
-
-std::string judgements_text(const std::vector<ProbeJudgement>& judgements) {
-  std::vector<std::vector<std::string>> rows;
-  for (const ProbeJudgement& one : judgements) {
-    rows.push_back({one.is_met ? "  ok" : "  NOT AS EXPECTED", one.after.name,
-                    printable(one.after.what), one.why});
-  }
-  return format_table(rows);
-}
-
-/// A thawed server first works off what queued up while it was frozen: silence
-/// counts only after this long.
-constexpr int kReleaseTries = 10;
-
-ProbeResult probe_until_it_answers(const Probe& probe, ProbeFunction ask,
-                                   const Cancellation& cancellation) {
-  ProbeResult result = ask(probe);
-  for (int tries = 1; tries < kReleaseTries && !result.answered &&
-                      !result.connected_only && !cancellation.requested();
-       ++tries) {
-    pause_ms(300);
-    result = ask(probe);
-  }
+ContainResult result_of(const Act& act, ContainEnd end) {
+  ContainResult result;
+  result.deployment = act.request.deployment.name;
+  result.method = act.request.method.name;
+  result.case_id = act.session.case_file.id();
+  result.end = end;
   return result;
 }
 
-std::vector<ProbeResult> run_probes(const Deployment& deployment,
-                                    ProbeFunction probe) {
-  std::vector<ProbeResult> results;
-  for (const Probe& one : deployment.probes) results.push_back(probe(one));
-  return results;
-}
-
-/// A forbidden probe must fall silent, an allowed one must go on answering. A
-/// probe that never answered proves nothing, and says so.
-ProbeJudgement judge_containment(const Probe& probe, ProbeResult before,
-                                 ProbeResult after) {
-  ProbeJudgement judgement;
-  judgement.expectation = probe.after_containment;
-  if (after.connected_only) {
-    // The kernel completes connections for a frozen process.
-    judgement.is_met = true;
-    judgement.why = "only connects: proves neither service nor silence";
-    judgement.before = std::move(before);
-    judgement.after = std::move(after);
-    return judgement;
+/// The entry that says what was measured after a containment was asked for.
+EntryDraft verify_draft(const Act& act, const ContainResult& result) {
+  EntryDraft verify =
+      isolation_draft(act.session, "isolate.verify", act.isolation);
+  if (!result.intent.empty()) verify.refs = {result.intent};
+  verify.detail["intent"] =
+      result.intent.empty() ? Json(nullptr) : Json(result.intent);
+  verify.detail["expect"] = "contained";
+  verify.detail["probes"] = result.probes.to_json();
+  verify.detail["state"] = result.state.to_json();
+  verify.detail["contained"] = result.is_contained();
+  verify.detail["proof"] = to_string(result.proof());
+  verify.detail["end"] = to_string(result.end);
+  if (!result.reason.empty()) {
+    verify.detail["reason"] = lossless_utf8(result.reason);
   }
-  if (probe.after_containment == ProbeExpectation::forbidden) {
-    judgement.is_met = !after.answered;
-    judgement.why = after.answered ? "still answers: " + after.detail
-                    : before.answered
-                        ? "answered before, is silent now"
-                        : "silent before and after: proves nothing";
-  } else {
-    judgement.is_met = after.answered;
-    judgement.why = after.answered
-                        ? "still answers, as it must"
-                        : "must answer and is silent: " + after.detail;
+  if (result.holder) verify.detail["held_by"] = result.holder->summary();
+  verify.outcome = result.is_contained() ? Outcome::ok : Outcome::failed;
+  return verify;
+}
+
+/// Appends the entry that ends a call, with its answer in the journal.
+void record(const Act& act, const EntryDraft& draft,
+            const ContainResult& result) {
+  act.session.case_file.append({draft}, act.session.examiner,
+                               act.session.journal(result.to_json()));
+}
+
+std::string not_contained_reason(const ContainResult& result) {
+  if (result.state.measured != Containedness::contained) {
+    return fmt::format("measured as {}: {}", to_string(result.state.measured),
+                       result.state.why);
   }
-  judgement.before = std::move(before);
-  judgement.after = std::move(after);
-  return judgement;
+  return result.probes.unmet();
 }
 
-std::vector<ProbeJudgement> judge_all(const Deployment& deployment,
-                                      std::vector<ProbeResult> before,
-                                      ProbeFunction probe) {
-  std::vector<ProbeJudgement> judgements;
-  for (std::size_t i = 0; i < deployment.probes.size(); ++i) {
-    const Probe& one = deployment.probes[i];
-    judgements.push_back(
-        judge_containment(one, std::move(before[i]), probe(one)));
+ContainEnd end_of(UndoEnd end) {
+  switch (end) {
+    case UndoEnd::back:
+      return ContainEnd::rolled_back;
+    case UndoEnd::still_held:
+      return ContainEnd::rollback_failed;
+    case UndoEnd::silent:
+    case UndoEnd::unknown:
+      break;
   }
-  return judgements;
+  return ContainEnd::rollback_unknown;
 }
 
-EntryDraft isolation_draft(const Session& session, std::string_view action,
-                           const ContainRequest& request) {
-  EntryDraft draft = session.draft(action);
-  draft.purpose = request.purpose;
-  draft.authority = request.authority;
-  Json object;
-  object["kind"] = "deployment";
-  object["path"] = request.deployment.name;
-  draft.object = std::move(object);
-  draft.detail["deployment"] = request.deployment.name;
-  draft.detail["target"] = deployment_to_json(request.deployment);
-  draft.detail["method"] = request.method.name;
-  draft.detail["arguments"] = request.arguments;
-  return draft;
+/// The probes as they were before a containment of this case.
+std::vector<ProbeResult> recorded_probes(const Act& act,
+                                         const ContainmentRow& row) {
+  const auto entries = act.session.case_file.entries(row.seq);
+  return probes_from_json(
+      entries.empty()
+          ? Json()
+          : entries.front().json.at("detail").value("probes", Json()),
+      act.request.deployment);
 }
 
-/// Undoes what a failed or unproved containment did, and records that.
-/// @return the undo entry's reason for a person.
-void roll_back(Session& session, const ContainRequest& request,
-               const Target& target, const Json& before,
-               const std::string& apply_id, const std::string& why) {
-  EntryDraft draft = isolation_draft(session, "isolate.undo", request);
-  draft.refs = {apply_id};
-  draft.detail["intent"] = apply_id;
-  draft.detail["kind"] = "rollback";
-  draft.detail["reason"] = lossless_utf8(why);
-  draft.detail["after"] = nullptr;
+Undone undo_row(const Act& act, const ContainmentRow& row,
+                const std::vector<ProbeResult>& probes_before,
+                const std::string& why) {
+  return undo_and_measure(act.session, {.kind = UndoKind::rollback,
+                                        .isolation = act.isolation,
+                                        .target = act.target,
+                                        .intent = row.id,
+                                        .before = row.before,
+                                        .probes_before = probes_before,
+                                        .probe = act.request.probe,
+                                        .reason = why});
+}
+
+/// Contained by this case and still so: measured, not done again.
+std::optional<ContainResult> held_already(const Act& act,
+                                          const ContainmentRow& row,
+                                          const MeasuredState& state) {
+  if (row.state != ContainmentState::contained || !state.is_by_record ||
+      state.measured != Containedness::contained) {
+    return std::nullopt;
+  }
+  ContainResult result = result_of(act, ContainEnd::held_already);
+  result.intent = row.id;
+  result.since = row.at;
+  result.before = row.before;
+  result.state = state;
+  result.probes = judge_containment(
+      act.request.deployment, recorded_probes(act, row), act.request.probe);
+  if (!result.is_contained()) result.reason = not_contained_reason(result);
+  record(act, verify_draft(act, result), result);
+  return result;
+}
+
+/// The open containments of this case that are about the same, newest first.
+std::vector<ContainmentRow> own_rows(const Act& act) {
+  auto rows = open_containments(act.session.case_file);
+  std::erase_if(rows, [&](const ContainmentRow& row) {
+    return row.deployment != act.request.deployment.name ||
+           row.method != act.request.method.name;
+  });
+  std::ranges::reverse(rows);
+  return rows;
+}
+
+/// What an earlier process left half done, and what the record calls contained
+/// and the machine does not, is undone first: what is recorded as the state
+/// before must be the state before. Empty if nothing stands in the way.
+std::optional<ContainResult> settle(const Act& act, const ContainmentRow& row) {
+  const MeasuredState state =
+      measure(act.request.method, act.target, row.before);
+  if (auto held = held_already(act, row, state)) return held;
+  const std::string why =
+      row.state == ContainmentState::contained
+          ? fmt::format("no longer in force: measured as {}: {}",
+                        to_string(state.measured), state.why)
+          : fmt::format("left {} by a process that ended",
+                        to_string(row.state));
+  Undone undone = undo_row(act, row, recorded_probes(act, row), why);
+  if (undone.end != UndoEnd::still_held || !undone.state.is_by_record) {
+    act.session.case_file.append({undone.entry}, act.session.examiner);
+    act.holds.remove(row.id);
+    return std::nullopt;
+  }
+  ContainResult result = result_of(act, ContainEnd::rollback_failed);
+  result.intent = row.id;
+  result.reason = "the earlier containment of " + row.at +
+                  " is partly in force and could not be undone";
+  result.state = std::move(undone.state);
+  record(act, undone.entry, result);
+  return result;
+}
+
+ContainResult not_begun(const Act& act, const std::string& reason) {
+  ContainResult result = result_of(act, ContainEnd::not_begun);
+  result.reason = reason;
+  result.state = measure(act.request.method, act.target, Json::object());
+  record(act, verify_draft(act, result), result);
+  return result;
+}
+
+/// The record of another case that holds what we are about to contain. A record
+/// may outlive its containment, so it is measured before it is believed.
+std::optional<Hold> other_holder(const Act& act, const Json& before,
+                                 const std::vector<ContainmentRow>& own) {
+  const auto things = act.request.method.things(before);
+  for (Hold& hold : act.holds.list().holds) {
+    const bool is_own =
+        std::ranges::find(own, hold.intent, &ContainmentRow::id) != own.end();
+    if (is_own || !share_a_thing(hold.things, things)) continue;
+    const MeasuredState state =
+        measure(act.request.method, act.target, hold.before);
+    if (state.is_by_record && state.holds_something) return std::move(hold);
+    // Ended by nobody who said so: once we hold the same, it would be taken for
+    // another holder. The record of its case stays as it is.
+    if (is_back(state)) act.holds.remove(hold.intent);
+  }
+  return std::nullopt;
+}
+
+ContainResult held_elsewhere(const Act& act, const Json& before,
+                             std::optional<Hold> holder, MeasuredState state,
+                             const std::vector<ProbeResult>& probes_before) {
+  ContainResult result = result_of(act, ContainEnd::held_elsewhere);
+  result.holder = std::move(holder);
+  result.state = std::move(state);
+  result.before = before;
+  result.probes = judge_containment(act.request.deployment, probes_before,
+                                    act.request.probe);
+  if (!result.is_contained()) result.reason = not_contained_reason(result);
+  record(act, verify_draft(act, result), result);
+  return result;
+}
+
+/// Durable before anything changes: undo() works from this entry alone.
+Entry record_intent(const Act& act, const Json& before,
+                    const std::vector<ProbeResult>& probes_before) {
+  EntryDraft intent =
+      isolation_draft(act.session, "isolate.apply", act.isolation);
+  intent.detail["phase"] = "before";
+  intent.detail["before"] = before;
+  intent.detail["probes"] = probes_json(probes_before);
+  intent.outcome = Outcome::intended;
+  return act.session.case_file.append({intent}, act.session.examiner).front();
+}
+
+Hold hold_for(const Act& act, const Entry& intent, const Json& before) {
+  Hold hold;
+  hold.intent = intent.json.at("id").get<std::string>();
+  hold.case_id = act.session.case_file.id();
+  hold.case_folder = fs::absolute(act.session.case_file.folder());
+  hold.deployment = act.request.deployment.name;
+  hold.method = act.request.method.name;
+  hold.since = intent.json.at("ts").get<std::string>();
+  hold.by = act.session.examiner.actor.name;
+  hold.boot_id = act.session.clock.state().boot_id;
+  hold.before = before;
+  hold.target = deployment_to_json(act.request.deployment);
+  hold.things = act.request.method.things(before);
+  return hold;
+}
+
+/// Applies and records it; what went wrong is the return value.
+std::string apply(const Act& act, ContainResult& result) {
+  EntryDraft applied =
+      isolation_draft(act.session, "isolate.apply", act.isolation);
+  applied.refs = {result.intent};
+  applied.detail["phase"] = "after";
+  applied.detail["intent"] = result.intent;
+  applied.detail["after"] = nullptr;
+  if (!result.hold_problem.empty()) {
+    applied.detail["hold_problem"] = lossless_utf8(result.hold_problem);
+  }
+  std::string problem;
   try {
-    draft.detail["after"] = request.method.undo(target, before);
-    draft.outcome = Outcome::rolled_back;
+    result.after = act.request.method.apply(act.target, result.before);
+    applied.detail["after"] = result.after;
   } catch (const Error& error) {
-    draft.outcome = Outcome::failed;
-    draft.detail["error"] = lossless_utf8(error.what());
+    problem = error.what();
+    applied.outcome = Outcome::failed;
+    applied.detail["error"] = lossless_utf8(problem);
   }
-  session.case_file.append({draft}, session.examiner);
+  act.session.case_file.append({applied}, act.session.examiner);
+  return problem;
 }
 
-std::string unmet_text(const std::vector<ProbeJudgement>& judgements) {
-  std::string text;
-  for (const ProbeJudgement& one : judgements) {
-    if (one.is_met) continue;
-    text += fmt::format("{}probe {} {}", text.empty() ? "" : "; ",
-                        one.after.name, one.why);
+/// Undoes what is not proved, and puts into `result` what was measured then.
+void roll_back(const Act& act, const ContainmentRow& row,
+               const std::vector<ProbeResult>& probes_before,
+               ContainResult& result) {
+  Undone undone = undo_row(act, row, probes_before, result.reason);
+  result.end = end_of(undone.end);
+  result.state = std::move(undone.state);
+  result.state.why = undone.why;
+  record(act, undone.entry, result);
+  if (undone.end != UndoEnd::still_held) act.holds.remove(row.id);
+}
+
+ContainResult apply_and_prove(const Act& act, const Json& before,
+                              const std::vector<ProbeResult>& probes_before) {
+  ContainResult result = result_of(act, ContainEnd::applied);
+  result.before = before;
+  const Entry intent = record_intent(act, before, probes_before);
+  result.intent = intent.json.at("id").get<std::string>();
+  if (!act.holds.add(hold_for(act, intent, before))) {
+    result.hold_problem = act.holds.problem();
   }
-  return text;
+  const std::string problem = apply(act, result);
+  if (problem.empty()) {
+    result.state =
+        measure_until_contained(act.request.method, act.target, before);
+    result.probes = judge_containment(act.request.deployment, probes_before,
+                                      act.request.probe);
+    if (result.is_contained()) {
+      record(act, verify_draft(act, result), result);
+      return result;
+    }
+    result.reason = not_contained_reason(result);
+  } else {
+    result.state = measure(act.request.method, act.target, before);
+    result.reason = "the method could not act: " + problem;
+    result.end = ContainEnd::rollback_unknown;  // until it is measured
+  }
+  act.session.case_file.append({verify_draft(act, result)},
+                               act.session.examiner);
+  ContainmentRow row;
+  row.id = result.intent;
+  row.before = before;
+  roll_back(act, row, probes_before, result);
+  return result;
+}
+
+/// What is asked before anything is done.
+struct Beforehand {
+  std::vector<ProbeResult> probes;
+  Json before;
+  std::string problem;  ///< why it cannot begin; "" if it can
+};
+
+/// @throws Error{bad_input} for what the caller got wrong.
+Beforehand look(const Act& act) {
+  Beforehand found;
+  try {
+    found.probes = run_probes(act.request.deployment, act.request.probe);
+    found.before = act.request.method.before(act.target);
+  } catch (const Error& error) {
+    if (error.code() == Errc::bad_input) throw;
+    found.problem = error.what();
+  }
+  return found;
+}
+
+ContainResult attempt(const Act& act) {
+  const auto own = own_rows(act);
+  Beforehand now = look(act);
+  if (now.problem.empty()) {
+    if (auto holder = other_holder(act, now.before, own)) {
+      return held_elsewhere(
+          act, now.before, std::move(holder),
+          measure(act.request.method, act.target, Json::object()), now.probes);
+    }
+  }
+  for (const ContainmentRow& row : own) {
+    if (auto result = settle(act, row)) return *result;
+  }
+  if (!own.empty()) now = look(act);
+  if (!now.problem.empty()) return not_begun(act, now.problem);
+  MeasuredState state = measure(act.request.method, act.target, Json::object());
+  if (!state.held_by.empty()) {
+    return held_elsewhere(act, now.before, std::nullopt, std::move(state),
+                          now.probes);
+  }
+  return apply_and_prove(act, now.before, now.probes);
+}
+
+std::string held_by_whom(const ContainResult& result) {
+  return result.holder ? "by " + result.holder->in_words()
+                       : fmt::format("by {}, of which no record is found",
+                                     printable(result.state.held_by));
+}
+
+std::string contained_text(const ContainResult& result) {
+  const std::string measured =
+      fmt::format("{}; {}", printable(result.state.why),
+                  result.proof() == ProofStrength::state_and_probes
+                      ? result.probes.proof()
+                      : "measured by the state of the processes alone, " +
+                            result.probes.proof());
+  switch (result.end) {
+    case ContainEnd::held_already:
+      return fmt::format(
+          "{} is contained already, by this case since {}. Measured again, not "
+          "contained twice: {}.\n",
+          result.deployment, result.since, measured);
+    case ContainEnd::held_elsewhere:
+      return fmt::format(
+          "{} is contained already, {}. Measured, not contained twice: {}.\n"
+          "This case holds nothing of it{}.\n",
+          result.deployment, held_by_whom(result), measured,
+          result.holder
+              ? fmt::format("; 'impound release --case {}' gives it back",
+                            result.holder->case_id)
+              : "");
+    default:
+      return fmt::format("Contained by {}: {}.\n", result.method, measured);
+  }
+}
+
+std::string not_contained_text(const ContainResult& result) {
+  const std::string why = printable(result.state.why);
+  const std::string again = fmt::format(
+      "The containment stays open in the record: 'impound release --case {}' "
+      "tries again.",
+      result.case_id);
+  std::string then;
+  switch (result.end) {
+    case ContainEnd::not_begun:
+      then = "Nothing was changed.";
+      break;
+    case ContainEnd::held_already:
+      then = fmt::format(
+          "It is held by this case since {}; nothing was "
+          "changed.",
+          result.since);
+      break;
+    case ContainEnd::held_elsewhere:
+      then = fmt::format("It is held {}; nothing was changed.",
+                         held_by_whom(result));
+      break;
+    case ContainEnd::rolled_back:
+      then = fmt::format("It was rolled back; measured then: {}.", why);
+      break;
+    case ContainEnd::rollback_failed:
+      then =
+          fmt::format("THE ROLLBACK FAILED; measured then: {}. {}", why, again);
+      break;
+    case ContainEnd::rollback_unknown:
+    case ContainEnd::applied:
+      then = fmt::format(
+          "It was rolled back, and is not measured to be back: "
+          "{}. {}",
+          why, again);
+      break;
+  }
+  return fmt::format("NOT contained by {}: {}. {}\n", result.method,
+                     printable(result.reason), then);
+}
+
+std::string_view progress_of(const ContainResult& result) {
+  if (result.is_contained()) return "contained, measured";
+  switch (result.end) {
+    case ContainEnd::rolled_back:
+      return "not contained, rolled back and measured";
+    case ContainEnd::rollback_failed:
+      return "not contained, THE ROLLBACK FAILED";
+    case ContainEnd::rollback_unknown:
+      return "not contained, rolled back, not measured to be back";
+    default:
+      return "not contained, nothing was changed";
+  }
 }
 
 }  // namespace
 
+std::string_view to_string(ContainEnd end) noexcept {
+  constexpr std::array<std::string_view, 7> kNames{
+      "applied",     "held already",    "held elsewhere",  "not begun",
+      "rolled back", "rollback failed", "rollback unknown"};
+  return kNames[static_cast<std::size_t>(end)];
+}
+
+std::string_view to_string(ProofStrength strength) noexcept {
+  constexpr std::array<std::string_view, 3> kNames{"none", "state alone",
+                                                   "state and probes"};
+  return kNames[static_cast<std::size_t>(strength)];
+}
+
+bool ContainResult::is_contained() const {
+  const bool is_kept = end == ContainEnd::applied ||
+                       end == ContainEnd::held_already ||
+                       end == ContainEnd::held_elsewhere;
+  return is_kept && state.measured == Containedness::contained &&
+         probes.are_met();
+}
+
+ProofStrength ContainResult::proof() const {
+  if (!is_contained()) return ProofStrength::none;
+  return probes.proofs() == 0 ? ProofStrength::state_alone
+                              : ProofStrength::state_and_probes;
+}
+
 Json ContainResult::to_json() const {
   Json json;
+  json["deployment"] = deployment;
   json["method"] = method;
-  json["contained"] = is_contained;
-  json["rolled_back"] = is_rolled_back;
-  json["reason"] = reason;
-  json["probes"] = judgements_json(probes);
-  json["state"] = state;
+  json["contained"] = is_contained();
+  json["rolled_back"] = is_rolled_back();
+  json["end"] = to_string(end);
+  json["measured"] = to_string(state.measured);
+  json["why"] = lossless_utf8(state.why);
+  json["proof"] = to_string(proof());
+  json["proving_probes"] = probes.proofs();
+  json["reason"] = lossless_utf8(reason);
+  json["intent"] = intent;
+  json["held_by"] = holder ? holder->summary() : Json(nullptr);
+  json["probes"] = probes.to_json();
+  json["state"] = state.to_json();
   return json;
 }
 
 std::string ContainResult::to_text() const {
   std::string text =
-      is_contained
-          ? fmt::format("Contained by {}: proved by {} probes.\n", method,
-                        probes.size())
-          : fmt::format("NOT contained by {}: {}. {}\n", method, reason,
-                        is_rolled_back ? "Everything was rolled back."
-                                       : "Nothing was changed.");
-  return text + judgements_text(probes);
+      is_contained() ? contained_text(*this) : not_contained_text(*this);
+  if (!hold_problem.empty()) {
+    text += fmt::format("Other cases cannot see this containment: {}\n",
+                        printable(hold_problem));
+  }
+  return text + probes.to_text();
 }
 
-Json ReleaseResult::to_json() const {
+Json ContainmentNow::to_json() const {
   Json json;
-  json["deployment"] = deployment;
-  json["method"] = method;
-  json["released"] = is_released;
-  json["reason"] = reason;
-  json["probes"] = judgements_json(probes);
-  json["done"] = done;
+  json["id"] = row.id;
+  json["deployment"] = row.deployment;
+  json["method"] = row.method;
+  json["since"] = row.at;
+  json["recorded"] = to_string(row.state);
+  json["measured"] = to_string(measured);
+  json["why"] = lossless_utf8(why);
   return json;
 }
 
-std::string ReleaseResult::to_text() const {
-  std::string text = is_released
-                         ? fmt::format(
-                               "{} is released: {} undone, proved by {} "
-                               "probes.\n",
-                               deployment, method, probes.size())
-                         : fmt::format("{} is NOT proved to be back: {}\n",
-                                       deployment, reason);
-  return text + judgements_text(probes);
+std::string ContainmentNow::to_text() const {
+  return fmt::format(
+      "{} by {} since {}: recorded as {}; measured now as {}: "
+      "{}",
+      printable(row.deployment), row.method, row.at, to_string(row.state),
+      to_string(measured), printable(why));
+}
+
+ContainmentNow measure_containment(const ContainmentRow& row,
+                                   std::span<const Containment* const> methods,
+                                   const Clock& clock,
+                                   const Cancellation& cancellation) {
+  ContainmentNow now;
+  now.row = row;
+  try {
+    const Containment& method = find_containment(methods, row.method);
+    const Deployment deployment =
+        deployment_from_json(row.target, "custody entry " + row.id);
+    const MeasuredState state = measure(method,
+                                        {.deployment = deployment,
+                                         .clock = clock,
+                                         .cancellation = cancellation},
+                                        row.before);
+    now.measured = state.measured;
+    now.why = state.why;
+    now.holds_something = state.holds_something;
+    now.state = state.to_json();
+  } catch (const Error& error) {
+    now.why = fmt::format("it could not be measured: {}", error.what());
+  }
+  return now;
+}
+
+std::vector<ContainmentNow> measure_containments(
+    const CaseFile& case_file, std::span<const Containment* const> methods,
+    const Clock& clock, const Cancellation& cancellation) {
+  std::vector<ContainmentNow> all;
+  for (const ContainmentRow& row : open_containments(case_file)) {
+    all.push_back(measure_containment(row, methods, clock, cancellation));
+  }
+  return all;
+}
+
+std::vector<ContainmentRow> open_containments(const CaseFile& case_file) {
+  std::vector<ContainmentRow> rows = case_file.containments();
+  std::erase_if(rows, [](const ContainmentRow& row) { return !row.is_open(); });
+  return rows;
 }
 
 const Containment& find_containment(std::span<const Containment* const> methods,
@@ -221,241 +567,35 @@ const Containment& find_containment(std::span<const Containment* const> methods,
                           printable(name), names));
 }
 
-namespace {
-
-/// A containment that an interrupted process left half done is undone first, so
-/// that what is recorded as the state before is the state before it.
-void undo_half_done(Session& session, const ContainRequest& request,
-                    const Target& target) {
-  for (const ContainmentRow& row : session.case_file.containments()) {
-    const bool is_half_done = row.state == "intended" || row.state == "applied";
-    if (!is_half_done || row.deployment != request.deployment.name ||
-        row.method != request.method.name) {
-      continue;
-    }
-    roll_back(session, request, target, row.before, row.id,
-              "left half done by a process that ended");
-  }
-}
-
-/// The containment of this deployment that is in force and was proved.
-std::optional<ContainmentRow> in_force(const CaseFile& case_file,
-                                       const ContainRequest& request) {
-  for (ContainmentRow& row : case_file.containments()) {
-    if (row.state == "contained" && row.deployment == request.deployment.name &&
-        row.method == request.method.name) {
-      return std::move(row);
-    }
-  }
-  return std::nullopt;
-}
-
-EntryDraft verify_draft(const Session& session, const ContainRequest& request,
-                        const ContainResult& result,
-                        const std::string& apply_id) {
-  EntryDraft verify = isolation_draft(session, "isolate.verify", request);
-  verify.refs = {apply_id};
-  verify.detail["intent"] = apply_id;
-  verify.detail["expect"] = "contained";
-  verify.detail["probes"] = judgements_json(result.probes);
-  verify.detail["state"] = result.state;
-  verify.detail["contained"] = result.is_contained;
-  verify.outcome = result.is_contained ? Outcome::ok : Outcome::failed;
-  return verify;
-}
-
-/// Contained already: measured again, not done again. Empty if it is no longer
-/// in force.
-std::optional<ContainResult> prove_again(
-    Session& session, const ContainRequest& request, const Target& target,
-    std::vector<ProbeResult> probes_before) {
-  const auto row = in_force(session.case_file, request);
-  if (!row) return std::nullopt;
-  ContainResult result;
-  result.method = request.method.name;
-  result.before = row->before;
-  result.state = request.method.state(target, row->before);
-  result.probes =
-      judge_all(request.deployment, std::move(probes_before), request.probe);
-  result.is_contained = result.state.value("contained", false) &&
-                        std::ranges::all_of(result.probes, [](const auto& one) {
-                          return one.is_met;
-                        });
-  if (!result.is_contained) return std::nullopt;
-  session.case_file.append({verify_draft(session, request, result, row->id)},
-                           session.examiner, session.journal(result.to_json()));
-  return result;
-}
-
-}  // namespace
-
 ContainResult contain(Session& session, const ContainRequest& request) {
   check_arguments(request.method.name, request.method.parameters,
                   request.arguments);
   const Target target{.deployment = request.deployment,
                       .arguments = request.arguments,
                       .clock = session.clock,
-                      .cancellation = session.cancellation};
+                      .cancellation = session.cancellation,
+                      .case_id = session.case_file.id()};
+  const Isolation isolation{.deployment = request.deployment,
+                            .method = request.method,
+                            .arguments = request.arguments,
+                            .purpose = request.purpose,
+                            .authority = request.authority};
+  if (!session.case_file.summary().closed_at.empty()) {
+    throw Error(Errc::bad_input,
+                session.case_file.id() +
+                    " is closed: a containment could not be recorded");
+  }
   session.progress.begin("contain " + request.deployment.name, {});
-  ContainResult result;
-  result.method = request.method.name;
-  undo_half_done(session, request, target);
-  auto probes_before = run_probes(request.deployment, request.probe);
-  if (auto proved = prove_again(session, request, target, probes_before)) {
-    session.progress.end("contained already, proved again");
-    return *proved;
-  }
-  result.before = request.method.before(target);
-
-  // Durable before anything changes: undo() works from this entry alone.
-  EntryDraft intent = isolation_draft(session, "isolate.apply", request);
-  intent.detail["phase"] = "before";
-  intent.detail["before"] = result.before;
-  Json answered = Json::array();
-  for (const ProbeResult& probe : probes_before) {
-    answered.push_back(probe_json(probe));
-  }
-  intent.detail["probes"] = std::move(answered);
-  intent.outcome = Outcome::intended;
-  const std::string apply_id =
-      session.case_file.append({intent}, session.examiner)
-          .front()
-          .json.at("id")
-          .get<std::string>();
-
-  EntryDraft applied = isolation_draft(session, "isolate.apply", request);
-  applied.refs = {apply_id};
-  applied.detail["phase"] = "after";
-  applied.detail["intent"] = apply_id;
-  applied.detail["after"] = nullptr;
-  try {
-    result.after = request.method.apply(target, result.before);
-  } catch (const Error& error) {
-    applied.outcome = Outcome::failed;
-    applied.detail["error"] = lossless_utf8(error.what());
-    session.case_file.append({applied}, session.examiner);
-    roll_back(session, request, target, result.before, apply_id, error.what());
-    session.progress.end("failed, rolled back");
-    throw;
-  }
-  applied.detail["after"] = result.after;
-  session.case_file.append({applied}, session.examiner);
-
-  result.probes =
-      judge_all(request.deployment, std::move(probes_before), request.probe);
-  result.state = request.method.state(target, result.before);
-  const bool is_state_met = result.state.value("contained", false);
-  result.is_contained =
-      is_state_met && std::ranges::all_of(result.probes, [](const auto& one) {
-        return one.is_met;
-      });
-  if (!result.is_contained) {
-    result.reason = is_state_met
-                        ? unmet_text(result.probes)
-                        : "the method measures that it is not in force: " +
-                              dump_line(result.state);
-    result.is_rolled_back = true;
-  }
-  session.case_file.append(
-      {verify_draft(session, request, result, apply_id)}, session.examiner,
-      result.is_contained ? session.journal(result.to_json())
-                          : std::vector<JournalRow>{});
-  if (!result.is_contained) {
-    roll_back(session, request, target, result.before, apply_id, result.reason);
-  }
-  session.progress.end(result.is_contained ? "contained and proved"
-                                           : "not contained, rolled back");
+  HoldRegister holds(holds_folder(), session.cancellation);
+  const EvidenceLock lock(session.case_file.folder() / "evidence",
+                          kContainmentLock);
+  ContainResult result = attempt({.session = session,
+                                  .request = request,
+                                  .target = target,
+                                  .isolation = isolation,
+                                  .holds = holds});
+  session.progress.end(progress_of(result));
   return result;
-}
-
-namespace {
-
-ReleaseResult release_one(Session& session, const ContainmentRow& row,
-                          std::span<const Containment* const> methods,
-                          ProbeFunction probe, const std::string& purpose) {
-  const Deployment deployment =
-      deployment_from_json(row.target, "custody entry " + row.id);
-  const Containment& method = find_containment(methods, row.method);
-  const ContainRequest request{.deployment = deployment,
-                               .method = method,
-                               .arguments = Json::object(),
-                               .purpose = purpose,
-                               .authority = nullptr,
-                               .probe = probe};
-  const Target target{.deployment = deployment,
-                      .clock = session.clock,
-                      .cancellation = session.cancellation};
-  ReleaseResult result;
-  result.deployment = deployment.name;
-  result.method = row.method;
-  session.progress.begin("release " + deployment.name, {});
-  auto probes_before = run_probes(deployment, probe);
-
-  EntryDraft draft = isolation_draft(session, "isolate.undo", request);
-  draft.refs = {row.id};
-  draft.detail["intent"] = row.id;
-  draft.detail["kind"] = "release";
-  draft.detail["after"] = nullptr;
-  try {
-    result.done = method.undo(target, row.before);
-    draft.detail["after"] = result.done;
-  } catch (const Error& error) {
-    draft.outcome = Outcome::failed;
-    draft.detail["error"] = lossless_utf8(error.what());
-    session.case_file.append({draft}, session.examiner);
-    session.progress.end("failed");
-    throw;
-  }
-  result.is_released = true;
-  for (std::size_t i = 0; i < deployment.probes.size(); ++i) {
-    ProbeJudgement judgement;
-    judgement.expectation = ProbeExpectation::allowed;
-    judgement.before = std::move(probes_before[i]);
-    judgement.after = probe_until_it_answers(deployment.probes[i], probe,
-                                             session.cancellation);
-    judgement.is_met =
-        judgement.after.answered || judgement.after.connected_only;
-    judgement.why = judgement.is_met ? "answers again"
-                                     : "silent: " + judgement.after.detail;
-    result.is_released = result.is_released && judgement.is_met;
-    result.probes.push_back(std::move(judgement));
-  }
-  const Json state = method.state(target, row.before);
-  if (state.value("contained", true)) {
-    result.is_released = false;
-    result.reason =
-        "the method measures that it is still in force: " + dump_line(state);
-  } else if (!result.is_released) {
-    result.reason = unmet_text(result.probes);
-  }
-  draft.detail["probes"] = judgements_json(result.probes);
-  draft.detail["state"] = state;
-  draft.detail["released"] = result.is_released;
-  // The undo itself is done; whether the service is back is what the probes
-  // say, in detail.released.
-  draft.outcome = Outcome::ok;
-  session.case_file.append({draft}, session.examiner);
-  session.progress.end(result.is_released ? "released and proved"
-                                          : "undone, not proved");
-  return result;
-}
-
-}  // namespace
-
-std::vector<ReleaseResult> release(Session& session,
-                                   const std::string& deployment_name,
-                                   std::span<const Containment* const> methods,
-                                   ProbeFunction probe,
-                                   const std::string& purpose) {
-  std::vector<ContainmentRow> rows = session.case_file.containments();
-  std::ranges::reverse(rows);
-  std::vector<ReleaseResult> results;
-  for (const ContainmentRow& row : rows) {
-    if (row.state == "released" || row.state == "rolled_back") continue;
-    if (!deployment_name.empty() && row.deployment != deployment_name) continue;
-    results.push_back(release_one(session, row, methods, probe, purpose));
-  }
-  return results;
 }
 
 }  // namespace impound

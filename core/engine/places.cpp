@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -51,6 +52,15 @@ fs::path config_folder() {
 fs::path cases_folder() {
   const fs::path folder = environment_path("IMPOUND_HOME");
   return folder.empty() ? home() / "impound" / "cases" : folder;
+}
+
+fs::path holds_folder() {
+  const fs::path named = environment_path("IMPOUND_RUN");
+  if (!named.empty()) return named;
+  if (::geteuid() == 0) return "/run/impound";
+  const fs::path runtime = environment_path("XDG_RUNTIME_DIR");
+  return runtime.empty() ? home() / ".local" / "state" / "impound"
+                         : runtime / "impound";
 }
 
 std::vector<fs::path> list_case_folders() {

@@ -16,6 +16,12 @@ namespace impound {
 /// $IMPOUND_HOME, or ~/impound/cases.
 [[nodiscard]] std::filesystem::path cases_folder();
 
+/// Where this machine keeps what is held out of service and for which case
+/// (holds.hpp): $IMPOUND_RUN, else /run/impound for root, else
+/// $XDG_RUNTIME_DIR/impound, else ~/.local/state/impound.
+/// @throws Error{bad_input} if none of these is set.
+[[nodiscard]] std::filesystem::path holds_folder();
+
 /// Folders below cases_folder() that hold a case.db, sorted by name.
 [[nodiscard]] std::vector<std::filesystem::path> list_case_folders();
 

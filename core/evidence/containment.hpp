@@ -2,14 +2,46 @@
 #pragma once
 /// The one header a containment method includes.
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/evidence/collector.hpp"
 #include "core/evidence/target.hpp"
 
 namespace impound {
+
+/// Whether a deployment is out of service now, as it was measured. Nothing else
+/// says "contained" of the present [I13].
+enum class Containedness : std::uint8_t {
+  contained,
+  not_contained,
+  unknown,  ///< nothing could be measured; the sentence beside it says why
+};
+
+/// "contained", "not contained", "unknown".
+[[nodiscard]] std::string_view to_string(Containedness measured) noexcept;
+
+/// What a method measured of the present.
+struct MeasuredState {
+  Containedness measured = Containedness::unknown;
+  std::string why;  ///< what was seen, one clause without a full stop
+  /// Something stands still that did not before the containment: a deployment
+  /// that partly runs is not contained, and is not given back either.
+  bool holds_something = false;
+  /// What stands still does so by what `before` records, as far as can be told:
+  /// the same boot, the same processes, the group of the record.
+  bool is_by_record = false;
+  /// Something else of ours that holds it, in words ("the control group …");
+  /// empty if nothing is seen. The name tells the case.
+  std::string held_by = {};
+  Json facts = Json::object();  ///< of the method, for the record
+
+  /// The facts with "contained", "measured", "why" and "holds_something".
+  [[nodiscard]] Json to_json() const;
+};
 
 /// One way of taking a deployment out of service and of giving it back.
 ///
@@ -31,8 +63,15 @@ struct Containment {
   Json (*apply)(const Target& target, const Json& before);
   /// Restores the state recorded in `before`. Returns what was done.
   Json (*undo)(const Target& target, const Json& before);
-  /// Measures the present state: {"contained": bool, …}; changes nothing.
-  Json (*state)(const Target& target, const Json& before);
+  /// Measures the present state by asking the thing itself; changes nothing.
+  /// `before` tells what the containment is about: what is found to be another
+  /// thing now (another boot, another start time) is never taken for it. With
+  /// an empty object: of what the descriptor finds, whoever holds it.
+  MeasuredState (*state)(const Target& target, const Json& before);
+  /// What `before` is about, in names that another containment of the same
+  /// thing has as well: "boot … process 7 started …". Empty for an empty
+  /// object.
+  std::vector<std::string> (*things)(const Json& before);
   /// One sentence a dry run shows.
   std::string (*describe)(const Target& target);
 };

@@ -81,6 +81,9 @@ struct Target {
   Json arguments = Json::object();
   const Clock& clock;
   const Cancellation& cancellation;
+  /// The case that acts: what is made on the machine bears its name, so that
+  /// another case does not take it for its own. Empty outside a case.
+  std::string case_id = {};
 };
 
 }  // namespace impound

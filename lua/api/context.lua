@@ -41,7 +41,8 @@ function Context:collect(collector, arguments) end
 ---@param method? string Must be declared in needs.containments; the deployment's own if absent.
 ---@param arguments? table<string, any> Parameters of the method.
 ---@return impound.ContainResult result
---- Error `refused` if it is not declared or not approved; `io` if the method could not act (it was rolled back then).
+--- Error `refused` if it is not declared or not approved. A method that could not act is no error: `contained` is
+--- false, and `why` says what was measured after the rollback. A resumed run measures the recorded answer again.
 ---
 --- Example: `local result = ctx:contain()`
 function Context:contain(method, arguments) end
@@ -49,16 +50,23 @@ function Context:contain(method, arguments) end
 ---@class impound.ContainResult
 ---@field contained boolean Measured, never assumed.
 ---@field method string
----@field probes table[] Each probe before and after.
+---@field probes table[] Each probe before and after; `proves` says whether it proves anything.
 ---@field reason? string Why it is not contained.
+---@field measured? "contained"|"not contained"|"unknown" The last measurement, also after a rollback.
+---@field why? string What was measured.
+---@field proof? "none"|"state alone"|"state and probes"
+---@field rolled_back? boolean Undone, and measured to run as before.
+---@field end? string "applied", "held already", "held elsewhere", "not begun", "rolled back", "rollback failed" …
+---@field held_by? table The other case that holds it: case, folder, deployment, since, by.
 
 --- Restores the state before containment and proves it. Journaled. As contain, with approves = "release".
 ---@param reason string
----@return { released: boolean, probes: table[] } result
+---@return { released: boolean, reason: string, results: table[] } result `released` only if it was measured.
 function Context:release(reason) end
 
---- Asks every probe of the deployment once. Changes nothing. Journaled.
----@return { contained: boolean, probes: table[] } result
+--- Asks every probe of the deployment once, and the containment method what holds now. Changes nothing. Journaled.
+---@return { contained: boolean, measured: string, why: string, probes: table[] } result `contained` only if the method
+--- measures it and no forbidden probe answers.
 function Context:probe() end
 
 --- Compares two models or two datasets: exhibits, folders, files or baselines. Journaled.

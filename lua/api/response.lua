@@ -19,8 +19,9 @@ function response.preserve_prompts(ctx) end
 ---@param ctx impound.Context
 function response.preserve_weights(ctx) end
 
---- Asks, and with a "yes" takes the deployment out of service: facts.containment. A deployment without a method is a
---- gap, a "no" is a note. For a step with effect = "contain"; needs containments "deployment".
+--- Asks, and with a "yes" takes the deployment out of service: facts.containment, a ContainResult. A deployment
+--- without a method and a containment that was not measured as contained are gaps, a "no" is a note: the step is
+--- incomplete then. For a step with effect = "contain"; needs containments "deployment".
 ---@param ctx impound.Context
 function response.contain(ctx) end
 
@@ -29,7 +30,7 @@ function response.contain(ctx) end
 ---@return boolean
 function response.harm_goes_on(ctx) end
 
---- For `when`: nothing was contained yet.
+--- For `when`: nothing was measured as contained yet in this run.
 ---@param ctx impound.Context
 ---@return boolean
 function response.still_in_service(ctx) end

@@ -42,16 +42,24 @@ PlannedCall plan_from_arguments(const HostCall& call) {
   if (function == "contain") {
     return {Json{{"contained", true},
                  {"method", argument(call, "method")},
+                 {"reason", ""},
+                 {"end", "applied"},
+                 {"measured", "contained"},
+                 {"why", "stand-in of a plan"},
                  {"probes", Json::array()}},
             "Would contain the deployment by " + argument(call, "method") +
                 with_arguments(call) + "."};
   }
   if (function == "release") {
-    return {Json{{"released", true}, {"probes", Json::array()}},
-            "Would release the deployment: " + argument(call, "reason") + "."};
+    return {
+        Json{{"released", true}, {"reason", ""}, {"results", Json::array()}},
+        "Would release the deployment: " + argument(call, "reason") + "."};
   }
   if (function == "probe") {
-    return {Json{{"contained", false}, {"probes", Json::array()}},
+    return {Json{{"contained", false},
+                 {"measured", "unknown"},
+                 {"why", "stand-in of a plan"},
+                 {"probes", Json::array()}},
             "Would ask the probes of the deployment."};
   }
   if (function == "diff") {

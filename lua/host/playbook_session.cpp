@@ -272,8 +272,9 @@ PlaybookSession::Reply PlaybookSession::replay(const RecordedCall& recorded,
                 error_message(text_or(*error, "code", "io"),
                               text_or(*error, "message", "failed"), false)};
   }
-  learn(call, answer);
-  return {.message = answer_message(answer)};
+  const Json now = host_.replayed(call, outcome_.calls, answer);
+  learn(call, now);
+  return {.message = answer_message(now)};
 }
 
 PlaybookSession::Reply PlaybookSession::plan(const HostCall& call) {

@@ -152,6 +152,28 @@ return {
     t.contains(case.notes[1].text, "not approved")
   end,
 
+  ["a containment that was rolled back is a gap, and is tried again once the evidence is safe"] = function(t)
+    local case = run({
+      diff = { identical = true },
+      params = { active_harm = true },
+      contain = { contained = false, reason = "probe other still answers" },
+    })
+    t.equal(case.contained, false)
+    t.equal(case.gaps[1].subject, "containment")
+    t.contains(case.gaps[1].reason, "probe other still answers")
+    t.equal(#case.gaps, 2)
+    t.equal(#case.findings, 1)
+  end,
+
+  ["a deployment without a method is not done with being taken out of service"] = function(t)
+    local case = run({
+      diff = { identical = true },
+      deployment = { containment_method = "", baseline_path = "/srv/baseline.json", logs = { "/var/log/a.jsonl" } },
+    })
+    t.equal(case.contained, false)
+    t.equal(case.gaps[1].subject, "containment")
+  end,
+
   ["an approval that is missing makes the run wait"] = function(t)
     local case = run({ diff = { identical = true }, answers = { contain = "waiting" } })
     t.equal(case.state, "waiting")

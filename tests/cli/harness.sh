@@ -6,6 +6,7 @@ set -uo pipefail
 work=$(mktemp -d "${TMPDIR:-/tmp}/impound-cli-XXXXXX")
 export XDG_CONFIG_HOME=$work/config IMPOUND_HOME=$work/cases HOME=$work/home
 export IMPOUND_PLAYBOOKS=$IMPOUND_SOURCE/playbooks LC_ALL=C.UTF-8
+export IMPOUND_RUN=$work/run
 unset IMPOUND_CASE
 mkdir -p "$HOME"
 cd "$work" || exit 1

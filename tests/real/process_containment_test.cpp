@@ -66,11 +66,11 @@ struct Setting {
   Cancellation cancellation;
 };
 
-Json wait_until_contained(const Setting& setting, const Json& before) {
-  Json state;
+MeasuredState wait_until_contained(const Setting& setting, const Json& before) {
+  MeasuredState state;
   for (int i = 0; i < 100; ++i) {
     state = process_containment().state(setting.target(), before);
-    if (state.at("contained").get<bool>()) return state;
+    if (state.measured == Containedness::contained) return state;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return state;
@@ -97,17 +97,18 @@ TEST_CASE("a frozen server is silent, and answers again after undo") {
   CHECK(before.at("method") == method);
   CHECK(before.at("processes").size() == 4);
   CHECK(before.at("connections").at("listening").size() == 1);
-  CHECK_FALSE(
-      containment.state(setting.target(), before).at("contained").get<bool>());
+  CHECK(containment.state(setting.target(), before).measured ==
+        Containedness::not_contained);
   CHECK(setting.is_answering());  // before() changes nothing
   CHECK_FALSE(group_exists(before));
 
   const Json done = containment.apply(setting.target(), before);
   CHECK(done.at("complete").get<bool>());
-  const Json state = wait_until_contained(setting, before);
-  INFO(state.dump());
-  CHECK(state.at("contained").get<bool>());
-  CHECK(state.at("frozen").size() == 4);
+  const MeasuredState state = wait_until_contained(setting, before);
+  INFO(state.to_json().dump());
+  CHECK(state.measured == Containedness::contained);
+  CHECK(state.holds_something);
+  CHECK(state.facts.at("frozen").size() == 4);
   CHECK_FALSE(setting.is_answering());
 
   SECTION("applying again is harmless") {
@@ -122,8 +123,8 @@ TEST_CASE("a frozen server is silent, and answers again after undo") {
   CHECK(undone.at("gone").empty());
   CHECK(setting.is_answering());
   CHECK_FALSE(group_exists(before));
-  CHECK_FALSE(
-      containment.state(setting.target(), before).at("contained").get<bool>());
+  CHECK(containment.state(setting.target(), before).measured ==
+        Containedness::not_contained);
 
   const ProcFs procfs;
   for (const Json& one : before.at("processes")) {
@@ -198,7 +199,8 @@ TEST_CASE("a process that forks all the time is caught with all its children") {
   const Json done = process_containment().apply(setting.target(), before);
   INFO(done.dump());
   CHECK(done.at("complete").get<bool>());
-  CHECK(wait_until_contained(setting, before).at("contained").get<bool>());
+  CHECK(wait_until_contained(setting, before).measured ==
+        Containedness::contained);
 
   const ProcFs procfs;
   const auto pids_of = [&] {
@@ -312,8 +314,8 @@ TEST_CASE(
   const ProbeResult silent = run_probe(greeting);
   CHECK_FALSE(silent.answered);
   CHECK_FALSE(silent.connected_only);
-  const Json state = wait_until_contained(setting, before);
-  CHECK_FALSE(state.at("connections").at("open").empty());
+  const MeasuredState state = wait_until_contained(setting, before);
+  CHECK_FALSE(state.facts.at("connections").at("open").empty());
   static_cast<void>(process_containment().undo(setting.target(), before));
   CHECK(run_probe(greeting).answered);
 }
@@ -338,4 +340,56 @@ TEST_CASE("a probe judges every doubt against us") {
   probe.url = "http://127.0.0.1:" + std::to_string(scene.port()) + "/";
   probe.token_file = "/nowhere/token";
   CHECK_THROWS_AS(run_probe(probe), Error);
+}
+
+TEST_CASE(
+    "[I13] a deployment that is down is not said to be contained: nothing "
+    "could be measured") {
+  Scene scene;
+  const Setting setting(scene, "stop");
+  const Json before = process_containment().before(setting.target());
+  scene.end();
+  const MeasuredState state =
+      process_containment().state(setting.target(), before);
+  INFO(state.why);
+  CHECK(state.measured == Containedness::unknown);
+  CHECK_FALSE(state.holds_something);
+  CHECK_THAT(state.why, Catch::Contains("1 of the 1 recorded processes ended"));
+}
+
+TEST_CASE(
+    "[I13] a freeze does not outlive a restart of the machine: the boot is "
+    "compared, and what is found now is measured") {
+  Scene scene;
+  const Setting setting(scene, "stop");
+  Json before = process_containment().before(setting.target());
+  before["boot_id"] = "11111111-0000-4000-8000-000000000000";
+  const MeasuredState served =
+      process_containment().state(setting.target(), before);
+  CHECK(served.measured == Containedness::not_contained);
+  CHECK_THAT(served.why, Catch::Contains("was restarted since"));
+  scene.end();
+  const MeasuredState down =
+      process_containment().state(setting.target(), before);
+  CHECK(down.measured == Containedness::unknown);
+  CHECK_THAT(down.why, Catch::Contains("was restarted since") &&
+                           Catch::Contains("no process"));
+}
+
+TEST_CASE("a deployment of which a part runs is neither contained nor back") {
+  const Scene scene({"--children", "1"});
+  const Setting setting(scene, "stop");
+  const ProcFs procfs;
+  const auto tree = procfs.tree(std::array{scene.pid()});
+  REQUIRE(tree.size() == 2);
+  const Pid child = tree[0].pid == scene.pid() ? tree[1].pid : tree[0].pid;
+  const Json before = process_containment().before(setting.target());
+  REQUIRE(::kill(child, SIGSTOP) == 0);
+  while (!procfs.stat(child)->is_stopped()) ::usleep(1000);
+  const MeasuredState state =
+      process_containment().state(setting.target(), before);
+  ::kill(child, SIGCONT);
+  INFO(state.why);
+  CHECK(state.measured == Containedness::not_contained);
+  CHECK(state.holds_something);
 }

@@ -23,6 +23,11 @@ function response.preserve_weights(ctx)
   ctx.facts.weights = ctx:collect("model-files")
 end
 
+local function why_not(result)
+  local text = "not contained: %s; %s, measured as %s: %s"
+  return text:format(result.reason, result["end"], result.measured, result.why)
+end
+
 function response.contain(ctx)
   if ctx.deployment.containment_method == "" then
     ctx:gap({
@@ -42,7 +47,11 @@ function response.contain(ctx)
     ctx:note("The deployment stays in service: containment was not approved.")
     return
   end
-  ctx.facts.containment = ctx:contain()
+  local result = ctx:contain()
+  ctx.facts.containment = result
+  if not result.contained then
+    ctx:gap({ subject = "containment", reason = why_not(result), outcome = "failed" })
+  end
 end
 
 function response.harm_goes_on(ctx)
@@ -50,7 +59,7 @@ function response.harm_goes_on(ctx)
 end
 
 function response.still_in_service(ctx)
-  return ctx.facts.containment == nil
+  return ctx.facts.containment == nil or not ctx.facts.containment.contained
 end
 
 function response.evidence_for(ctx, path)

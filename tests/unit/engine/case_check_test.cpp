@@ -70,7 +70,9 @@ struct Acting : Scene {
   }
   std::vector<std::string> kinds(bool repair = false) {
     std::vector<std::string> found;
-    for (const CaseCheckItem& item : check_case(session, repair).items) {
+    for (const CaseCheckItem& item :
+         check_case(session, {.repair = repair ? Repair::yes : Repair::no})
+             .items) {
       found.push_back(item.kind + " " + item.subject);
     }
     std::ranges::sort(found);
@@ -116,7 +118,7 @@ TEST_CASE("a check beside an acquisition adopts nothing that is being taken") {
                     .cancellation = acting.cancellation,
                     .progress = silent};
     while (!is_done) {
-      for (const CaseCheckItem& item : check_case(session, true).items) {
+      for (const CaseCheckItem& item : check_case(session, {}).items) {
         if (item.kind != "busy") ++adopted;
       }
     }
@@ -188,7 +190,7 @@ TEST_CASE("a check names every file of evidence/ that the record does not") {
   Acting acting;
   static_cast<void>(acting.take());
   CHECK(acting.kinds().empty());
-  CHECK(check_case(acting.session, false)
+  CHECK(check_case(acting.session, {.repair = Repair::no})
             .to_text()
             .ends_with("nothing was left behind\n"));
   acting.put("E001.tar.zst.partial");  // beside a sealed bundle
@@ -218,8 +220,9 @@ TEST_CASE("what a failed seal left is named, set aside and recorded") {
 
   const auto dry = acting.kinds(false);
   CHECK(std::ranges::count(dry, "leftover E001.tar.zst.partial") == 1);
-  CHECK(check_case(acting.session, false).open_problems() == dry.size());
-  const CaseCheck check = check_case(acting.session, true);
+  CHECK(check_case(acting.session, {.repair = Repair::no}).open_problems() ==
+        dry.size());
+  const CaseCheck check = check_case(acting.session, {});
   CHECK(check.items.size() == dry.size());
   CHECK(check.open_problems() == 0);
   CHECK(fs::exists(acting.evidence() / "aside/E001.tar.zst.partial"));
