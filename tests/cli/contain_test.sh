@@ -169,7 +169,7 @@ case_of two
 code 0 impound baseline create d/model --name small -o d/base.json
 impound run weights-tampering --deployment d/two.toml --active-harm --answer contain=yes >out 2>err
 equal "$(state_of two)" rolled_back,rolled_back
-[ "$(sqlite3 "$IMPOUND_HOME/two/case.db" "SELECT count(*) FROM gaps WHERE subject='containment' AND reason LIKE '%probe other still answers%rolled back, measured as not contained%'")" -gt 0 ] || fail "no gap says that it was not contained"
+equal "$(sqlite3 "$IMPOUND_HOME/two/case.db" "SELECT count(*) FROM gaps WHERE subject='containment' AND reason LIKE '%probe other still answers%rolled back, measured as not contained%'")" 2
 serving "rolled back"
 code 0 impound case check
 code 3 impound contain --deployment d/two.toml

@@ -43,7 +43,7 @@ struct OldCase {
 std::vector<std::string> states(const CaseFile& file) {
   std::vector<std::string> states;
   for (const ContainmentRow& row : file.containments()) {
-    states.push_back(row.state);
+    states.emplace_back(to_string(row.state));
   }
   return states;
 }
@@ -141,7 +141,9 @@ TEST_CASE("A release is released only when its end was proved [I13]",
     return isolate(scene.file, scene.eve, action, id, outcome,
                    std::move(detail));
   };
-  const auto state = [&] { return scene.file.containments().back().state; };
+  const auto state = [&] {
+    return to_string(scene.file.containments().back().state);
+  };
   const std::string id = add(
       "isolate.apply", "", Outcome::intended,
       {{"phase", "before"}, {"before", nullptr}, {"probes", Json::array()}});
@@ -186,7 +188,7 @@ TEST_CASE("A rollback that was not proved leaves the containment open [I13]",
   const auto undo = [&](Outcome outcome, const char* phase) {
     isolate(scene.file, scene.eve, "isolate.undo", id, outcome,
             {{"kind", "rollback"}, {"phase", phase}, {"after", nullptr}});
-    return scene.file.containments().back().state;
+    return to_string(scene.file.containments().back().state);
   };
   CHECK(undo(Outcome::intended, "before") == "rolling_back");
   CHECK(undo(Outcome::failed, "after") == "rollback_failed");
