@@ -404,7 +404,9 @@ Json EngineHost::contained_again(const lua::HostCall& call, std::int64_t n,
   told["reason"] = lossless_utf8(
       "contained when it was recorded, and not any more: " + lost);
   add_gap(session_, "containment", text_or(told, "reason", ""), "failed");
-  tell_containment(told);
+  Json event = told;
+  event["contained"] = false;
+  tell_containment(event);
   return told;
 }
 

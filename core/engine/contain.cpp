@@ -412,7 +412,7 @@ std::string not_contained_text(const ContainResult& result) {
     case ContainEnd::rollback_unknown:
     case ContainEnd::applied:
       then = fmt::format(
-          "It was rolled back, and is not measured to be back: "
+          "Undoing it was tried, and it is not measured to be back: "
           "{}. {}",
           why, again);
       break;
@@ -429,7 +429,7 @@ std::string_view progress_of(const ContainResult& result) {
     case ContainEnd::rollback_failed:
       return "not contained, THE ROLLBACK FAILED";
     case ContainEnd::rollback_unknown:
-      return "not contained, rolled back, not measured to be back";
+      return "not contained, and not measured to be back";
     default:
       return "not contained, nothing was changed";
   }

@@ -79,9 +79,11 @@ Json Hold::summary() const {
 }
 
 std::string Hold::in_words() const {
-  return fmt::format("case {} ({}), contained as {} by {} since {}",
-                     printable(case_id), printable(case_folder.native()),
-                     printable(deployment), printable(by), since);
+  return fmt::format(
+      "case {} ({}), contained as {} by {} since {}, as its "
+      "mark on this machine says",
+      printable(case_id), printable(case_folder.native()),
+      printable(deployment), printable(by), since);
 }
 
 HoldList list_holds(const fs::path& folder) {

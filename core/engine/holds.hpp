@@ -46,7 +46,8 @@ struct Hold {
   [[nodiscard]] Json to_json() const;
   /// {"case","folder","deployment","since","by"} for entries and answers.
   [[nodiscard]] Json summary() const;
-  /// "case IR-1 (/home/a/cases/IR-1), contained by Ada Example since …".
+  /// "case IR-1 (/home/a/cases/IR-1), contained as small by Ada Example since
+  /// …, as its mark on this machine says".
   [[nodiscard]] std::string in_words() const;
 };
 

@@ -16,8 +16,8 @@ namespace impound {
 namespace {
 
 constexpr std::string_view kLate =
-    "the process that undid it ended before it could record the end; written "
-    "by a later one that measured";
+    "the process that was to undo it ended before it recorded an end: nobody "
+    "holds its lock; written by a later one that measured";
 
 ReleaseEnd end_of(UndoEnd end) {
   switch (end) {
@@ -336,7 +336,7 @@ std::string ReleaseResult::to_text() const {
   std::string text;
   switch (end) {
     case ReleaseEnd::released:
-      text = fmt::format("{} is released: {} undone; measured: {}; {}.",
+      text = fmt::format("{} is released from {}; measured: {}; {}.",
                          mark(*this), method, seen, probes.proof());
       break;
     case ReleaseEnd::silent:

@@ -57,6 +57,7 @@ function Context:contain(method, arguments) end
 ---@field proof? "none"|"state alone"|"state and probes"
 ---@field rolled_back? boolean Undone, and measured to run as before.
 ---@field end? string "applied", "held already", "held elsewhere", "not begun", "rolled back", "rollback failed" …
+---@field holds_now? boolean False in a resumed run: contained when recorded, and not any more; `reason` says why.
 ---@field held_by? table The other case that holds it: case, folder, deployment, since, by.
 
 --- Restores the state before containment and proves it. Journaled. As contain, with approves = "release".

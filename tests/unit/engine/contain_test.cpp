@@ -593,7 +593,7 @@ TEST_CASE(
                    Catch::Contains("measured as not contained"));
     CHECK(one.recorded() == ContainmentState::released);
     CHECK_THAT(one.last("isolate.undo").at("late_reason").get<std::string>(),
-               Catch::Contains("ended before it could record"));
+               Catch::Contains("ended before it recorded an end"));
   }
   SECTION("the undo did not happen") {
     const CaseCheck check = one.check();
