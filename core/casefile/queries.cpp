@@ -9,6 +9,7 @@
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/case_file_impl.hpp"
+#include "core/casefile/case_moment.hpp"
 #include "core/casefile/schema.hpp"
 #include "core/crypto/merkle.hpp"
 #include "core/crypto/note.hpp"
@@ -98,47 +99,15 @@ Entry entry_from(const Statement& row, std::string_view source) {
   return entry;
 }
 
-}  // namespace
-
-std::string_view to_string(ContainmentState state) noexcept {
-  return kContainmentStates[static_cast<std::size_t>(state)];
-}
-
-std::optional<ContainmentState> containment_state_from(
-    std::string_view name) noexcept {
-  const auto found = std::ranges::find(kContainmentStates, name);
-  if (found == kContainmentStates.end()) return std::nullopt;
-  return static_cast<ContainmentState>(found - kContainmentStates.begin());
-}
-
-bool is_open(ContainmentState state) noexcept {
-  return state != ContainmentState::rolled_back &&
-         state != ContainmentState::released;
-}
-
-std::int64_t CaseFile::entry_count() const {
-  return impl_->database->integer_of("SELECT count(*) FROM custody");
-}
-
-std::string CaseFile::head() const {
-  Statement tail = impl_->database->prepare(
-      "SELECT line FROM custody ORDER BY seq DESC LIMIT 1");
+std::string head_in(const Database& database) {
+  Statement tail =
+      database.prepare("SELECT line FROM custody ORDER BY seq DESC LIMIT 1");
   return tail.step() ? link_of(tail.text(0)) : genesis_prev();
 }
 
-std::vector<Entry> CaseFile::entries(std::int64_t from_seq) const {
-  Statement rows = impl_->database->prepare(
-      "SELECT seq, line, signature FROM custody WHERE seq >= :from "
-      "ORDER BY seq");
-  rows.bind(":from", from_seq);
-  std::vector<Entry> entries;
-  while (rows.step()) entries.push_back(entry_from(rows, kCaseDatabase));
-  return entries;
-}
-
-CaseSummary CaseFile::summary() const {
+CaseSummary summary_in(const Database& database) {
   CaseSummary summary;
-  for_each_row(*impl_->database, "summary", [&](const Row& row) {
+  for_each_row(database, "summary", [&](const Row& row) {
     summary.id = row.text("id");
     summary.title = row.text("title");
     summary.lead = row.text("lead");
@@ -150,27 +119,20 @@ CaseSummary CaseFile::summary() const {
     summary.findings = row.integer("findings");
     summary.gaps = row.integer("gaps");
   });
-  summary.head = head();
+  summary.head = head_in(database);
   return summary;
 }
 
-std::vector<ExhibitRow> CaseFile::exhibits() const {
+std::vector<ExhibitRow> exhibits_in(const Database& database) {
   std::vector<ExhibitRow> exhibits;
-  for_each_row(*impl_->database, "exhibits",
+  for_each_row(database, "exhibits",
                [&](const Row& row) { exhibits.push_back(exhibit_from(row)); });
   return exhibits;
 }
 
-std::optional<ExhibitRow> CaseFile::exhibit(std::string_view id) const {
-  for (ExhibitRow& exhibit : exhibits()) {
-    if (exhibit.id == id) return std::move(exhibit);
-  }
-  return std::nullopt;
-}
-
-std::vector<FindingRow> CaseFile::findings() const {
+std::vector<FindingRow> findings_in(const Database& database) {
   std::vector<FindingRow> findings;
-  for_each_row(*impl_->database, "findings", [&](const Row& row) {
+  for_each_row(database, "findings", [&](const Row& row) {
     FindingRow finding;
     finding.seq = row.integer("seq");
     finding.id = row.text("id");
@@ -189,9 +151,9 @@ std::vector<FindingRow> CaseFile::findings() const {
   return findings;
 }
 
-std::vector<RunRow> CaseFile::runs() const {
+std::vector<RunRow> runs_in(const Database& database) {
   std::vector<RunRow> runs;
-  for_each_row(*impl_->database, "runs", [&](const Row& row) {
+  for_each_row(database, "runs", [&](const Row& row) {
     RunRow run;
     run.id = row.text("id");
     run.playbook = row.text("playbook");
@@ -207,9 +169,9 @@ std::vector<RunRow> CaseFile::runs() const {
   return runs;
 }
 
-std::vector<ContainmentRow> CaseFile::containments() const {
+std::vector<ContainmentRow> containments_in(const Database& database) {
   std::vector<ContainmentRow> containments;
-  for_each_row(*impl_->database, "containments", [&](const Row& row) {
+  for_each_row(database, "containments", [&](const Row& row) {
     ContainmentRow containment;
     containment.id = row.text("id");
     containment.deployment = row.text("deployment");
@@ -233,9 +195,9 @@ std::vector<ContainmentRow> CaseFile::containments() const {
   return containments;
 }
 
-std::vector<Json> CaseFile::gaps() const {
+std::vector<Json> gaps_in(const Database& database) {
   std::vector<Json> gaps;
-  for_each_row(*impl_->database, "gaps", [&](const Row& row) {
+  for_each_row(database, "gaps", [&](const Row& row) {
     Json gap = {{"seq", row.integer("seq")}};
     for (const char* column : {"kind", "item", "collector", "subject",
                                "outcome", "reason", "at", "run", "step"}) {
@@ -245,6 +207,94 @@ std::vector<Json> CaseFile::gaps() const {
   });
   return gaps;
 }
+
+std::vector<Entry> entries_in(const Database& database,
+                              std::span<const std::string_view> actions) {
+  Json wanted = Json::array();
+  for (const std::string_view action : actions) wanted.push_back(action);
+  Statement rows = database.prepare(
+      "SELECT seq, line, signature FROM custody"
+      " WHERE json_extract(line,'$.action') IN"
+      " (SELECT value FROM json_each(:actions)) ORDER BY seq");
+  rows.bind(":actions", std::string_view(dump_line(wanted)));
+  std::vector<Entry> entries;
+  while (rows.step()) entries.push_back(entry_from(rows, kCaseDatabase));
+  return entries;
+}
+
+}  // namespace
+
+std::string_view to_string(ContainmentState state) noexcept {
+  return kContainmentStates[static_cast<std::size_t>(state)];
+}
+
+std::optional<ContainmentState> containment_state_from(
+    std::string_view name) noexcept {
+  const auto found = std::ranges::find(kContainmentStates, name);
+  if (found == kContainmentStates.end()) return std::nullopt;
+  return static_cast<ContainmentState>(found - kContainmentStates.begin());
+}
+
+bool is_open(ContainmentState state) noexcept {
+  return state != ContainmentState::rolled_back &&
+         state != ContainmentState::released;
+}
+
+CaseMoment read_moment(const std::filesystem::path& folder,
+                       std::span<const std::string_view> actions) {
+  const Database database(folder / kCaseDatabase, Database::Mode::read_only);
+  require_case_file(database);
+  // Ended by closing the database; nothing is written.
+  database.execute("BEGIN");
+  return {.summary = summary_in(database),
+          .runs = runs_in(database),
+          .exhibits = exhibits_in(database),
+          .findings = findings_in(database),
+          .containments = containments_in(database),
+          .gaps = gaps_in(database),
+          .entries = entries_in(database, actions)};
+}
+
+std::int64_t CaseFile::entry_count() const {
+  return impl_->database->integer_of("SELECT count(*) FROM custody");
+}
+
+std::string CaseFile::head() const { return head_in(*impl_->database); }
+
+std::vector<Entry> CaseFile::entries(std::int64_t from_seq) const {
+  Statement rows = impl_->database->prepare(
+      "SELECT seq, line, signature FROM custody WHERE seq >= :from "
+      "ORDER BY seq");
+  rows.bind(":from", from_seq);
+  std::vector<Entry> entries;
+  while (rows.step()) entries.push_back(entry_from(rows, kCaseDatabase));
+  return entries;
+}
+
+CaseSummary CaseFile::summary() const { return summary_in(*impl_->database); }
+
+std::vector<ExhibitRow> CaseFile::exhibits() const {
+  return exhibits_in(*impl_->database);
+}
+
+std::optional<ExhibitRow> CaseFile::exhibit(std::string_view id) const {
+  for (ExhibitRow& exhibit : exhibits()) {
+    if (exhibit.id == id) return std::move(exhibit);
+  }
+  return std::nullopt;
+}
+
+std::vector<FindingRow> CaseFile::findings() const {
+  return findings_in(*impl_->database);
+}
+
+std::vector<RunRow> CaseFile::runs() const { return runs_in(*impl_->database); }
+
+std::vector<ContainmentRow> CaseFile::containments() const {
+  return containments_in(*impl_->database);
+}
+
+std::vector<Json> CaseFile::gaps() const { return gaps_in(*impl_->database); }
 
 std::vector<JournalRow> CaseFile::journal(std::string_view run) const {
   Statement rows = impl_->database->prepare(

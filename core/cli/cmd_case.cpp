@@ -12,6 +12,7 @@
 #include "core/engine/case_close.hpp"
 #include "core/engine/case_export.hpp"
 #include "core/engine/places.hpp"
+#include "core/engine/status.hpp"
 
 namespace impound {
 namespace {
@@ -109,8 +110,15 @@ ExitCode list(const Globals& globals) {
 
 ExitCode show(const Globals& globals) {
   const CaseFile one = open_case_to_read(globals);
+  const CaseStatus status =
+      status_of(one, all_containments(), globals.clock, *globals.cancellation);
   if (globals.json) {
-    print_json(summary_json(one.summary(), one.folder()));
+    Json document = summary_json(one.summary(), one.folder());
+    // What the summary has already is said the same way in both.
+    for (auto& [key, value] : status.to_json().items()) {
+      if (!document.contains(key)) document[key] = std::move(value);
+    }
+    print_json(document);
     return ExitCode::clean;
   }
   print_text(globals, summary_text(one.summary(), one.folder()));
@@ -120,6 +128,9 @@ ExitCode show(const Globals& globals) {
                     printable(from_lossless_utf8(finding.title))});
   }
   if (!rows.empty()) print_text(globals, "\n" + format_table(rows));
+  const std::string open = status.to_text();
+  print_text(globals, open.empty() ? "" : "\n" + open);
+  print_text(globals, "\n" + status.closing_text());
   return ExitCode::clean;
 }
 
@@ -152,6 +163,9 @@ ExitCode close(const Globals& globals, const CloseArguments& arguments) {
     print_json(result.to_json());
   } else {
     print_text(globals, result.to_text());
+    print_text(globals, "\n" + status_of(open.file(), all_containments(),
+                                         globals.clock, *globals.cancellation)
+                                   .closing_text());
   }
   return ExitCode::clean;
 }
@@ -222,7 +236,9 @@ void add_case(CLI::App& app, Globals& globals, Run& run) {
 
   add_command(*group, "list", "Print all cases of this user.")
       ->callback([&globals, &run] { run = [&] { return list(globals); }; });
-  add_command(*group, "show", "Print one case and its findings.")
+  add_command(*group, "show",
+              "Print one case: its findings, what is contained now, "
+              "what waits and what is incomplete.")
       ->callback([&globals, &run] { run = [&] { return show(globals); }; });
 
   CLI::App* add_note =

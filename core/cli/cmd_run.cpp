@@ -3,11 +3,14 @@
 
 #include <fmt/format.h>
 
+#include "containment/registry.hpp"
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/run_driver.hpp"
 #include "core/engine/findings.hpp"
+#include "core/engine/next_command.hpp"
+#include "core/engine/status.hpp"
 
 namespace impound {
 namespace {
@@ -26,13 +29,14 @@ void require_open_run(const CaseFile& case_file, const std::string& run) {
                                            case_file.id(), printable(run)));
 }
 
-void say_done(const Globals& globals, const std::string& run,
-              const std::string& what) {
+void say_done(const Globals& globals, const CaseFile& case_file,
+              const std::string& run, const std::string& what) {
+  const std::string next = next_command(case_file.folder(), {"resume", run});
   if (globals.json) {
-    print_json({{"run", run}, {"recorded", what}});
+    print_json({{"run", run}, {"recorded", what}, {"next", next}});
   } else {
-    print_text(globals, fmt::format("{}: {}. 'impound resume {}' goes on.\n",
-                                    run, what, run));
+    print_text(globals, fmt::format("{}: {}. This goes on: {}\n", run,
+                                    printable(what), next));
   }
 }
 
@@ -41,7 +45,7 @@ ExitCode decide(const Globals& globals, const std::string& run, bool granted,
   OpenCase open(globals);
   require_open_run(open.file(), run);
   decide_approval(open.session(), run, granted, reason);
-  say_done(globals, run, granted ? "approved" : "denied");
+  say_done(globals, open.file(), run, granted ? "approved" : "denied");
   return ExitCode::clean;
 }
 
@@ -54,7 +58,7 @@ ExitCode answer(const Globals& globals, const std::string& run,
   asked["id"] = question;
   static_cast<void>(
       record_answer(open.session(), asked, text, "impound answer"));
-  say_done(globals, run, fmt::format("{} = {}", question, printable(text)));
+  say_done(globals, open.file(), run, fmt::format("{} = {}", question, text));
   return ExitCode::clean;
 }
 
@@ -71,10 +75,12 @@ ExitCode abort_run(const Globals& globals, const std::string& run,
   if (globals.json) {
     print_json({{"run", run}, {"state", "aborted"}});
   } else {
-    print_text(globals, run +
-                            " is aborted. What it took stays; what it "
-                            "contained stays contained until 'impound "
-                            "release'.\n");
+    // What it contained was not given back; only a measurement says whether
+    // it still is.
+    print_text(globals, run + " is aborted. What it took stays.\n" +
+                            status_of(open.file(), all_containments(),
+                                      globals.clock, *globals.cancellation)
+                                .closing_text());
   }
   return ExitCode::clean;
 }

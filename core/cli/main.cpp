@@ -113,6 +113,7 @@ int main(int argc, char** argv) {
   add_global_options(app, globals);
   impound::add_examiner(app, globals, run);
   impound::add_case(app, globals, run);
+  impound::add_status(app, globals, run);
   impound::add_deployment(app, globals, run);
   impound::add_playbook(app, globals, run);
   impound::add_run(app, globals, run);

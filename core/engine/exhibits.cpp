@@ -8,6 +8,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
+#include "core/engine/next_command.hpp"
 
 namespace impound {
 namespace {
@@ -30,10 +31,11 @@ ExhibitRow sealed_row(const CaseFile& case_file, std::string_view exhibit) {
                             printable(exhibit)));
   }
   if (row->state != "sealed") {
-    throw Error(Errc::bad_input,
-                fmt::format("exhibit {} is {}, not sealed: 'impound case "
-                            "check' says more",
-                            row->id, row->state));
+    throw Error(
+        Errc::bad_input,
+        fmt::format("exhibit {} is {}, not sealed; this says more: {}", row->id,
+                    row->state,
+                    next_command(case_file.folder(), {"case", "check"})));
   }
   return *row;
 }

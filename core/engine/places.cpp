@@ -34,6 +34,12 @@ bool holds_case(const fs::path& folder) {
   return static_cast<bool>(stat_path(folder / "case.db", Links::follow));
 }
 
+/// A folder that may hold a case: nobody can tell without leave to look.
+bool may_hold_case(const fs::path& folder) {
+  const auto found = stat_path(folder / "case.db", Links::follow);
+  return found || found.failure().is_denied();
+}
+
 std::vector<std::string> names_of(const std::vector<fs::path>& folders) {
   std::vector<std::string> names;
   for (const fs::path& folder : folders) {
@@ -74,7 +80,7 @@ std::vector<fs::path> list_case_folders() {
   }
   std::vector<fs::path> cases;
   for (const std::string& name : *names) {
-    if (holds_case(folder / name)) cases.push_back(folder / name);
+    if (may_hold_case(folder / name)) cases.push_back(folder / name);
   }
   return cases;
 }

@@ -1,0 +1,983 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/status.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "core/base/error.hpp"
+#include "core/base/fs.hpp"
+#include "core/base/text.hpp"
+#include "core/casefile/case_moment.hpp"
+#include "core/engine/evidence_lock.hpp"
+#include "core/engine/findings.hpp"
+#include "core/engine/next_command.hpp"
+#include "core/engine/places.hpp"
+
+namespace impound {
+namespace {
+
+constexpr std::array<std::string_view, 5> kIncompleteKinds{
+    "run", "exhibit", "gaps", "release", "stray"};
+constexpr std::array<std::string_view, 4> kWaitsFor{"answer", "approval",
+                                                    "resume", "abort"};
+
+/// Everything that status asks of entries; acquire.file is left out, which is
+/// nearly all of a chain.
+constexpr std::array<std::string_view, 9> kActions{
+    "playbook.start",   "playbook.step", "playbook.end",
+    "approval.request", "approval.deny", "note",
+    "isolate.apply",    "isolate.undo",  "acquire.end"};
+
+/// A process that starts a run writes its first entry before it can take the
+/// lock that bears the run's number. For so long a missing lock says nothing.
+constexpr int kLockSettlesMs = 50;
+constexpr std::int64_t kNewNs = 1'000'000'000;
+
+/// What the chain says of a run's life.
+enum class RunStanding : std::uint8_t {
+  running,
+  interrupted,
+  waiting,
+  done,
+  incomplete,
+  failed,
+  aborted,
+  other,  ///< a word that this build does not know
+};
+
+RunStanding standing_of(std::string_view state) {
+  constexpr std::array<std::pair<std::string_view, RunStanding>, 7> kStates{{
+      {"running", RunStanding::running},
+      {"interrupted", RunStanding::interrupted},
+      {"waiting", RunStanding::waiting},
+      {"done", RunStanding::done},
+      {"incomplete", RunStanding::incomplete},
+      {"failed", RunStanding::failed},
+      {"aborted", RunStanding::aborted},
+  }};
+  for (const auto& [name, standing] : kStates) {
+    if (name == state) return standing;
+  }
+  return RunStanding::other;
+}
+
+/// Whether the process of a run or an exhibit still works on it.
+enum class Holder : std::uint8_t { works, gone, unknown };
+
+struct HolderState {
+  Holder holder = Holder::gone;
+  std::string why;  ///< of unknown
+};
+
+using Holders = std::map<std::string, HolderState>;  // by "R001", "E003"
+
+HolderState holder_of(const fs::path& evidence, const std::string& subject) {
+  try {
+    return {
+        EvidenceLock::is_held(evidence, subject) ? Holder::works : Holder::gone,
+        ""};
+  } catch (const Error& error) {
+    return {Holder::unknown, error.what()};
+  }
+}
+
+const Json& detail_of(const Entry& entry) {
+  static const Json kNone = Json::object();
+  const auto detail = entry.json.find("detail");
+  return detail == entry.json.end() || !detail->is_object() ? kNone : *detail;
+}
+
+std::string action_of(const Entry& entry) {
+  return text_or(entry.json, "action", "");
+}
+
+std::string run_of(const Entry& entry) {
+  return text_or(entry.json, "run", "");
+}
+
+std::string actor_of(const Entry& entry) {
+  const auto actor = entry.json.find("actor");
+  return actor == entry.json.end() ? "" : text_or(*actor, "name", "");
+}
+
+/// "2026-11-27T22:16:30Z": nobody reads microseconds.
+std::string to_the_second(std::string_view time) {
+  const std::size_t dot = time.find('.');
+  if (dot == std::string_view::npos) return std::string(time);
+  return std::string(time.substr(0, dot)) + "Z";
+}
+
+/// What was read of one moment.
+struct Facts : CaseMoment {
+  [[nodiscard]] const RunRow* run(std::string_view id) const {
+    const auto found = std::ranges::find(runs, id, &RunRow::id);
+    return found == runs.end() ? nullptr : &*found;
+  }
+  /// The newest of these entries that `is` holds for; null if none does.
+  template <typename Is>
+  [[nodiscard]] const Entry* newest(Is is) const {
+    const Entry* newest = nullptr;
+    for (const Entry& entry : entries) {
+      if (is(entry)) newest = &entry;
+    }
+    return newest;
+  }
+};
+
+Facts read_facts(const CaseFile& case_file) {
+  return {read_moment(case_file.folder(), kActions)};
+}
+
+const Entry* end_of(const Facts& facts, const std::string& run) {
+  return facts.newest([&](const Entry& entry) {
+    return action_of(entry) == "playbook.end" && run_of(entry) == run;
+  });
+}
+
+/// What the run itself said was not done; runs of older builds said nothing.
+std::vector<std::string> not_done_by(const Facts& facts,
+                                     const std::string& run) {
+  std::vector<std::string> reasons;
+  const Entry* end = end_of(facts, run);
+  if (end == nullptr) return reasons;
+  const auto list = detail_of(*end).find("incomplete");
+  if (list == detail_of(*end).end() || !list->is_array()) return reasons;
+  for (const Json& reason : *list) {
+    if (reason.is_string()) reasons.push_back(reason.get<std::string>());
+  }
+  return reasons;
+}
+
+/// The verdict of the newest run about a deployment, if it clears it: whatever
+/// that run says of it is "cleared", in one form or another.
+std::optional<std::pair<std::string, std::string>> cleared_by(
+    const Facts& facts, const std::string& deployment) {
+  const RunRow* newest = nullptr;
+  for (const RunRow& run : facts.runs) {
+    if (run.deployment == deployment &&
+        standing_of(run.state) != RunStanding::aborted) {
+      newest = &run;
+    }
+  }
+  if (newest == nullptr || standing_of(newest->state) != RunStanding::done ||
+      !not_done_by(facts, newest->id).empty()) {
+    return std::nullopt;
+  }
+  std::string verdict;
+  for (const FindingRow& finding : facts.findings) {
+    if (finding.run != newest->id) continue;
+    if (!finding.verdict.starts_with("cleared")) return std::nullopt;
+    verdict = finding.verdict;
+  }
+  if (verdict.empty()) return std::nullopt;
+  return std::pair(newest->id, verdict);
+}
+
+std::vector<OpenContainment> contained_of(const Facts& facts,
+                                          std::vector<ContainmentNow> measured,
+                                          const fs::path& folder) {
+  std::vector<OpenContainment> open;
+  for (ContainmentNow& now : measured) {
+    OpenContainment one;
+    one.run = now.row.run;
+    const Entry* intent = facts.newest([&](const Entry& entry) {
+      return text_or(entry.json, "id", "") == now.row.id;
+    });
+    if (intent != nullptr) one.by = actor_of(*intent);
+    if (auto cleared = cleared_by(facts, now.row.deployment)) {
+      std::tie(one.cleared_by, one.cleared_as) = std::move(*cleared);
+    }
+    one.next =
+        next_command(folder, {"release", "--deployment", now.row.deployment});
+    one.now = std::move(now);
+    open.push_back(std::move(one));
+  }
+  return open;
+}
+
+/// What a waiting run asked last.
+struct Asked {
+  const Entry* entry = nullptr;
+  bool is_approval = false;
+};
+
+Asked asked_by(const Facts& facts, const std::string& run) {
+  Asked asked;
+  for (const Entry& entry : facts.entries) {
+    if (run_of(entry) != run) continue;
+    const bool is_approval = action_of(entry) == "approval.request";
+    if (is_approval || text_or(detail_of(entry), "kind", "") == "question") {
+      asked = {&entry, is_approval};
+    }
+  }
+  return asked;
+}
+
+bool is_answered(const Facts& facts, const Entry& question) {
+  return std::ranges::any_of(facts.entries, [&](const Entry& entry) {
+    const Json& detail = detail_of(entry);
+    return entry.seq > question.seq && run_of(entry) == run_of(question) &&
+           text_or(detail, "kind", "") == "answer" &&
+           text_or(detail, "id", "") == text_or(detail_of(question), "id", "");
+  });
+}
+
+void ask_for_answer(WaitingRun& waiting, const Entry& question,
+                    const fs::path& folder) {
+  const Json& detail = detail_of(question);
+  waiting.waits_for = WaitsFor::answer;
+  waiting.question = text_or(detail, "id", "");
+  waiting.text = text_or(detail, "text", "");
+  waiting.default_choice = text_or(detail, "default", "");
+  const auto choices = detail.find("choices");
+  if (choices != detail.end() && choices->is_array()) {
+    for (const Json& choice : *choices) {
+      if (choice.is_string()) {
+        waiting.choices.push_back(choice.get<std::string>());
+      }
+    }
+  }
+  const auto command = [&](const std::string& answer) {
+    return next_command(folder,
+                        {"answer", waiting.run, waiting.question, answer});
+  };
+  std::string first;
+  for (const std::string& choice : waiting.choices) {
+    waiting.commands.push_back(command(choice));
+    if (first.empty() || choice == waiting.default_choice) {
+      first = waiting.commands.back();
+    }
+  }
+  if (waiting.choices.empty()) {
+    first = command(waiting.default_choice.empty() ? "YOUR ANSWER"
+                                                   : waiting.default_choice);
+    waiting.commands.push_back(first);
+  }
+  waiting.next = first + " && " + waiting.then;
+}
+
+void ask_for_approval(WaitingRun& waiting, const fs::path& folder) {
+  waiting.waits_for = WaitsFor::approval;
+  waiting.commands.push_back(next_command(
+      folder, {"approve", waiting.run, "--reason", "WHY IT MAY CONTAIN"}));
+  waiting.next = waiting.commands.front() + " && " + waiting.then;
+}
+
+WaitingRun waiting_of(const CaseFile& case_file, const Facts& facts,
+                      const RunRow& run) {
+  const fs::path& folder = case_file.folder();
+  WaitingRun waiting;
+  waiting.run = run.id;
+  waiting.playbook = run.playbook;
+  waiting.deployment = run.deployment;
+  waiting.since = run.ended_at;
+  waiting.then = next_command(folder, {"resume", run.id});
+  const Entry* start = facts.newest([&](const Entry& entry) {
+    return action_of(entry) == "playbook.start" && run_of(entry) == run.id &&
+           !detail_of(entry).contains("resumed");
+  });
+  if (start != nullptr) waiting.starter = actor_of(*start);
+
+  const Entry* denial = facts.newest([&](const Entry& entry) {
+    return action_of(entry) == "approval.deny" && run_of(entry) == run.id;
+  });
+  if (denial != nullptr) {
+    waiting.waits_for = WaitsFor::abort;
+    waiting.question = "approval";
+    waiting.text = fmt::format("denied by {}: {}", actor_of(*denial),
+                               text_or(detail_of(*denial), "reason", ""));
+    waiting.then.clear();
+    waiting.next = next_command(
+        folder, {"abort", run.id, "--reason", "its approval was denied"});
+    waiting.commands.push_back(waiting.next);
+    return waiting;
+  }
+  const Asked asked = asked_by(facts, run.id);
+  if (asked.is_approval) {
+    waiting.question = "approval";
+    waiting.approvals_missing = approvals_missing(case_file, run.id);
+    if (waiting.approvals_missing > 0) {
+      ask_for_approval(waiting, folder);
+      return waiting;
+    }
+  } else if (asked.entry != nullptr) {
+    waiting.question = text_or(detail_of(*asked.entry), "id", "");
+    if (!is_answered(facts, *asked.entry)) {
+      ask_for_answer(waiting, *asked.entry, folder);
+      return waiting;
+    }
+  }
+  waiting.waits_for = WaitsFor::resume;
+  waiting.next = std::exchange(waiting.then, {});
+  waiting.commands.push_back(waiting.next);
+  return waiting;
+}
+
+/// The steps of a run that did not end as done or skipped, as the newest
+/// attempt recorded them. A step that began and has no end is one of them.
+std::vector<StepNotDone> steps_not_done(const Facts& facts,
+                                        const std::string& run) {
+  std::vector<StepNotDone> steps;  // in the order they were begun first
+  std::map<std::string, bool> is_done;
+  for (const Entry& entry : facts.entries) {
+    if (action_of(entry) != "playbook.step" || run_of(entry) != run) continue;
+    const Json& detail = detail_of(entry);
+    const std::string id = text_or(entry.json, "step", "");
+    auto step = std::ranges::find(steps, id, &StepNotDone::step);
+    if (step == steps.end()) {
+      step =
+          steps.insert(steps.end(), {.step = id, .result = {}, .reason = {}});
+    }
+    if (text_or(detail, "phase", "") == "start") {
+      step->result = "begun";
+      step->reason = "no entry says how it ended";
+      is_done[id] = false;
+      continue;
+    }
+    const auto outcome = outcome_from(text_or(entry.json, "outcome", ""));
+    step->result = text_or(detail, "result", "");
+    step->reason = text_or(detail, "reason", "");
+    // Version 1 wrote "missing" of a step whose condition was false.
+    is_done[id] = outcome == Outcome::ok || outcome == Outcome::skipped ||
+                  outcome == Outcome::missing;
+  }
+  std::erase_if(steps,
+                [&](const StepNotDone& step) { return is_done[step.step]; });
+  return steps;
+}
+
+/// A new run of the same playbook with the same parameters: what a run that
+/// ended cannot do any more.
+std::string run_again(const Facts& facts, const RunRow& run,
+                      const fs::path& folder) {
+  const Entry* start = facts.newest([&](const Entry& entry) {
+    return action_of(entry) == "playbook.start" && run_of(entry) == run.id;
+  });
+  if (start == nullptr) return {};
+  const Json& detail = detail_of(*start);
+  const auto target = detail.find("target");
+  if (target == detail.end()) return {};
+  const std::string playbook =
+      from_lossless_utf8(text_or(detail, "folder", run.playbook));
+  std::vector<std::string> words{
+      "run", playbook, "--deployment",
+      from_lossless_utf8(text_or(*target, "descriptor", ""))};
+  if (run.parameters.is_object()) {
+    for (const auto& [name, value] : run.parameters.items()) {
+      if (value == Json(false) || value == Json("") || value.is_null())
+        continue;
+      words.emplace_back("-p");
+      words.push_back(
+          name + "=" +
+          (value.is_string() ? value.get<std::string>() : dump_line(value)));
+    }
+  }
+  return next_command(folder, words);
+}
+
+/// What the run said at its end, without what its steps say themselves.
+std::string reason_of_end(const Facts& facts, const std::string& run) {
+  const Entry* end = end_of(facts, run);
+  if (end == nullptr) return {};
+  std::string reason = text_or(detail_of(*end), "reason", "");
+  for (const std::string& one : not_done_by(facts, run)) {
+    if (one.starts_with("step ")) continue;
+    reason += (reason.empty() ? "" : "; ") + one;
+  }
+  return reason;
+}
+
+/// "R001 of weights-tampering (support-llm)".
+std::string name_of(const RunRow& run) {
+  return fmt::format("{} of {} ({})", run.id, run.playbook, run.deployment);
+}
+
+IncompleteThing incomplete_run(const Facts& facts, const RunRow& run,
+                               std::string what, std::string next) {
+  const std::string reason = reason_of_end(facts, run.id);
+  if (!reason.empty()) what += ": " + reason;
+  return {.kind = IncompleteKind::run,
+          .subject = run.id,
+          .what = name_of(run) + " " + what,
+          .steps = steps_not_done(facts, run.id),
+          .next = std::move(next)};
+}
+
+/// What runs are open: sorts each of them under waiting, incomplete, running.
+void sort_runs(CaseStatus& status, const CaseFile& case_file,
+               const Facts& facts, const Holders& holders) {
+  const fs::path& folder = case_file.folder();
+  for (const RunRow& run : facts.runs) {
+    const std::string resume = next_command(folder, {"resume", run.id});
+    const auto add = [&](std::string what, std::string next) {
+      status.incomplete.push_back(
+          incomplete_run(facts, run, std::move(what), std::move(next)));
+    };
+    switch (standing_of(run.state)) {
+      case RunStanding::running: {
+        const HolderState& state = holders.at(run.id);
+        if (state.holder == Holder::works) {
+          status.running.push_back(
+              {run.id,
+               name_of(run) + " is at work: its process holds its lock"});
+        } else if (state.holder == Holder::gone) {
+          add("did not end, and no process holds its lock: it was cut off",
+              resume);
+        } else {
+          add("did not end; whether a process still works on it is not "
+              "known: " +
+                  state.why,
+              resume);
+        }
+        break;
+      }
+      case RunStanding::waiting:
+        status.waiting.push_back(waiting_of(case_file, facts, run));
+        break;
+      case RunStanding::interrupted:
+        add("was interrupted", resume);
+        break;
+      case RunStanding::failed:
+        // Its failures are recorded answers: going on repeats them.
+        add("failed", run_again(facts, run, folder));
+        break;
+      case RunStanding::incomplete:
+        add("ended incomplete", run_again(facts, run, folder));
+        break;
+      case RunStanding::done:
+        if (!steps_not_done(facts, run.id).empty() ||
+            !not_done_by(facts, run.id).empty()) {
+          add("ended incomplete", run_again(facts, run, folder));
+        }
+        break;
+      case RunStanding::aborted:
+        break;  // a person ended it
+      case RunStanding::other:
+        add(fmt::format("is \"{}\", which this build does not know", run.state),
+            "");
+        break;
+    }
+  }
+}
+
+/// An exhibit that the chain began and no process works on.
+IncompleteThing unsealed(const CaseFile& case_file, const ExhibitRow& row,
+                         const HolderState& state) {
+  const fs::path bundle =
+      case_file.folder() / "evidence" / (row.id + ".tar.zst");
+  std::string what =
+      fmt::format("{} ({}) was begun at {} and never sealed", row.id,
+                  from_lossless_utf8(row.title), to_the_second(row.begun_at));
+  if (state.holder == Holder::unknown) {
+    what += "; whether a process still works on it is not known: " + state.why;
+  } else {
+    what +=
+        stat_path(bundle, Links::refuse)
+            ? ", and no process works on it; a bundle of it is on disk, not "
+              "verified yet"
+            : ", and no process works on it";
+  }
+  return {.kind = IncompleteKind::exhibit,
+          .subject = row.id,
+          .what = std::move(what),
+          .steps = {},
+          .next = next_command(case_file.folder(), {"case", "check"})};
+}
+
+void sort_exhibits(CaseStatus& status, const CaseFile& case_file,
+                   const Facts& facts, const Holders& holders) {
+  for (const ExhibitRow& row : facts.exhibits) {
+    if (row.state == "begun") {
+      const HolderState& state = holders.at(row.id);
+      if (state.holder == Holder::works) {
+        status.running.push_back(
+            {row.id, row.id + " is being written: its process holds its lock"});
+      } else {
+        status.incomplete.push_back(unsealed(case_file, row, state));
+      }
+      continue;
+    }
+    const std::string title = from_lossless_utf8(row.title);
+    if (row.state == "failed") {
+      const Entry* end = facts.newest([&](const Entry& entry) {
+        return action_of(entry) == "acquire.end" &&
+               text_or(entry.json, "item", "") == row.id;
+      });
+      const std::string reason =
+          end == nullptr ? "" : text_or(detail_of(*end), "reason", "");
+      status.incomplete.push_back(
+          {.kind = IncompleteKind::exhibit,
+           .subject = row.id,
+           .what = fmt::format("{} ({}) failed{}{}", row.id, title,
+                               reason.empty() ? "" : ": ", reason),
+           .steps = {},
+           .next = {}});
+    } else if (outcome_from(row.outcome) == Outcome::partial) {
+      status.incomplete.push_back(
+          {.kind = IncompleteKind::exhibit,
+           .subject = row.id,
+           .what = fmt::format("{} ({}) was sealed in part: {} items, {} gaps",
+                               row.id, title, row.items, row.gaps),
+           .steps = {},
+           .next =
+               next_command(case_file.folder(), {"exhibit", "show", row.id})});
+    }
+  }
+}
+
+/// Gaps by run, and by hand under an empty name.
+void count_gaps(CaseStatus& status, const Facts& facts,
+                const fs::path& folder) {
+  std::map<std::string, std::size_t> by_run;
+  for (const Json& gap : facts.gaps) ++by_run[text_or(gap, "run", "")];
+  for (const auto& [run, count] : by_run) {
+    status.incomplete.push_back(
+        {.kind = IncompleteKind::gaps,
+         .subject = run,
+         .what = fmt::format("{}: {} not obtained, or not whole",
+                             run.empty() ? "taken by hand" : run,
+                             count == 1 ? std::string("1 thing was")
+                                        : fmt::format("{} things were", count)),
+         .steps = {},
+         .next = next_command(folder, {"custody", "gaps"})});
+  }
+}
+
+/// How far giving it back got, of a containment that is still open; empty if
+/// nobody tried.
+std::string_view attempt_of(ContainmentState state) {
+  switch (state) {
+    case ContainmentState::releasing:
+      return "was begun, and its end was never recorded";
+    case ContainmentState::release_failed:
+      return "failed: it was not proved to be back";
+    case ContainmentState::rolling_back:
+      return "after a containment that failed was begun, and its end was never "
+             "recorded";
+    case ContainmentState::rollback_failed:
+      return "after a containment that failed was not measured to have worked";
+    case ContainmentState::intended:
+    case ContainmentState::applied:
+    case ContainmentState::contained:
+    case ContainmentState::rolled_back:
+    case ContainmentState::released:
+      return {};
+  }
+  return {};
+}
+
+/// What was tried to be given back, and is not proved to be.
+void add_failed_releases(CaseStatus& status, const Facts& facts) {
+  for (const OpenContainment& open : status.contained) {
+    const std::string_view attempt = attempt_of(open.now.row.state);
+    if (attempt.empty()) continue;
+    const Entry* undo = facts.newest([&](const Entry& entry) {
+      return action_of(entry) == "isolate.undo" &&
+             text_or(detail_of(entry), "intent", "") == open.now.row.id;
+    });
+    std::string what =
+        fmt::format("giving back {} {}", open.now.row.deployment, attempt);
+    if (undo != nullptr) {
+      what += fmt::format(" (at {}, by {})",
+                          to_the_second(text_or(undo->json, "ts", "")),
+                          actor_of(*undo));
+      std::string reason = text_or(detail_of(*undo), "reason", "");
+      if (reason.empty()) reason = text_or(detail_of(*undo), "error", "");
+      if (!reason.empty()) what += ": " + reason;
+    }
+    status.incomplete.push_back({.kind = IncompleteKind::release,
+                                 .subject = open.now.row.deployment,
+                                 .what = std::move(what),
+                                 .steps = {},
+                                 .next = open.next});
+  }
+}
+
+/// Files of evidence/ that belong to no exhibit of the chain.
+void add_strays(CaseStatus& status, const Facts& facts,
+                const fs::path& folder) {
+  const auto names = list_directory(folder / "evidence");
+  if (!names) {
+    status.incomplete.push_back(
+        {.kind = IncompleteKind::stray,
+         .subject = "evidence/",
+         .what = "evidence/ cannot be read: " + names.failure().message(),
+         .steps = {},
+         .next = {}});
+    return;
+  }
+  for (const std::string& name : *names) {
+    if (name == "aside" || name.ends_with(".lock")) continue;
+    const std::string id = name.substr(0, name.find('.'));
+    if (std::ranges::find(facts.exhibits, id, &ExhibitRow::id) !=
+        facts.exhibits.end()) {
+      continue;
+    }
+    status.incomplete.push_back(
+        {.kind = IncompleteKind::stray,
+         .subject = name,
+         .what =
+             fmt::format("{} lies in evidence/ and no entry mentions it", name),
+         .steps = {},
+         .next = next_command(folder, {"case", "check"})});
+  }
+}
+
+/// Who holds the lock of what the chain says is not ended.
+Holders holders_of(const Facts& facts, const fs::path& evidence) {
+  Holders holders;
+  for (const RunRow& run : facts.runs) {
+    if (standing_of(run.state) == RunStanding::running) {
+      holders.emplace(run.id, holder_of(evidence, run.id));
+    }
+  }
+  for (const ExhibitRow& row : facts.exhibits) {
+    if (row.state == "begun") {
+      holders.emplace(row.id, holder_of(evidence, row.id));
+    }
+  }
+  return holders;
+}
+
+bool is_gone(const Holders& holders, const std::string& subject) {
+  const auto found = holders.find(subject);
+  return found != holders.end() && found->second.holder == Holder::gone;
+}
+
+bool was_written_just_now(const Facts& facts, const Clock& clock) {
+  if (facts.entries.empty()) return false;
+  const auto at = parse_time(text_or(facts.entries.back().json, "ts", ""));
+  return at && clock.now() >= *at && clock.now() - *at < kNewNs;
+}
+
+/// The chain, and the locks as they were just after it was read. Whoever works
+/// writes the end and then gives up the lock: what has no lock at first, and
+/// still no end and no lock when the chain is read again, was cut off.
+std::pair<Facts, Holders> read_settled(const CaseFile& case_file,
+                                       const Clock& clock) {
+  const fs::path evidence = case_file.folder() / "evidence";
+  Facts facts = read_facts(case_file);
+  Holders first = holders_of(facts, evidence);
+  const bool any_gone = std::ranges::any_of(
+      first, [&](const auto& one) { return is_gone(first, one.first); });
+  if (!any_gone) return {std::move(facts), std::move(first)};
+  if (was_written_just_now(facts, clock)) pause_ms(kLockSettlesMs);
+  facts = read_facts(case_file);
+  Holders second = holders_of(facts, evidence);
+  for (auto& [subject, state] : second) {
+    // Begun between the two readings.
+    if (state.holder == Holder::gone && !is_gone(first, subject)) {
+      state.holder = Holder::works;
+    }
+  }
+  return {std::move(facts), std::move(second)};
+}
+
+// --- JSON
+
+Json or_null(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(lossless_utf8(text));
+}
+
+Json to_json(const OpenContainment& one) {
+  Json json = one.now.to_json();
+  json["by"] = one.by;
+  json["run"] = or_null(one.run);
+  json["cleared_by"] = or_null(one.cleared_by);
+  json["next"] = one.next;
+  return json;
+}
+
+Json to_json(const WaitingRun& one) {
+  Json json;
+  json["run"] = one.run;
+  json["question"] = one.question;
+  json["next"] = lossless_utf8(one.next);
+  json["waits_for"] = to_string(one.waits_for);
+  json["playbook"] = one.playbook;
+  json["deployment"] = one.deployment;
+  json["since"] = one.since;
+  json["text"] = one.text;
+  json["choices"] = one.choices;
+  json["default"] = or_null(one.default_choice);
+  json["approvals_missing"] = one.approvals_missing;
+  json["started_by"] = one.starter;
+  Json commands = Json::array();
+  for (const std::string& command : one.commands) {
+    commands.push_back(lossless_utf8(command));
+  }
+  json["commands"] = std::move(commands);
+  json["then"] = or_null(one.then);
+  return json;
+}
+
+Json to_json(const IncompleteThing& one) {
+  Json steps = Json::array();
+  for (const StepNotDone& step : one.steps) {
+    steps.push_back({{"step", step.step},
+                     {"result", step.result},
+                     {"reason", step.reason}});
+  }
+  return {{"kind", to_string(one.kind)},
+          {"subject", or_null(one.subject)},
+          {"what", lossless_utf8(one.what)},
+          {"steps", std::move(steps)},
+          {"next", or_null(one.next)}};
+}
+
+// --- Text
+
+/// "24 min 03 s"; empty where the clock was set back since.
+std::string how_long(std::string_view since, TimeNs now) {
+  const auto at = parse_time(since);
+  if (!at || *at > now) return {};
+  return human_seconds(static_cast<double>(now - *at) / 1e9);
+}
+
+/// What is measured of one containment, as the start of a sentence.
+std::string measured_text(const OpenContainment& one) {
+  const std::string name = printable(one.now.row.deployment);
+  const std::string why = printable(one.now.why);
+  switch (one.now.measured) {
+    case Containedness::contained:
+      return fmt::format("{} is out of service by {} (measured now: {})", name,
+                         one.now.row.method, why);
+    case Containedness::not_contained:
+      return fmt::format(
+          "{} is NOT out of service (measured now: {}), and the record of its "
+          "containment by {} is open ({})",
+          name, why, one.now.row.method, to_string(one.now.row.state));
+    case Containedness::unknown:
+      return fmt::format("whether {} is out of service by {} is UNKNOWN: {}",
+                         name, one.now.row.method, why);
+  }
+  return {};
+}
+
+std::string contained_text(const OpenContainment& one, TimeNs now) {
+  std::string text = "  " + measured_text(one) + "\n";
+  const std::string& at = one.now.row.at;
+  const std::string duration = how_long(at, now);
+  text += fmt::format("    contained since {}{}{}{}\n", to_the_second(at),
+                      duration.empty() ? "" : " (" + duration + ")",
+                      one.by.empty() ? "" : ", by " + printable(one.by),
+                      one.run.empty() ? ", by hand" : ", in " + one.run);
+  if (!one.cleared_by.empty()) {
+    text += fmt::format("    the model was {} by {}\n", one.cleared_as,
+                        one.cleared_by);
+  }
+  return text + "    give it back: " + one.next + "\n";
+}
+
+std::string waits_for_text(const WaitingRun& one) {
+  switch (one.waits_for) {
+    case WaitsFor::answer: {
+      std::string choices;
+      for (const std::string& choice : one.choices) {
+        choices += (choices.empty() ? "" : ", ") + printable(choice);
+      }
+      if (choices.empty()) choices = "free text";
+      if (!one.default_choice.empty()) {
+        choices += "; default: " + printable(one.default_choice);
+      }
+      return fmt::format("an answer to \"{}\": {} ({})",
+                         printable(one.question),
+                         printable(from_lossless_utf8(one.text)), choices);
+    }
+    case WaitsFor::approval:
+      return fmt::format(
+          "{} approval{} of {} than {}", one.approvals_missing,
+          one.approvals_missing == 1 ? "" : "s",
+          one.approvals_missing == 1 ? "another examiner" : "other examiners",
+          printable(one.starter));
+    case WaitsFor::resume:
+      return "somebody to go on: all it asked for is there";
+    case WaitsFor::abort:
+      return fmt::format("nothing any more: {}; end it",
+                         printable(from_lossless_utf8(one.text)));
+  }
+  return {};
+}
+
+std::string waiting_text(const WaitingRun& one, TimeNs now) {
+  const std::string duration = how_long(one.since, now);
+  std::string text = fmt::format(
+      "  {} of {} ({}) waits{} for {}\n", one.run, printable(one.playbook),
+      printable(one.deployment), duration.empty() ? "" : " since " + duration,
+      waits_for_text(one));
+  for (const std::string& command : one.commands) {
+    text += "    " + command + "\n";
+  }
+  if (!one.then.empty()) text += "    then: " + one.then + "\n";
+  return text;
+}
+
+std::string incomplete_text(const IncompleteThing& one) {
+  std::string text = "  " + printable(from_lossless_utf8(one.what)) + "\n";
+  for (const StepNotDone& step : one.steps) {
+    text += fmt::format(
+        "    step {} {}{}\n", printable(step.step), printable(step.result),
+        step.reason.empty()
+            ? ""
+            : ": " + printable(from_lossless_utf8(step.reason)));
+  }
+  if (!one.next.empty()) text += "    " + one.next + "\n";
+  return text;
+}
+
+template <typename List, typename Text>
+std::string section(std::string_view heading, const List& list, Text text_of) {
+  if (list.empty()) return {};
+  std::string text = fmt::format("{}\n", heading);
+  for (const auto& one : list) text += text_of(one);
+  return text;
+}
+
+}  // namespace
+
+std::string_view to_string(IncompleteKind kind) noexcept {
+  return kIncompleteKinds[static_cast<std::size_t>(kind)];
+}
+
+std::string_view to_string(WaitsFor waits_for) noexcept {
+  return kWaitsFor[static_cast<std::size_t>(waits_for)];
+}
+
+bool CaseStatus::is_open() const {
+  if (!problem.empty() || !contained.empty()) return true;
+  return closed_at.empty() && (!waiting.empty() || !incomplete.empty());
+}
+
+Json CaseStatus::to_json() const {
+  const auto list_of = [](const auto& list) {
+    Json array = Json::array();
+    for (const auto& one : list) array.push_back(impound::to_json(one));
+    return array;
+  };
+  Json json;
+  json["case"] = lossless_utf8(case_id);
+  json["contained"] = list_of(contained);
+  json["waiting"] = list_of(waiting);
+  json["incomplete"] = list_of(incomplete);
+  Json at_work = Json::array();
+  for (const RunningNow& one : running) {
+    at_work.push_back(
+        {{"subject", one.subject}, {"what", lossless_utf8(one.what)}});
+  }
+  json["running"] = std::move(at_work);
+  json["open"] = is_open();
+  json["title"] = title;
+  json["closed_at"] = or_null(closed_at);
+  json["folder"] = lossless_utf8(folder.native());
+  json["measured_at"] = format_time(measured_at);
+  json["problem"] = or_null(problem);
+  return json;
+}
+
+std::string CaseStatus::to_text() const {
+  if (!problem.empty()) {
+    return "CANNOT BE READ: nothing is known of this case\n  " +
+           printable(problem) + "\n";
+  }
+  std::string text = section("CONTAINED NOW", contained, [&](const auto& one) {
+    return contained_text(one, measured_at);
+  });
+  text += section("WAITING", waiting, [&](const auto& one) {
+    return waiting_text(one, measured_at);
+  });
+  text += section("INCOMPLETE", incomplete,
+                  [](const auto& one) { return incomplete_text(one); });
+  text += section("AT WORK", running, [](const RunningNow& one) {
+    return "  " + printable(one.what) + "\n";
+  });
+  return text;
+}
+
+std::string CaseStatus::closing_text() const {
+  if (contained.empty()) {
+    if (containments_begun == 0) {
+      return "Nothing is contained in this case: it never contained "
+             "anything.\n";
+    }
+    return fmt::format(
+        "Nothing is contained in this case: {} was undone, and measured to be "
+        "undone.\n",
+        containments_begun == 1
+            ? std::string("its one containment")
+            : fmt::format("each of its {} containments", containments_begun));
+  }
+  std::vector<std::string> last;
+  std::string text;
+  for (const OpenContainment& one : contained) {
+    const bool is_cleared =
+        !one.cleared_by.empty() && one.now.measured == Containedness::contained;
+    std::string line =
+        is_cleared ? fmt::format(
+                         "{} was {} and is still out of service (measured "
+                         "now: {})",
+                         printable(one.now.row.deployment), one.cleared_as,
+                         printable(one.now.why))
+                   : measured_text(one);
+    line += fmt::format("; {}: {}\n",
+                        one.now.measured == Containedness::contained
+                            ? "this gives it back"
+                            : "this measures it again and records it",
+                        one.next);
+    if (is_cleared) {
+      last.push_back(std::move(line));
+    } else {
+      text += line;
+    }
+  }
+  for (const std::string& line : last) text += line;
+  return text;
+}
+
+CaseStatus status_of(const CaseFile& case_file,
+                     std::span<const Containment* const> methods,
+                     const Clock& clock, const Cancellation& cancellation) {
+  const auto [facts, holders] = read_settled(case_file, clock);
+  CaseStatus status;
+  status.case_id = facts.summary.id;
+  status.folder = case_file.folder();
+  status.title = facts.summary.title;
+  status.closed_at = facts.summary.closed_at;
+  status.measured_at = clock.now();
+  status.containments_begun = facts.containments.size();
+  status.contained = contained_of(
+      facts, measure_containments(case_file, methods, clock, cancellation),
+      case_file.folder());
+  add_failed_releases(status, facts);
+  sort_runs(status, case_file, facts, holders);
+  sort_exhibits(status, case_file, facts, holders);
+  count_gaps(status, facts, case_file.folder());
+  add_strays(status, facts, case_file.folder());
+  return status;
+}
+
+CaseStatus status_of_folder(const fs::path& folder,
+                            std::span<const Containment* const> methods,
+                            const Clock& clock,
+                            const Cancellation& cancellation) {
+  CaseStatus status;
+  status.case_id = folder.filename().native();
+  status.folder = folder;
+  status.measured_at = clock.now();
+  try {
+    const CaseFile case_file(folder, CaseMode::read_only, clock);
+    return status_of(case_file, methods, clock, cancellation);
+  } catch (const std::exception& error) {
+    // A foreign file may hold anything where ours hold what we wrote; no such
+    // folder may end the listing of all others.
+    status.problem = error.what();
+  }
+  return status;
+}
+
+}  // namespace impound
