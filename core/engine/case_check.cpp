@@ -14,6 +14,7 @@
 #include "core/engine/acquisition.hpp"
 #include "core/engine/contain.hpp"
 #include "core/engine/evidence_lock.hpp"
+#include "core/engine/next_command.hpp"
 #include "core/engine/release.hpp"
 #include "core/evidence/bundle_reader.hpp"
 #include "core/evidence/verify.hpp"
@@ -337,8 +338,8 @@ CaseCheckItem check_half_undone(Session& session, const ContainmentRow& row,
       to_string(result->state.measured), result->why,
       result->is_released()
           ? "undone"
-          : "not proved to be undone: 'impound release --case " +
-                session.case_file.id() + "' tries again");
+          : "not proved to be undone; this tries again: " +
+                next_command(session.case_file.folder(), {"release"}));
   return item;
 }
 
@@ -353,12 +354,10 @@ CaseCheckItem check_containment(Session& session, const ContainmentRow& row,
   item.kind = "containment";
   item.subject = row.deployment;
   item.what = fmt::format(
-      "by {} since {}: recorded as {}; measured now as {}: {}; 'impound "
-      "release --case {}' {}",
+      "by {} since {}: recorded as {}; measured now as {}: {}; this {}: {}",
       row.method, row.at, to_string(row.state), to_string(now.measured),
-      now.why, session.case_file.id(),
-      now.measured == Containedness::not_contained ? "records that it is over"
-                                                   : "gives it back");
+      now.why, now.is_over() ? "records that it is over" : "gives it back",
+      next_command(session.case_file.folder(), {"release"}));
   return item;
 }
 
@@ -442,8 +441,9 @@ CaseCheck check_case(Session& session, const CheckRequest& request) {
     check.items.push_back(
         {.kind = "run",
          .subject = row.id,
-         .what = fmt::format("{} of {}: 'impound resume {}' goes on", row.state,
-                             row.playbook, row.id)});
+         .what = fmt::format(
+             "{} of {}; this goes on: {}", row.state, row.playbook,
+             next_command(session.case_file.folder(), {"resume", row.id}))});
   }
   return check;
 }

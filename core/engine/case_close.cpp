@@ -6,6 +6,7 @@
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/engine/contain.hpp"
+#include "core/engine/next_command.hpp"
 
 namespace impound {
 namespace {
@@ -34,7 +35,7 @@ std::vector<std::string> open_items(
 
 /// @throws Error{bad_input} naming what is contained, or not measured to be
 /// over.
-void refuse_if_contained(const std::string& id,
+void refuse_if_contained(const CaseFile& case_file,
                          const std::vector<ContainmentNow>& contained) {
   std::string list;
   for (const ContainmentNow& now : contained) {
@@ -44,10 +45,10 @@ void refuse_if_contained(const std::string& id,
   throw Error(
       Errc::bad_input,
       fmt::format("{} has containments that are not measured to be over:{}\n"
-                  "'impound release --case {}' gives them back; "
                   "--still-contained REASON closes all the same and records "
-                  "what was measured",
-                  id, list, id));
+                  "what was measured; this gives them back: {}",
+                  case_file.id(), list,
+                  next_command(case_file.folder(), {"release"})));
 }
 
 Json containments_json(const std::vector<ContainmentNow>& contained) {
@@ -89,7 +90,7 @@ CloseResult close_case(Session& session, const CloseRequest& request) {
   result.containments = measure_containments(
       session.case_file, request.methods, session.clock, session.cancellation);
   if (request.still_contained.empty()) {
-    refuse_if_contained(id, result.containments);
+    refuse_if_contained(session.case_file, result.containments);
   }
   result.open_items = open_items(session.case_file, result.containments);
   EntryDraft draft = session.draft("case.close");

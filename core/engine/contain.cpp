@@ -10,6 +10,7 @@
 #include "core/base/text.hpp"
 #include "core/engine/deployment_record.hpp"
 #include "core/engine/evidence_lock.hpp"
+#include "core/engine/next_command.hpp"
 #include "core/engine/places.hpp"
 #include "core/engine/snapshot.hpp"
 
@@ -29,7 +30,7 @@ ContainResult result_of(const Act& act, ContainEnd end) {
   ContainResult result;
   result.deployment = act.request.deployment.name;
   result.method = act.request.method.name;
-  result.case_id = act.session.case_file.id();
+  result.case_folder = act.session.case_file.folder();
   result.end = end;
   return result;
 }
@@ -370,12 +371,12 @@ std::string contained_text(const ContainResult& result) {
     case ContainEnd::held_elsewhere:
       return fmt::format(
           "{} is contained already, {}. Measured, not contained twice: {}.\n"
-          "This case holds nothing of it{}.\n",
+          "This case holds nothing of it{}\n",
           result.deployment, held_by_whom(result), measured,
           result.holder
-              ? fmt::format("; 'impound release --case {}' gives it back",
-                            result.holder->case_id)
-              : "");
+              ? "; this gives it back: " +
+                    next_command(result.holder->case_folder, {"release"})
+              : ".");
     default:
       return fmt::format("Contained by {}: {}.\n", result.method, measured);
   }
@@ -383,10 +384,9 @@ std::string contained_text(const ContainResult& result) {
 
 std::string not_contained_text(const ContainResult& result) {
   const std::string why = printable(result.state.why);
-  const std::string again = fmt::format(
-      "The containment stays open in the record: 'impound release --case {}' "
-      "tries again.",
-      result.case_id);
+  const std::string again =
+      "The containment stays open in the record; this tries again: " +
+      next_command(result.case_folder, {"release"});
   std::string then;
   switch (result.end) {
     case ContainEnd::not_begun:

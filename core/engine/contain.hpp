@@ -54,7 +54,7 @@ enum class ProofStrength : std::uint8_t {
 struct ContainResult {
   std::string deployment;
   std::string method;
-  std::string case_id;
+  fs::path case_folder;  ///< of the case that acted
   ContainEnd end = ContainEnd::not_begun;
   /// The last measurement: after apply, or after the rollback.
   MeasuredState state;

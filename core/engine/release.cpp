@@ -10,6 +10,7 @@
 #include "core/base/text.hpp"
 #include "core/engine/deployment_record.hpp"
 #include "core/engine/evidence_lock.hpp"
+#include "core/engine/next_command.hpp"
 #include "core/engine/places.hpp"
 
 namespace impound {
@@ -125,7 +126,7 @@ ReleaseResult with_undo(Session& session, const Held& held,
   ReleaseResult result;
   result.deployment = held.deployment.name;
   result.method = held.row.method;
-  result.case_id = session.case_file.id();
+  result.case_folder = session.case_file.folder();
   result.end = end_of(undone.end);
   result.why = std::move(undone.why);
   result.state = std::move(undone.state);
@@ -182,7 +183,7 @@ ReleaseResult left_to(const Held& held, const Session& session, Hold other) {
   ReleaseResult result;
   result.deployment = held.deployment.name;
   result.method = held.row.method;
-  result.case_id = session.case_file.id();
+  result.case_folder = session.case_file.folder();
   result.end = ReleaseEnd::held_elsewhere;
   result.state = measure(held.method,
                          {.deployment = held.deployment,
@@ -230,7 +231,7 @@ ReleaseResult measure_one(const Session& session, const Held& held,
   ReleaseResult result;
   result.deployment = held.deployment.name;
   result.method = held.row.method;
-  result.case_id = session.case_file.id();
+  result.case_folder = session.case_file.folder();
   result.end = ReleaseEnd::nothing_open;
   result.state = measure(held.method,
                          {.deployment = held.deployment,
@@ -329,9 +330,8 @@ Json ReleaseResult::to_json() const {
 }
 
 std::string ReleaseResult::to_text() const {
-  const std::string again = fmt::format(
-      "It stays open in the record: 'impound release --case {}' tries again.",
-      case_id);
+  const std::string again = "It stays open in the record; this tries again: " +
+                            next_command(case_folder, {"release"});
   const std::string seen = printable(why);
   std::string text;
   switch (end) {
@@ -355,10 +355,14 @@ std::string ReleaseResult::to_text() const {
       break;
     case ReleaseEnd::held_elsewhere:
       text = fmt::format(
-          "{} is held by {}; measured: {}. Nothing was done: 'impound release "
-          "--case {}' gives it back there, '--held-by {}' from here.",
-          mark(*this), holder ? holder->in_words() : "another case", seen,
-          holder ? holder->case_id : "", holder ? holder->case_id : "");
+          "{} is held by {}; measured: {}. Nothing was done.{}", mark(*this),
+          holder ? holder->in_words() : "another case", seen,
+          holder ? fmt::format(" In that case: {}\nFrom this case: {}",
+                               next_command(holder->case_folder, {"release"}),
+                               next_command(case_folder,
+                                            {"release", "--held-by",
+                                             holder->case_folder.native()}))
+                 : "");
       break;
     case ReleaseEnd::nothing_open:
       text = fmt::format(

@@ -44,7 +44,7 @@ enum class ReleaseEnd : std::uint8_t {
 struct ReleaseResult {
   std::string deployment;
   std::string method;
-  std::string case_id;
+  fs::path case_folder;  ///< of the case that acted
   ReleaseEnd end = ReleaseEnd::nothing_open;
   std::string why;  ///< what was measured, what went wrong
   MeasuredState state;

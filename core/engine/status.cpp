@@ -925,9 +925,8 @@ std::string CaseStatus::closing_text() const {
                          printable(one.now.why))
                    : measured_text(one);
     line += fmt::format("; {}: {}\n",
-                        one.now.measured == Containedness::contained
-                            ? "this gives it back"
-                            : "this measures it again and records it",
+                        one.now.is_over() ? "this records that it is over"
+                                          : "this gives it back",
                         one.next);
     if (is_cleared) {
       last.push_back(std::move(line));
