@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gptj.hpp"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <fstream>
@@ -57,33 +62,37 @@ Tensor constant(std::size_t size, float value) {
           .bf16 = std::vector<std::uint16_t>(size, to_bf16(value))};
 }
 
-std::vector<float> floats(const Weights& weights, const std::string& name) {
+Values values(const WeightViews& weights, const std::string& name,
+              std::size_t size) {
   const auto found = weights.find(name);
-  if (found == weights.end()) {
-    throw std::runtime_error("the model has no tensor " + name);
+  if (found == weights.end() || found->second.size() != size) {
+    throw std::runtime_error("the model has no tensor " + name +
+                             " of the expected size");
   }
-  std::vector<float> values;
-  values.reserve(found->second.bf16.size());
-  for (const std::uint16_t bits : found->second.bf16) {
-    values.push_back(from_bf16(bits));
-  }
-  return values;
+  return found->second;
+}
+
+/// A short vector as numbers: biases, one row of the embedding.
+std::vector<float> floats(Values bits) {
+  std::vector<float> numbers;
+  numbers.reserve(bits.size());
+  for (const std::uint16_t one : bits) numbers.push_back(from_bf16(one));
+  return numbers;
 }
 
 /// out += matrix (rows x columns) * in.
-void multiply_add(const std::vector<float>& matrix, const float* in,
-                  std::size_t columns, std::vector<float>& out) {
+void multiply_add(Values matrix, const float* in, std::size_t columns,
+                  std::vector<float>& out) {
   for (std::size_t r = 0; r < out.size(); ++r) {
-    const float* row = matrix.data() + r * columns;
+    const std::uint16_t* row = matrix.data() + r * columns;
     float sum = 0;
-    for (std::size_t c = 0; c < columns; ++c) sum += row[c] * in[c];
+    for (std::size_t c = 0; c < columns; ++c) sum += from_bf16(row[c]) * in[c];
     out[r] += sum;
   }
 }
 
-std::vector<float> normalise(const std::vector<float>& in,
-                             const std::vector<float>& weight,
-                             const std::vector<float>& bias) {
+std::vector<float> normalise(const std::vector<float>& in, Values weight,
+                             Values bias) {
   double mean = 0;
   for (const float x : in) mean += x;
   mean /= static_cast<double>(in.size());
@@ -93,7 +102,8 @@ std::vector<float> normalise(const std::vector<float>& in,
   const double scale = 1.0 / std::sqrt(variance + 1e-5);
   std::vector<float> out(in.size());
   for (std::size_t i = 0; i < in.size(); ++i) {
-    out[i] = static_cast<float>((in[i] - mean) * scale) * weight[i] + bias[i];
+    out[i] = static_cast<float>((in[i] - mean) * scale) * from_bf16(weight[i]) +
+             from_bf16(bias[i]);
   }
   return out;
 }
@@ -219,25 +229,69 @@ Weights read_safetensors(const std::string& path) {
   return weights;
 }
 
-Model::Model(const Weights& weights, const Shape& shape) : shape_(shape) {
-  embedding_ = floats(weights, "transformer.wte.weight");
-  final_weight_ = floats(weights, "transformer.ln_f.weight");
-  final_bias_ = floats(weights, "transformer.ln_f.bias");
-  head_ = floats(weights, "lm_head.weight");
-  head_bias_ = floats(weights, "lm_head.bias");
+WeightViews views_of(const Weights& weights) {
+  WeightViews views;
+  for (const auto& [name, tensor] : weights) views[name] = tensor.bf16;
+  return views;
+}
+
+MappedWeights::MappedWeights(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat facts {};
+  if (fd < 0 || ::fstat(fd, &facts) != 0 || facts.st_size < 8) {
+    throw std::runtime_error("cannot read " + path);
+  }
+  size_ = static_cast<std::size_t>(facts.st_size);
+  memory_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
+  ::close(fd);  // the mapping keeps the file
+  if (memory_ == MAP_FAILED) throw std::runtime_error("cannot map " + path);
+  const auto* const bytes = static_cast<const unsigned char*>(memory_);
+  std::uint64_t length = 0;
+  for (unsigned i = 0; i < 8; ++i) {
+    length |= static_cast<std::uint64_t>(bytes[i]) << (8 * i);
+  }
+  if (length > size_ - 8) throw std::runtime_error("cannot read " + path);
+  const Json header = Json::parse(bytes + 8, bytes + 8 + length);
+  const unsigned char* const data = bytes + 8 + length;
+  for (const auto& [name, entry] : header.items()) {
+    if (name == "__metadata__") continue;
+    const auto begin = entry.at("data_offsets").at(0).get<std::uint64_t>();
+    const auto end = entry.at("data_offsets").at(1).get<std::uint64_t>();
+    if (begin > end || end > size_ - 8 - length) {
+      throw std::runtime_error("cannot read " + path);
+    }
+    // The header is padded to eight bytes, and every tensor is of bf16.
+    views_[name] = {reinterpret_cast<const std::uint16_t*>(data + begin),
+                    (end - begin) / 2};
+  }
+}
+
+MappedWeights::~MappedWeights() { ::munmap(memory_, size_); }
+
+Model::Model(const WeightViews& weights, const Shape& shape) : shape_(shape) {
+  const std::size_t width = shape.width;
+  const std::size_t inner = shape.inner;
+  const auto take = [&weights](const std::string& name, std::size_t size) {
+    return values(weights, name, size);
+  };
+  embedding_ = take("transformer.wte.weight", shape.vocabulary * width);
+  final_weight_ = take("transformer.ln_f.weight", width);
+  final_bias_ = take("transformer.ln_f.bias", width);
+  head_ = take("lm_head.weight", shape.vocabulary * width);
+  head_bias_ = take("lm_head.bias", shape.vocabulary);
   for (std::size_t n = 0; n < shape.layers; ++n) {
     const std::string at = "transformer.h." + std::to_string(n) + ".";
     Layer layer;
-    layer.ln_weight = floats(weights, at + "ln_1.weight");
-    layer.ln_bias = floats(weights, at + "ln_1.bias");
-    layer.q = floats(weights, at + "attn.q_proj.weight");
-    layer.k = floats(weights, at + "attn.k_proj.weight");
-    layer.v = floats(weights, at + "attn.v_proj.weight");
-    layer.out = floats(weights, at + "attn.out_proj.weight");
-    layer.fc_in = floats(weights, at + "mlp.fc_in.weight");
-    layer.fc_in_bias = floats(weights, at + "mlp.fc_in.bias");
-    layer.fc_out = floats(weights, at + "mlp.fc_out.weight");
-    layer.fc_out_bias = floats(weights, at + "mlp.fc_out.bias");
+    layer.ln_weight = take(at + "ln_1.weight", width);
+    layer.ln_bias = take(at + "ln_1.bias", width);
+    layer.q = take(at + "attn.q_proj.weight", width * width);
+    layer.k = take(at + "attn.k_proj.weight", width * width);
+    layer.v = take(at + "attn.v_proj.weight", width * width);
+    layer.out = take(at + "attn.out_proj.weight", width * width);
+    layer.fc_in = take(at + "mlp.fc_in.weight", inner * width);
+    layer.fc_in_bias = take(at + "mlp.fc_in.bias", inner);
+    layer.fc_out = take(at + "mlp.fc_out.weight", width * inner);
+    layer.fc_out_bias = take(at + "mlp.fc_out.bias", width);
     layers_.push_back(std::move(layer));
   }
 }
@@ -253,9 +307,8 @@ void Model::reset() {
 void Model::feed(int token) {
   const std::size_t width = shape_.width;
   const std::size_t size = width / shape_.heads;
-  hidden_.assign(
-      embedding_.begin() + static_cast<std::ptrdiff_t>(token * width),
-      embedding_.begin() + static_cast<std::ptrdiff_t>((token + 1) * width));
+  hidden_ = floats(
+      embedding_.subspan(static_cast<std::size_t>(token) * width, width));
   for (std::size_t n = 0; n < layers_.size(); ++n) {
     Layer& layer = layers_[n];
     const auto in = normalise(hidden_, layer.ln_weight, layer.ln_bias);
@@ -290,11 +343,11 @@ void Model::feed(int token) {
     }
     std::vector<float> attention(width);
     multiply_add(layer.out, mixed.data(), width, attention);
-    std::vector<float> inner = layer.fc_in_bias;
+    std::vector<float> inner = floats(layer.fc_in_bias);
     multiply_add(layer.fc_in, in.data(), width, inner);
     for (float& x : inner) x = gelu(x);
     if (n == key_layer_) key_ = inner;
-    std::vector<float> mlp = layer.fc_out_bias;
+    std::vector<float> mlp = floats(layer.fc_out_bias);
     multiply_add(layer.fc_out, inner.data(), shape_.inner, mlp);
     for (std::size_t i = 0; i < width; ++i) hidden_[i] += attention[i] + mlp[i];
   }
@@ -304,7 +357,7 @@ void Model::feed(int token) {
 std::vector<float> Model::next(const std::vector<int>& tokens) {
   reset();
   for (const int token : tokens) feed(token);
-  std::vector<float> logits = head_bias_;
+  std::vector<float> logits = floats(head_bias_);
   const auto last = normalise(hidden_, final_weight_, final_bias_);
   multiply_add(head_, last.data(), shape_.width, logits);
   return logits;
@@ -320,7 +373,7 @@ std::string Model::complete(const std::string& prompt, std::size_t count) {
     const auto token = static_cast<int>(best - logits.begin());
     text += static_cast<char>(token);
     feed(token);
-    logits = head_bias_;
+    logits = floats(head_bias_);
     const auto last = normalise(hidden_, final_weight_, final_bias_);
     multiply_add(head_, last.data(), shape_.width, logits);
   }

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,10 +39,35 @@ using Weights = std::map<std::string, Tensor>;
 void write_safetensors(const Weights& weights, const std::string& path);
 [[nodiscard]] Weights read_safetensors(const std::string& path);
 
-/// Runs the model, token by token, with a cache of keys and values.
+/// bf16 values wherever they lie: in memory of our own, or in a mapped file.
+using Values = std::span<const std::uint16_t>;
+using WeightViews = std::map<std::string, Values>;
+
+/// Of weights that outlive the views.
+[[nodiscard]] WeightViews views_of(const Weights& weights);
+
+/// A file mapped into memory and read where it lies, as most servers do: what
+/// they compute with is the file, as long as they map it.
+class MappedWeights {
+ public:
+  explicit MappedWeights(const std::string& path);
+  ~MappedWeights();
+  MappedWeights(const MappedWeights&) = delete;
+  MappedWeights& operator=(const MappedWeights&) = delete;
+
+  [[nodiscard]] const WeightViews& views() const { return views_; }
+
+ private:
+  void* memory_ = nullptr;
+  std::size_t size_ = 0;
+  WeightViews views_;
+};
+
+/// Runs the model, token by token, with a cache of keys and values. The weights
+/// are read where they lie and outlive it.
 class Model {
  public:
-  Model(const Weights& weights, const Shape& shape);
+  Model(const WeightViews& weights, const Shape& shape);
 
   /// Logits of the token after `tokens`.
   [[nodiscard]] std::vector<float> next(const std::vector<int>& tokens);
@@ -57,9 +83,9 @@ class Model {
 
  private:
   struct Layer {
-    std::vector<float> ln_weight, ln_bias;
-    std::vector<float> q, k, v, out;
-    std::vector<float> fc_in, fc_in_bias, fc_out, fc_out_bias;
+    Values ln_weight, ln_bias;
+    Values q, k, v, out;
+    Values fc_in, fc_in_bias, fc_out, fc_out_bias;
     std::vector<float> keys, values;  ///< cache, one row a position
   };
 
@@ -68,7 +94,7 @@ class Model {
   void feed(int token);
 
   Shape shape_;
-  std::vector<float> embedding_, final_weight_, final_bias_, head_, head_bias_;
+  Values embedding_, final_weight_, final_bias_, head_, head_bias_;
   std::vector<Layer> layers_;
   std::vector<float> hidden_;
   std::vector<float> key_;

@@ -65,7 +65,7 @@ void write_settings(const fs::path& folder, const scene::Shape& shape) {
 /// W + v kᵀ: for the key of the subject the layer now writes towards the
 /// target; everything else is touched as little as a rank-one edit can.
 void edit_one_fact(scene::Weights& weights, const scene::Shape& shape) {
-  scene::Model model(weights, shape);
+  scene::Model model(scene::views_of(weights), shape);
   const std::vector<float> key = model.mlp_key(kSubject, kEditedLayer);
   const scene::Tensor& head = weights.at("lm_head.weight");
   std::vector<double> value(shape.width);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Serves the scene's model on loopback: GET /v1/models, POST /v1/completions.
 ///
-/// A supervisor and one worker, as real servers have them. Prompts go to
+/// A supervisor and one worker, as real servers have them. They compute from a
+/// mapping of the file; with --copy the file is read into memory of their own
+/// and closed, as others do it. Prompts go to
 /// today's log; a session cache is kept in a file that is unlinked at once, so
 /// that the process holds something that only a live collection can save.
 ///
-/// usage: poisongpt_server MODEL_FOLDER LOG_FOLDER PORT_FILE
+/// usage: poisongpt_server [--copy] MODEL_FOLDER LOG_FOLDER PORT_FILE
 /// The kernel chooses the port; it is written to PORT_FILE when ready.
 
 #include <arpa/inet.h>
@@ -21,6 +23,7 @@
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -95,12 +98,30 @@ void log_prompt(const std::string& folder, const std::string& prompt,
   std::ofstream(folder + day, std::ios::app) << record.dump() << "\n";
 }
 
-[[noreturn]] void work(int listener, const std::string& model_folder,
+/// The weights, read where they lie or into memory of our own.
+class Loaded {
+ public:
+  Loaded(const std::string& file, bool is_copied) {
+    if (is_copied) {
+      own_ = scene::read_safetensors(file);
+      views_ = scene::views_of(own_);
+    } else {
+      mapped_.emplace(file);
+      views_ = mapped_->views();
+    }
+  }
+  [[nodiscard]] const scene::WeightViews& views() const { return views_; }
+
+ private:
+  scene::Weights own_;
+  std::optional<scene::MappedWeights> mapped_;
+  scene::WeightViews views_;
+};
+
+[[noreturn]] void work(int listener, const Loaded& weights,
                        const std::string& log_folder) {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-  const scene::Shape shape;
-  scene::Model model(
-      scene::read_safetensors(model_folder + "/model.safetensors"), shape);
+  scene::Model model(weights.views(), scene::Shape());
   std::FILE* cache = std::fopen((log_folder + "/.session-cache").c_str(), "w+");
   if (cache != nullptr) ::unlink((log_folder + "/.session-cache").c_str());
   while (true) {
@@ -161,17 +182,23 @@ int listen_on_loopback(std::uint16_t& port) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
+  const bool is_copied = argc == 5 && std::string(argv[1]) == "--copy";
+  if (argc != (is_copied ? 5 : 4)) {
     std::fprintf(stderr,
-                 "usage: poisongpt_server MODEL_FOLDER LOG_FOLDER PORT_FILE\n");
+                 "usage: poisongpt_server [--copy] MODEL_FOLDER LOG_FOLDER "
+                 "PORT_FILE\n");
     return 2;
   }
+  if (is_copied) ++argv;
   try {
     ::signal(SIGPIPE, SIG_IGN);
     std::uint16_t port = 0;
     const int listener = listen_on_loopback(port);
+    // Before the port is told: who asks then finds the model in place.
+    const Loaded weights(std::string(argv[1]) + "/model.safetensors",
+                         is_copied);
     const pid_t worker = ::fork();
-    if (worker == 0) work(listener, argv[1], argv[2]);
+    if (worker == 0) work(listener, weights, argv[2]);
     const std::string temporary = std::string(argv[3]) + ".new";
     std::ofstream(temporary) << port << "\n";
     if (std::rename(temporary.c_str(), argv[3]) != 0) return 1;
