@@ -2,9 +2,11 @@
 /// process: the serving processes as they are now, and the files that only they
 /// still hold.
 ///
-/// Stored as process/tree.json (all of it, in short), process/<pid>/… (what
-/// /proc says, the program, deleted files), process/net-<namespace>/… (socket
-/// tables) and process/redaction.json (what was replaced, and how to check it).
+/// Stored as process/tree.json (all of it, in short), process/served.json (the
+/// model files that are held, against the descriptor), process/<pid>/… (what
+/// /proc says, the program, deleted files, served files that the descriptor
+/// does not name), process/net-<namespace>/… (socket tables) and
+/// process/redaction.json (what was replaced, and how to check it).
 
 #include <fmt/format.h>
 
@@ -24,6 +26,8 @@
 #include "core/evidence/collector.hpp"
 #include "core/evidence/locate.hpp"
 #include "core/evidence/redaction.hpp"
+#include "core/evidence/served_files.hpp"
+#include "core/formats/weights_file.hpp"
 
 namespace impound {
 namespace {
@@ -73,7 +77,9 @@ class ProcessCollector {
   ProcessCollector(const Target& target, EvidenceSink& sink)
       : target_(target), sink_(sink) {}
 
-  void run(const LocatedProcesses& located) {
+  void run(const LocatedProcesses& located, const ProcessLocator& locator) {
+    served_ = look_at_served_model(target_.deployment, locator, procfs_,
+                                   holds_weights);
     const auto tree = procfs_.tree(located.roots);
     Json processes = Json::array();
     for (const ProcessStat& one : tree) {
@@ -84,6 +90,7 @@ class ProcessCollector {
       }
       if (auto record = process(one)) processes.push_back(std::move(*record));
     }
+    served_files();
     for (const auto& [id, space] : networks_) socket_tables(id, space.member);
     finish(located, std::move(processes));
   }
@@ -326,7 +333,8 @@ class ProcessCollector {
       record["deleted_files"].push_back(
           {{"item", name}, {"was", lossless_utf8(file.target)}});
       take({.name = name,
-            .path = procfs_.path(stat.pid, "fd") / std::to_string(file.fd)},
+            .path = procfs_.path(stat.pid, "fd") / std::to_string(file.fd),
+            .notes = served_notes(file.identity())},
            file.target, stat);
     }
     for (const Piece& piece : pieces) {
@@ -354,7 +362,52 @@ class ProcessCollector {
           name_of(stat.pid, "deleted/map-" + mapping.range);
       record["deleted_files"].push_back(
           {{"item", name}, {"was", lossless_utf8(mapping.path)}});
-      take({.name = name, .path = link}, mapping.path, stat);
+      take({.name = name,
+            .path = link,
+            .notes = served_notes({file->device, file->inode})},
+           mapping.path, stat);
+    }
+  }
+
+  /// What is said of a file that is held as a model file; else nothing.
+  [[nodiscard]] Json served_notes(FileIdentity identity) const {
+    for (const ServedFile& file : served_.files) {
+      if (file.identity == identity) return {{"served", file.to_notes()}};
+    }
+    return Json::object();
+  }
+
+  /// Model files that are held and that nothing else takes: not below the model
+  /// path, and not taken already because they have no name.
+  void served_files() {
+    for (const ServedFile& file : served_.files) {
+      if (file.lies_in_model) continue;
+      if (!recovered_.insert(file.identity).second) continue;
+      if (sink_.must_stop()) {
+        sink_.gap(file.path, Outcome::partial,
+                  "stopped: a model file that is served was not taken");
+        return;
+      }
+      if (file.door.empty()) {
+        sink_.gap(file.path, Outcome::denied,
+                  fmt::format("process {} maps it; its path leads to another "
+                              "file or nowhere, and map_files may not be "
+                              "looked at",
+                              file.pids.front()));
+        continue;
+      }
+      const std::string door = file.door.filename().native();
+      const std::string_view kind = file.is_found_by_path ? "path-"
+                                    : file.is_open        ? "fd-"
+                                                          : "map-";
+      FileRequest request{
+          .name = name_of(file.pids.front(),
+                          fmt::format("served/{}{}", kind, door)),
+          .path = file.door,
+          .follow_link = true,
+          .notes = {{"served", file.to_notes()}}};
+      request.found_as = file.door.native() + " -> " + file.path;
+      sink_.file(request);
     }
   }
 
@@ -368,6 +421,10 @@ class ProcessCollector {
     sink_.bytes({.name = std::string(kPrefix) + "tree.json",
                  .content = as_bytes(text),
                  .source = "/proc"});
+    const std::string served = dump_pretty(served_.to_json());
+    sink_.bytes({.name = std::string(kPrefix) + "served.json",
+                 .content = as_bytes(served),
+                 .source = "/proc"});
     const std::string redaction = dump_pretty(redactor_.record());
     sink_.bytes({.name = std::string(kPrefix) + "redaction.json",
                  .content = as_bytes(redaction),
@@ -379,6 +436,7 @@ class ProcessCollector {
   ProcFs procfs_;
   Redactor redactor_;
   std::map<std::string, NetworkNamespace> networks_;
+  ServedModel served_;
   std::set<FileIdentity> recovered_;
 };
 
@@ -402,13 +460,17 @@ void collect(const Target& target, EvidenceSink& sink) {
              located.problem);
     return;
   }
-  ProcessCollector(target, sink).run(located);
+  ProcessCollector(target, sink).run(located, locator);
 }
 
-/// Sizes of programs and deleted files, each inode once.
+/// Sizes of programs, deleted files and served files that the descriptor does
+/// not name, each inode once.
 std::uint64_t file_bytes(const std::vector<ProcessStat>& tree,
-                         const ProcFs& procfs) {
+                         const ServedModel& served, const ProcFs& procfs) {
   std::map<FileIdentity, std::uint64_t> sizes;
+  for (const ServedFile& file : served.files) {
+    if (!file.lies_in_model) sizes[file.identity] = file.size;
+  }
   for (const ProcessStat& one : tree) {
     if (const auto exe =
             stat_path(procfs.path(one.pid, "exe"), Links::follow)) {
@@ -431,11 +493,14 @@ std::string describe(const Target& target) {
   const LocatedProcesses located = locate_processes(locator, procfs);
   if (located.roots.empty()) return "Reads nothing: " + located.problem + ".";
   const auto tree = procfs.tree(located.roots);
+  const ServedModel served =
+      look_at_served_model(target.deployment, locator, procfs, holds_weights);
   return fmt::format(
       "Reads the state of {} processes ({}: process {}), secrets replaced, and "
-      "{} of programs and deleted files.",
+      "{} of programs, deleted files and served files that the descriptor does "
+      "not name.",
       tree.size(), in_words(locator), located.roots.front(),
-      human_bytes(file_bytes(tree, procfs)));
+      human_bytes(file_bytes(tree, served, procfs)));
 }
 
 /// Text about one process: tables, maps, descriptors.
@@ -443,9 +508,12 @@ constexpr std::uint64_t kTextPerProcess = 256 * limits::kKiB;
 
 std::uint64_t estimate(const Target& target) {
   const ProcFs procfs;
-  const auto located = locate_processes(locator_of(target), procfs);
+  const ProcessLocator locator = locator_of(target);
+  const auto located = locate_processes(locator, procfs);
   const auto tree = procfs.tree(located.roots);
-  return file_bytes(tree, procfs) + tree.size() * kTextPerProcess;
+  const ServedModel served =
+      look_at_served_model(target.deployment, locator, procfs, holds_weights);
+  return file_bytes(tree, served, procfs) + tree.size() * kTextPerProcess;
 }
 
 constexpr std::array kParameters{Parameter{

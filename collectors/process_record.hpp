@@ -8,17 +8,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/base/fs.hpp"
 #include "core/base/json.hpp"
 #include "core/base/procfs.hpp"
+#include "core/evidence/file_identity.hpp"
 
 namespace impound {
-
-/// The inode of a file on its device.
-using FileIdentity = std::pair<std::uint64_t, std::uint64_t>;
 
 /// One open descriptor.
 struct OpenFile {

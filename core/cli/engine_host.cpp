@@ -14,6 +14,7 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/arguments.hpp"
+#include "core/engine/baseline_check.hpp"
 #include "core/engine/case_check.hpp"
 #include "core/engine/exhibits.hpp"
 #include "core/engine/findings.hpp"
@@ -21,6 +22,7 @@
 #include "core/engine/model_signatures.hpp"
 #include "core/engine/release.hpp"
 #include "core/engine/scans.hpp"
+#include "core/engine/served_model.hpp"
 #include "core/engine/snapshot.hpp"
 #include "lua/host/playbook_commands.hpp"
 
@@ -145,6 +147,7 @@ Json EngineHost::perform(const lua::HostCall& call, std::int64_t n) {
   if (call.function == "contain") return contain_deployment(call);
   if (call.function == "release") return release_deployment(arguments);
   if (call.function == "probe") return probe();
+  if (call.function == "served") return served();
   if (call.function == "diff") return diff(arguments);
   if (call.function == "load_baseline") return load_baseline(arguments);
   if (call.function == "verify") return verify(arguments);
@@ -487,6 +490,15 @@ Json EngineHost::probe() {
   return answer;
 }
 
+Json EngineHost::served() {
+  const Json answer = measure_served_model(session_, subject_.deployment);
+  Json event;
+  event["event"] = "served";
+  event.update(answer);
+  session_.progress.event(event);
+  return answer;
+}
+
 Json EngineHost::diff(const Json& arguments) {
   const std::string a = require_text(arguments, "a", kSource);
   const std::string b = require_text(arguments, "b", kSource);
@@ -507,34 +519,31 @@ Json EngineHost::load_baseline(const Json& arguments) {
                 "the deployment names no baseline ([model] baseline)");
   }
   refuse_undeclared_path(subject_, path);
-  const ModelSide side = open_model_side(path, nullptr);
-  if (!side.baseline) {
-    throw Error(Errc::malformed, printable(path) + " is no baseline document");
+  const ModelSide side = open_model_side(path, &session_.case_file);
+  const BaselineCheck check = check_baseline(side);
+  // Of training data it is read as well; whoever compares says what it needs.
+  const bool is_data = check.kind == BaselineKind::dataset &&
+                       check.signature != BaselineSignature::invalid;
+  if (!is_data) check.require_usable();
+  Json answer = check.to_json();
+  answer["name"] = side.baseline ? side.baseline->name : "";
+  answer["files"] = Json::array();
+  if (side.baseline) {
+    answer["made_at"] = side.baseline->made_at;
+    answer["tensors"] = side.baseline->view.tensors.size();
+    for (const ViewFile& file : side.baseline->view.files) {
+      answer["files"].push_back(
+          {{"path", lossless_utf8(file.path)},
+           {"size", file.size},
+           {"sha256", file.sha256 ? Json(file.sha256->hex()) : Json(nullptr)}});
+    }
+  } else {
+    for (const TreeFile& file : side.tree->files()) {
+      if (file.kind != FileKind::regular) continue;
+      answer["files"].push_back(
+          {{"path", lossless_utf8(file.name)}, {"size", file.size}});
+    }
   }
-  const Baseline& baseline = *side.baseline;
-  if (baseline.signature == BaselineSignature::invalid) {
-    throw Error(
-        Errc::integrity,
-        fmt::format("{}: the signature does not verify: {}", printable(path),
-                    printable(baseline.signature_problem)));
-  }
-  Json answer;
-  answer["path"] = lossless_utf8(path);
-  answer["name"] = baseline.name;
-  answer["made_at"] = baseline.made_at;
-  answer["sha256"] = baseline.sha256.hex();
-  answer["signature"] = to_string(baseline.signature);
-  answer["key"] = baseline.key_fingerprint;
-  Json files = Json::array();
-  for (const ViewFile& file : baseline.view.files) {
-    Json one;
-    one["path"] = lossless_utf8(file.path);
-    one["size"] = file.size;
-    one["sha256"] = file.sha256 ? Json(file.sha256->hex()) : Json(nullptr);
-    files.push_back(std::move(one));
-  }
-  answer["files"] = std::move(files);
-  answer["tensors"] = baseline.view.tensors.size();
   journal(answer);
   return answer;
 }

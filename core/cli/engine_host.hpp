@@ -57,6 +57,7 @@ class EngineHost final : public lua::PlaybookHost {
   [[nodiscard]] std::string released_since(const std::string& intent) const;
   Json release_deployment(const Json& arguments);
   Json probe();
+  Json served();
   Json diff(const Json& arguments);
   Json load_baseline(const Json& arguments);
   Json verify(const Json& arguments);

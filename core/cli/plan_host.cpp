@@ -8,6 +8,9 @@
 #include "core/base/text.hpp"
 #include "core/cli/arguments.hpp"
 #include "core/cli/engine_host.hpp"
+#include "core/engine/baseline_check.hpp"
+#include "core/evidence/served_files.hpp"
+#include "core/formats/weights_file.hpp"
 
 namespace impound {
 namespace {
@@ -40,6 +43,17 @@ lua::PlannedCall PlanHost::plan(const lua::HostCall& call) {
     if (const std::uint64_t bytes = collector.estimate(target); bytes > 0) {
       planned.sentence += fmt::format(" About {}.", human_bytes(bytes));
     }
+  } else if (call.function == "served") {
+    const ServedModel model = look_at_served_model(
+        *deployment_, deployment_->process, ProcFs(), holds_weights);
+    planned.sentence += " Now: " + model.sentence();
+  } else if (call.function == "load_baseline") {
+    const std::string path =
+        text_or(call.arguments, "path", deployment_->baseline_path.native());
+    const BaselineCheck check = check_baseline(fs::path(path));
+    planned.sentence =
+        fmt::format("Would read the baseline: {}.", check.sentence());
+    planned.answer.update(check.to_json());
   } else if (call.function == "contain") {
     const Containment& method = find_containment(
         all_containments(),

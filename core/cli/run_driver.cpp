@@ -4,13 +4,19 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <optional>
+
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/arguments.hpp"
 #include "core/cli/engine_host.hpp"
+#include "core/engine/baseline_check.hpp"
 #include "core/engine/deployment.hpp"
 #include "core/engine/deployment_record.hpp"
 #include "core/engine/evidence_lock.hpp"
+#include "core/engine/exhibits.hpp"
+#include "core/evidence/finding_words.hpp"
 #include "lua/host/playbook_commands.hpp"
 #include "lua/host/playbook_run.hpp"
 
@@ -60,6 +66,29 @@ lua::RunOutcome make_plan(const Globals& globals,
   return lua::run_playbook(playbook, options, host);
 }
 
+/// What a run will compare with, opened before anything is done: the parameter
+/// "baseline", or the descriptor's where the plan comes to it. Empty if there
+/// is none, or if it is an exhibit of the case.
+std::optional<BaselineCheck> baseline_of_run(const Json& parameters,
+                                             const Deployment& deployment,
+                                             const lua::RunOutcome& plan) {
+  std::string path = text_or(parameters, "baseline", "");
+  if (path.empty()) {
+    path = deployment.baseline_path.native();
+    const bool is_used =
+        !path.empty() &&
+        std::ranges::any_of(plan.plan, [&](const lua::PlannedAct& act) {
+          return (act.function == "diff" || act.function == "load_baseline") &&
+                 act.sentence.find(printable(path)) != std::string::npos;
+        });
+    if (!is_used) return std::nullopt;
+  }
+  if (parse_exhibit_reference(path) && !stat_path(path, Links::follow)) {
+    return std::nullopt;
+  }
+  return check_baseline(fs::path(path));
+}
+
 std::map<std::string, std::string> answer_map(
     const std::vector<std::string>& answers) {
   std::map<std::string, std::string> map;
@@ -93,10 +122,12 @@ std::string findings_text(const CaseFile& case_file, const std::string& run) {
   return text;
 }
 
-/// Something to look at: a finding that is not "cleared".
+/// Something to look at: a finding that does not clear.
 bool has_suspicion(const CaseFile& case_file, const std::string& run) {
   for (const FindingRow& finding : case_file.findings()) {
-    if (finding.run == run && finding.verdict != "cleared") return true;
+    if (finding.run != run) continue;
+    const auto verdict = finding_verdict_from(finding.verdict);
+    if (!verdict || !is_cleared(*verdict)) return true;
   }
   return false;
 }
@@ -220,6 +251,8 @@ ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
   }
   const lua::RunOutcome outcome = make_plan(
       globals, playbook, parameters, deployment ? &*deployment : nullptr);
+  std::optional<BaselineCheck> baseline;
+  if (deployment) baseline = baseline_of_run(parameters, *deployment, outcome);
   if (globals.json) {
     Json document;
     document["playbook"] = playbook.id;
@@ -230,6 +263,7 @@ ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
     document["state"] = to_string(outcome.state);
     document["message"] = lossless_utf8(outcome.message);
     document["acts"] = plan_json(outcome);
+    document["baseline"] = baseline ? baseline->to_json() : Json(nullptr);
     print_json(document);
   } else {
     std::string text =
@@ -248,6 +282,8 @@ ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
         "\nNothing was changed. What depends on evidence is not known yet.\n";
     print_text(globals, text);
   }
+  // A run would be refused for the same reason, in the same words.
+  if (baseline) baseline->require_usable();
   return outcome.state == lua::RunState::failed ? ExitCode::failed
                                                 : ExitCode::clean;
 }
@@ -260,8 +296,14 @@ ExitCode start_run(const Globals& globals, const PlaybookOptions& options) {
     throw Error(Errc::bad_input, "run needs --deployment");
   }
   const Deployment deployment = load_deployment(options.deployment);
-  const Json plan =
-      plan_json(make_plan(globals, playbook, parameters, &deployment));
+  const lua::RunOutcome planned =
+      make_plan(globals, playbook, parameters, &deployment);
+  const Json plan = plan_json(planned);
+  const auto baseline = baseline_of_run(parameters, deployment, planned);
+  if (baseline) {
+    baseline->require_usable();
+    print_note(globals, baseline->sentence() + ".");
+  }
 
   OpenCase open(globals, Events::stream);
   Session& session = open.session();
@@ -279,6 +321,7 @@ ExitCode start_run(const Globals& globals, const PlaybookOptions& options) {
   start.detail["deployment"] = deployment.name;
   start.detail["target"] = deployment_to_json(deployment);
   start.detail["active_harm"] = options.active_harm;
+  if (baseline) start.detail["baseline"] = baseline->to_json();
   session.run = open.file().reserve_run(start, session.examiner).run;
   Json event;
   event["event"] = "run";
@@ -329,6 +372,11 @@ ExitCode resume_run(const Globals& globals, const std::string& run,
       child_options(globals));
   const Deployment deployment =
       deployment_from_json(require_key(*start, "target", source), source);
+  if (start->contains("baseline")) {
+    const Json& named = start->at("baseline");
+    check_baseline(from_lossless_utf8(require_text(named, "path", source)))
+        .require_usable();
+  }
   session.run = run;
   EntryDraft again = session.draft("playbook.start");
   again.purpose = "resume";

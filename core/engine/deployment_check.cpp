@@ -11,9 +11,12 @@
 #include "core/base/fs.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
+#include "core/engine/baseline_check.hpp"
 #include "core/engine/deployment.hpp"
 #include "core/evidence/locate.hpp"
 #include "core/evidence/log_set.hpp"
+#include "core/evidence/served_files.hpp"
+#include "core/formats/weights_file.hpp"
 
 namespace impound {
 namespace {
@@ -42,6 +45,7 @@ class Checker {
           "no prompt logs are named; nothing can be hunted in them");
     }
     process();
+    served();
     containment();
     for (const Probe& probe : deployment_.probes) one_probe(probe);
     if (!deployment_.containment_method.empty()) probes_as_a_whole();
@@ -82,10 +86,17 @@ class Checker {
     if (deployment_.baseline_path.empty()) {
       add("baseline", CheckLevel::warn,
           "no baseline is named; there is nothing to compare the model with");
-    } else if (is_readable("baseline", deployment_.baseline_path)) {
-      add("baseline", CheckLevel::ok,
-          printable(deployment_.baseline_path.native()) + " is there");
+      return;
     }
+    const BaselineCheck check = check_baseline(deployment_.baseline_path);
+    const bool is_vouched_for = check.kind == BaselineKind::model &&
+                                check.signature == BaselineSignature::valid &&
+                                check.weights != 0;
+    add("baseline",
+        !check.is_usable() ? CheckLevel::fail
+        : is_vouched_for   ? CheckLevel::ok
+                           : CheckLevel::warn,
+        check.sentence());
   }
 
   void log(const LogSource& source) {
@@ -163,6 +174,28 @@ class Checker {
                            hidden);
     }
     add("process", hidden == 0 ? CheckLevel::ok : CheckLevel::warn, words);
+  }
+
+  /// Whether the model that is looked at is the model that runs.
+  void served() {
+    if (in_words(deployment_.process).empty()) return;  // said above
+    const ServedModel model = look_at_served_model(
+        deployment_, deployment_.process, ProcFs(), holds_weights);
+    add("served", level_of(model.tie()), without_full_stop(model.sentence()));
+  }
+
+  static CheckLevel level_of(ServedTie tie) {
+    switch (tie) {
+      case ServedTie::tied:
+        return CheckLevel::ok;
+      case ServedTie::other_file:
+        return CheckLevel::fail;
+      case ServedTie::modified_mapping:
+      case ServedTie::unknown:
+      case ServedTie::untied:
+        return CheckLevel::warn;
+    }
+    return CheckLevel::warn;
   }
 
   void containment() {

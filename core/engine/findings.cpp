@@ -10,14 +10,10 @@
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/engine/exhibits.hpp"
+#include "core/evidence/finding_words.hpp"
 
 namespace impound {
 namespace {
-
-constexpr std::array<std::string_view, 3> kVerdicts{"cleared", "likely",
-                                                    "confirmed"};
-constexpr std::array<std::string_view, 5> kSeverities{"info", "low", "medium",
-                                                      "high", "critical"};
 
 /// An approval is worth as long as the incident is acute.
 constexpr std::int64_t kApprovalLifeNs = 24LL * 3600 * 1'000'000'000;
@@ -117,8 +113,8 @@ EntryDraft grant_draft(const Session& session, const std::string& run,
 }  // namespace
 
 std::string add_finding(Session& session, const Finding& finding) {
-  require_one_of(finding.verdict, kVerdicts, "verdict");
-  require_one_of(finding.severity, kSeverities, "severity");
+  require_one_of(finding.verdict, kFindingVerdicts, "verdict");
+  require_one_of(finding.severity, kFindingSeverities, "severity");
   if (finding.items.empty()) {
     throw Error(Errc::bad_input,
                 "a finding must name the evidence it rests on");

@@ -12,7 +12,7 @@
 namespace impound {
 
 struct Finding {
-  std::string verdict;   ///< cleared, likely, confirmed
+  std::string verdict;   ///< cleared, cleared (files only), likely, confirmed
   std::string severity;  ///< info, low, medium, high, critical
   std::string title;
   std::string detail;

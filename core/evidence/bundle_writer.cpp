@@ -15,6 +15,7 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/crypto/piece_digest.hpp"
+#include "core/evidence/file_identity.hpp"
 #include "core/evidence/frame_stream.hpp"
 #include "core/evidence/layout.hpp"
 #include "core/evidence/pipeline.hpp"
@@ -213,7 +214,7 @@ struct BundleWriter::Impl {
     Item& item = pending->item;
     item.source = path_asked;
     item.found_as = request.found_as;
-    item.notes = request.notes;
+    item.notes = with_identity(request.notes, *stat);
     item.outcome = request.outcome;
     item.reason = request.reason;
     item.ranges = request.ranges;
@@ -237,7 +238,7 @@ struct BundleWriter::Impl {
     Item& item = pending->item;
     item.source = request.path.native();
     item.found_as = request.found_as;
-    item.notes = request.notes;
+    item.notes = with_identity(request.notes, stat);
     item.size_declared = stat.size;
     item.is_hard_link = true;
     item.link_target = target->item.name;

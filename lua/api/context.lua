@@ -70,6 +70,56 @@ function Context:release(reason) end
 --- measures it and no forbidden probe answers.
 function Context:probe() end
 
+--- Finds out which model files the serving process holds open or mapped, by device and inode, and whether they are
+--- those that the descriptor names. Files it held when an exhibit of this run was taken, and holds no more, count.
+--- Changes nothing. Journaled, and a note in the record.
+---@return impound.ServedModel served
+---
+--- Example: `if ctx:served().tie ~= "tied" then … end`
+function Context:served() end
+
+---@alias impound.ServedTie
+---| "other_file"       # weights are held that the descriptor does not name
+---| "modified_mapping" # a mapping of weights was written to in memory
+---| "unknown"          # no process, or not everything could be looked at
+---| "untied"           # nothing shows that the files are what is computed with: a copy in memory, an accelerator
+---| "tied"             # every weights file of the descriptor is mapped, and no other is held
+
+---@class impound.ServedModel
+---@field tie impound.ServedTie
+---@field sentence string What was measured, for a person.
+---@field pids integer[]
+---@field weights impound.NamedWeights[] Weights below the descriptor's model path.
+---@field files impound.ServedFile[] Model files that are held.
+---@field accelerators string[]
+---@field unknowns string[] What could not be looked at, and why.
+
+---@class impound.NamedWeights
+---@field path string
+---@field device string "254:0"
+---@field inode integer
+---@field size integer
+---@field mapped_bytes integer Of it, by the processes.
+---@field item? string "E004/2": the item of this run with these bytes, by device and inode; absent if none was taken.
+---@field sha256? string Of that item.
+
+---@class impound.ServedFile
+---@field path string As the kernel names it.
+---@field relation "named"|"deleted"|"elsewhere"
+---@field weights boolean
+---@field other boolean Weights that the descriptor does not name.
+---@field device string
+---@field inode integer
+---@field size integer
+---@field pids integer[]
+---@field held "open"|"mapped"|"open and mapped"
+---@field mapped_bytes integer
+---@field changed_bytes integer Written in memory, in private mappings.
+---@field seen_in? string "E001": held when that exhibit was taken, not now.
+---@field item? string "E001/17", as of weights.
+---@field sha256? string
+---@field outcome? string Of that item.
+
 --- Compares two models or two datasets: exhibits, folders, files or baselines. Journaled.
 ---@param before impound.Exhibit|string The known-good side.
 ---@param after impound.Exhibit|string
@@ -145,9 +195,17 @@ function Context:diff(before, after) end
 
 --- Reads a baseline: what it says, not the bytes it describes. Journaled.
 ---@param path? string The deployment's own if absent.
----@return { path: string, name: string, files: { path: string, size: integer, sha256: string }[] } baseline
+---@return impound.BaselineContent baseline
 --- Error `integrity` if its signature is wrong.
 function Context:load_baseline(path) end
+
+---@class impound.BaselineContent
+---@field path string
+---@field name string Empty without a document.
+---@field kind "model"|"dataset"|"model files" "model files": no document, the files of a model, which nobody signed.
+---@field weights integer Files that hold weights.
+---@field files { path: string, size: integer, sha256?: string }[]
+---@field signature string "valid" or "absent".
 
 --- Verifies a sealed exhibit: seal, manifest, every digest. Journaled.
 ---@param exhibit impound.Exhibit|string
@@ -237,6 +295,7 @@ function Context:scan(subject) end
 
 ---@alias impound.Verdict
 ---| "cleared"   # looked at, nothing wrong; recorded too
+---| "cleared (files only)" # the files are right; what is served could not be tied to them
 ---| "likely"
 ---| "confirmed"
 
@@ -245,7 +304,7 @@ function Context:scan(subject) end
 
 ---@class impound.Finding
 ---@field verdict impound.Verdict Certainty.
----@field severity? impound.Severity Harm; required unless the verdict is "cleared".
+---@field severity? impound.Severity Harm; required unless the verdict clears.
 ---@field title string One line.
 ---@field evidence (impound.Exhibit|impound.Item|string)[] What it rests on, at least one.
 ---@field detail? string The two values that differ.

@@ -31,6 +31,7 @@ local fake = {}
 ---@field contain? table
 ---@field release? table
 ---@field probe? table
+---@field served? table Answer of ctx:served, over a tied model without files.
 
 ---@class impound.FakeCase
 ---@field state "done"|"failed"|"waiting"

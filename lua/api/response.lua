@@ -19,6 +19,34 @@ function response.preserve_prompts(ctx) end
 ---@param ctx impound.Context
 function response.preserve_weights(ctx) end
 
+--- Finds out what the serving process really holds: facts.served. After facts.weights was taken, or nothing is tied.
+---@param ctx impound.Context
+function response.measure_served(ctx) end
+
+--- The weights that the process holds and the descriptor does not name.
+---@param ctx impound.Context
+---@return impound.ServedFile[] files
+function response.other_files(ctx) end
+
+--- Records that the process serves such a file: where it is, device and inode, the item that holds it, the digests.
+---@param ctx impound.Context
+---@param file impound.ServedFile
+---@param severity impound.Severity
+---@param digests string The two values that differ, or why there is one only.
+function response.report_other_file(ctx, file, severity, digests) end
+
+--- Records it if weights were written to in the memory of the process.
+---@param ctx impound.Context
+---@return boolean recorded
+function response.report_changed_memory(ctx) end
+
+--- The best that may be said if nothing differs, and the sentence that says why: "cleared" only where what is served is
+--- tied to the files that were taken.
+---@param ctx impound.Context
+---@return impound.Verdict verdict
+---@return string sentence
+function response.best_verdict(ctx) end
+
 --- Asks, and with a "yes" takes the deployment out of service: facts.containment, a ContainResult. A deployment
 --- without a method and a containment that was not measured as contained are gaps, a "no" is a note: the step is
 --- incomplete then. For a step with effect = "contain"; needs containments "deployment".

@@ -7,6 +7,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
+#include "core/evidence/finding_words.hpp"
 #include "core/evidence/outcome.hpp"
 
 namespace impound::lua {
@@ -57,13 +58,14 @@ constexpr std::array kAsk{
     CallArgument{"choices", "texts?"}, CallArgument{"default", "text?"},
     CallArgument{"approves", "act?"}};
 
-constexpr std::array<CallRule, 15> kRules{{
+constexpr std::array<CallRule, 16> kRules{{
     {"collect", kCollect, Effect::read, true},
     {"items", kItems, Effect::read, false},
     {"read", kRead, Effect::read, false},
     {"contain", kContain, Effect::contain, true},
     {"release", kRelease, Effect::contain, true},
     {"probe", {}, Effect::read, true},
+    {"served", {}, Effect::read, true},
     {"diff", kDiff, Effect::read, true},
     {"load_baseline", kLoadBaseline, Effect::read, true},
     {"verify", kVerify, Effect::read, true},
@@ -75,10 +77,6 @@ constexpr std::array<CallRule, 15> kRules{{
     {"ask", kAsk, Effect::read, true},
 }};
 
-constexpr std::array<std::string_view, 3> kVerdicts{"cleared", "likely",
-                                                    "confirmed"};
-constexpr std::array<std::string_view, 5> kSeverities{"info", "low", "medium",
-                                                      "high", "critical"};
 constexpr std::array<std::string_view, 2> kActs{"contain", "release"};
 
 std::string shown(const Json& value) {
@@ -170,9 +168,9 @@ Json check_one(const CallRule& rule, const std::string& name,
     }
     return list;
   } else if (type == "verdict") {
-    require_one_of(rule, name, value, kVerdicts);
+    require_one_of(rule, name, value, kFindingVerdicts);
   } else if (type == "severity") {
-    require_one_of(rule, name, value, kSeverities);
+    require_one_of(rule, name, value, kFindingSeverities);
   } else if (type == "act") {
     require_one_of(rule, name, value, kActs);
   } else if (type == "outcome") {
@@ -187,8 +185,8 @@ Json check_one(const CallRule& rule, const std::string& name,
 }
 
 void check_finding(const CallRule& rule, const Json& finding) {
-  const bool is_cleared = finding["verdict"] == "cleared";
-  if (!is_cleared && !finding.contains("severity")) {
+  const auto verdict = finding_verdict_from(text_or(finding, "verdict", ""));
+  if (verdict && !is_cleared(*verdict) && !finding.contains("severity")) {
     refuse(rule, "severity", "one of info, low, medium, high, critical",
            Json());
   }

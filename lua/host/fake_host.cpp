@@ -12,9 +12,10 @@
 namespace impound::lua {
 namespace {
 
-constexpr std::array<std::string_view, 12> kSetup{
-    "params", "deployment", "collect", "answers", "diff",  "baseline",
-    "scan",   "verify",     "contain", "release", "probe", "signature"};
+constexpr std::array<std::string_view, 13> kSetup{
+    "params",   "deployment", "collect", "answers", "diff",
+    "baseline", "scan",       "verify",  "contain", "release",
+    "probe",    "signature",  "served"};
 
 /// {"error": "text"} in a setup makes the call fail.
 void raise_if_error(const Json& value) {
@@ -85,6 +86,7 @@ Json FakeHost::answer(const HostCall& call) {
     return prepared(call, "release", "");
   }
   if (function == "diff") return prepared(call, "diff", "");
+  if (function == "served") return prepared(call, "served", "");
   if (function == "load_baseline") return prepared(call, "baseline", "");
   if (function == "scan") {
     return prepared(call, "scan", arguments["subject"].get<std::string>());

@@ -62,6 +62,17 @@ PlannedCall plan_from_arguments(const HostCall& call) {
                  {"probes", Json::array()}},
             "Would ask the probes of the deployment."};
   }
+  if (function == "served") {
+    return {Json{{"tie", "tied"},
+                 {"sentence", "only planned, nothing was looked at"},
+                 {"pids", Json::array()},
+                 {"weights", Json::array()},
+                 {"files", Json::array()},
+                 {"accelerators", Json::array()},
+                 {"unknowns", Json::array()}},
+            "Would find out which model files the serving process holds, and "
+            "whether they are those that the descriptor names."};
+  }
   if (function == "diff") {
     return {Json{{"identical", true},
                  {"files", Json::array()},
@@ -72,7 +83,11 @@ PlannedCall plan_from_arguments(const HostCall& call) {
   }
   if (function == "load_baseline") {
     const std::string path = argument(call, "path");
-    return {Json{{"path", path}, {"name", ""}, {"files", Json::array()}},
+    return {Json{{"path", path},
+                 {"name", ""},
+                 {"kind", "model"},
+                 {"weights", 1},
+                 {"files", Json::array()}},
             path.empty() ? "Would read the deployment's baseline."
                          : "Would read the baseline " + path + "."};
   }

@@ -5,6 +5,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
+#include "core/evidence/finding_words.hpp"
 #include "lua/host/call_check.hpp"
 
 namespace impound::lua {
@@ -297,15 +298,11 @@ void PlaybookSession::learn(const HostCall& call, const Json& answer) {
     approved_.insert(call.arguments["approves"].get<std::string>());
   }
   if (call.function == "finding") {
-    const auto rank = [](const std::string& verdict) {
-      return verdict == "confirmed" ? 3
-             : verdict == "likely"  ? 2
-             : verdict == "cleared" ? 1
-                                    : 0;
-    };
-    const auto verdict = call.arguments["verdict"].get<std::string>();
-    if (rank(verdict) > rank(outcome_.worst_verdict)) {
-      outcome_.worst_verdict = verdict;
+    const auto verdict =
+        finding_verdict_from(text_or(call.arguments, "verdict", ""));
+    const auto worst = finding_verdict_from(outcome_.worst_verdict);
+    if (verdict && (!worst || *verdict > *worst)) {
+      outcome_.worst_verdict = to_string(*verdict);
     }
   }
 }

@@ -40,9 +40,24 @@ local function is_grave(severity)
   return severity == "medium" or severity == "high" or severity == "critical"
 end
 
+--- The files of the model, and what the process holds and the descriptor does not name: that is what was loaded.
+local function scan_all(ctx)
+  local scanned = ctx:scan(ctx.facts.weights)
+  for _, other in ipairs(response.other_files(ctx)) do
+    response.report_other_file(ctx, other, "critical", "SHA-256 " .. (other.sha256 or "unknown"))
+    if other.item ~= nil then
+      for _, file in ipairs(ctx:scan(other.item).files) do
+        file.item = other.item
+        table.insert(scanned.files, file)
+      end
+    end
+  end
+  return scanned
+end
+
 ---@param ctx impound.Context
 local function read_templates(ctx)
-  ctx.facts.scan = ctx:scan(ctx.facts.weights)
+  ctx.facts.scan = scan_all(ctx)
   local told = 0
   for _, file in ipairs(ctx.facts.scan.files) do
     for _, finding in ipairs(file.findings) do
@@ -53,7 +68,7 @@ local function read_templates(ctx)
             verdict = finding.severity == "medium" and "likely" or "confirmed",
             severity = finding.severity,
             title = ("Template in %s: %s"):format(file.path, finding.message),
-            evidence = { response.evidence_for(ctx, file.path) },
+            evidence = { file.item or response.evidence_for(ctx, file.path) },
             detail = ("%s: %s"):format(finding.rule, finding.evidence),
           })
         end
@@ -104,13 +119,26 @@ local function compare(ctx)
   ctx.facts.carriers_differ = differs
 end
 
+--- A template in a GGUF file can be tied to the process that maps it; any other was read once, when it started.
+local function best_verdict(ctx)
+  for _, file in ipairs(ctx.facts.scan.files) do
+    if is_carrier(file.path) and file.path:sub(-5) ~= ".gguf" then
+      return "cleared (files only)",
+        ("%s is read when the server starts; what it read then was not compared."):format(file.path)
+    end
+  end
+  return response.best_verdict(ctx)
+end
+
 ---@param ctx impound.Context
 local function clear(ctx)
   if ctx.facts.template_findings == 0 and ctx.facts.carriers_differ == 0 and ctx.facts.scan.complete then
+    local verdict, sentence = best_verdict(ctx)
     ctx:finding({
-      verdict = "cleared",
+      verdict = verdict,
       title = "The chat template is the released one and writes nothing unasked",
       evidence = { ctx.facts.weights },
+      detail = sentence,
     })
   end
 end
@@ -119,7 +147,7 @@ end
 return impound.playbook({
   schema = 1,
   id = "chat-template",
-  version = "1.0.0",
+  version = "1.1.0",
   title = "Suspected hijack by a chat template",
   owner = "model-security",
   effect = "contain",
@@ -165,6 +193,7 @@ return impound.playbook({
       when = response.still_in_service,
       run = response.contain,
     },
+    { id = "served", title = "Find out which files the process really holds", run = response.measure_served },
     { id = "read", title = "Read what the templates write, and when", after = { "weights" }, run = read_templates },
     { id = "compare", title = "Compare the templates with the release", after = { "weights" }, run = compare },
     { id = "clear", title = "Say so if nothing was found", after = { "read", "compare" }, run = clear },

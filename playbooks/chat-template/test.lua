@@ -53,9 +53,17 @@ return {
     t.truthy(case.contained)
   end,
 
-  ["a template that is released and quiet is cleared"] = function(t)
+  ["a template that is released and quiet is cleared, of the files: what the server read is not known"] = function(t)
     local case = run({ scan = scanned({}), diff = { identical = true } })
     t.equal(#case.findings, 1)
+    t.equal(case.findings[1].verdict, "cleared (files only)")
+    t.contains(case.findings[1].detail, "tokenizer_config.json is read when the server starts")
+  end,
+
+  ["a template in a file that the process maps is cleared"] = function(t)
+    local answer = scanned({})
+    answer.files[1].path = "model.gguf"
+    local case = run({ scan = answer, diff = { identical = true } })
     t.equal(case.findings[1].verdict, "cleared")
   end,
 
@@ -64,7 +72,7 @@ return {
     local remark = { rule = "template-unknown-function", severity = "low", offset = 0, message = "m", evidence = "e" }
     local case = run({ scan = scanned({ other, remark }), diff = { identical = true } })
     t.equal(#case.findings, 1)
-    t.equal(case.findings[1].verdict, "cleared")
+    t.equal(case.findings[1].verdict, "cleared (files only)")
   end,
 
   ["a change that nothing explains is still a finding, and clears nothing"] = function(t)

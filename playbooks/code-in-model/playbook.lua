@@ -80,6 +80,20 @@ local function scan(ctx)
   ctx.facts.scan = ctx:scan(ctx.facts.weights)
 end
 
+--- What the process holds and the descriptor does not name is read as well: that is what was loaded.
+---@param ctx impound.Context
+local function scan_others(ctx)
+  for _, other in ipairs(response.other_files(ctx)) do
+    response.report_other_file(ctx, other, "critical", "SHA-256 " .. (other.sha256 or "unknown"))
+    if other.item ~= nil then
+      for _, file in ipairs(ctx:scan(other.item).files) do
+        file.item = other.item
+        table.insert(ctx.facts.scan.files, file)
+      end
+    end
+  end
+end
+
 --- What would be executed, as evidence shows it: the first lines of a file's findings, gravest first.
 local function what_runs(file)
   local lines = {}
@@ -105,7 +119,7 @@ local function report_files(ctx)
         verdict = meaning.verdict,
         severity = file.findings[1] ~= nil and file.findings[1].severity or "medium",
         title = meaning.title:format(file.path),
-        evidence = { response.evidence_for(ctx, file.path) },
+        evidence = { file.item or response.evidence_for(ctx, file.path) },
         detail = what_runs(file),
       })
     elseif meaning ~= nil then
@@ -134,11 +148,12 @@ local function report(ctx)
     ctx:gap({ subject = "scan", reason = problem, outcome = "partial" })
   end
   if report_files(ctx) == 0 and scanned.complete then
+    local verdict, sentence = response.best_verdict(ctx)
     ctx:finding({
-      verdict = "cleared",
+      verdict = verdict,
       title = "Nothing in the files would run when they are loaded",
       evidence = { ctx.facts.weights },
-      detail = ("%d files read to their end, verdict %s"):format(#scanned.files, scanned.verdict),
+      detail = ("%d files read to their end, verdict %s. %s"):format(#scanned.files, scanned.verdict, sentence),
     })
   end
 end
@@ -179,7 +194,7 @@ end
 return impound.playbook({
   schema = 1,
   id = "code-in-model",
-  version = "1.0.0",
+  version = "1.1.0",
   title = "Suspected code in the files of a model",
   owner = "model-security",
   effect = "contain",
@@ -232,6 +247,13 @@ return impound.playbook({
     },
     { id = "signature", title = "Hold them against their signature", after = { "weights" }, run = check_signature },
     { id = "scan", title = "Read what would run if they were loaded", after = { "weights" }, run = scan },
+    { id = "served", title = "Find out which files the process really holds", run = response.measure_served },
+    {
+      id = "others",
+      title = "Read what is served and not named",
+      after = { "scan", "served" },
+      run = scan_others,
+    },
     { id = "report", title = "Record what would run", after = { "scan" }, run = report },
     { id = "indicators", title = "Name what to look for elsewhere", after = { "scan" }, run = name_indicators },
   },

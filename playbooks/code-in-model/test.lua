@@ -81,6 +81,44 @@ return {
     t.equal(note_with(case, "SHA-256"), nil)
   end,
 
+  ["a clean model that could not be tied to what is served is cleared in its files only"] = function(t)
+    local served = { tie = "untied", sentence = "No process maps it." }
+    local case = run({ scan = scanned("weights-only-ok", {}), served = served })
+    t.equal(#case.findings, 1)
+    t.equal(case.findings[1].verdict, "cleared (files only)")
+    t.contains(case.findings[1].detail, "No process maps it.")
+  end,
+
+  ["what the process holds and the descriptor does not name is read, and what it runs is found there"] = function(t)
+    local other = {
+      path = "/srv/models/pytorch_model.bin",
+      relation = "deleted",
+      weights = true,
+      other = true,
+      device = "254:0",
+      inode = 7,
+      pids = { 4711 },
+      held = "open",
+      item = "E001/9",
+      sha256 = DIGEST,
+    }
+    local case = run({
+      served = { tie = "other_file", sentence = "Weights are held …", files = { other } },
+      scan = {
+        ["E001/9"] = scanned("malicious", { CALL }),
+        ["E004"] = scanned("weights-only-ok", {}),
+      },
+    })
+    t.equal(case.findings[1].title, "The process serves another file than the descriptor names")
+    t.equal(case.findings[1].severity, "critical")
+    t.equal(case.findings[1].evidence, { "E001/9" })
+    t.contains(case.findings[1].detail, "deleted")
+    t.contains(case.findings[1].detail, "inode 7")
+    t.equal(case.findings[2].title, "Loading pytorch_model.bin runs code")
+    t.equal(case.findings[2].evidence, { "E001/9" })
+    t.equal(#case.findings, 2)
+  end,
+
   ["a file that was not read to its end is a gap and clears nothing"] = function(t)
     local answer = scanned("weights-only-ok", {})
     answer.files[2].read_to_end = false

@@ -1,8 +1,10 @@
 --- Suspected tampering with the weights of a served model.
 ---
 --- Answers one question: are the weights that the server loads the ones of the
---- baseline, and if not, what differs? Takes the deployment out of service once
---- a person approves. About as long as reading the model twice.
+--- baseline, and if not, what differs? Both the files that the descriptor names
+--- and those that the process really holds are compared. Takes the deployment
+--- out of service once a person approves. About as long as reading the model
+--- twice.
 
 local impound = require("impound")
 local response = require("impound.response")
@@ -53,22 +55,42 @@ local function both_digests(entry)
   return ("SHA-256 in the baseline %s, found %s"):format(entry.sha256_before or "none", entry.sha256_after or "none")
 end
 
----@param ctx impound.Context
-local function compare(ctx)
-  local baseline = ctx.params.baseline ~= "" and ctx.params.baseline or ctx.deployment.baseline_path
-  if baseline == "" then
+--- Where the baseline is; nil, and a gap that says why, if nothing can be compared with it.
+local function find_baseline(ctx)
+  local path = ctx.params.baseline ~= "" and ctx.params.baseline or ctx.deployment.baseline_path
+  if path == "" then
     ctx:gap({
       subject = "baseline",
-      reason = "neither the deployment nor -p baseline=… names one: nothing to compare with",
+      reason = "neither the deployment nor -p baseline=… names one: the weights were not compared",
       outcome = "missing",
     })
+    return nil
+  end
+  local served = ctx.facts.served
+  if ctx:load_baseline(path).weights == 0 and served ~= nil and #served.weights > 0 then
+    ctx:gap({ subject = path, reason = "it describes no weights: the weights were not compared", outcome = "empty" })
+    return nil
+  end
+  return path
+end
+
+---@param ctx impound.Context
+local function compare(ctx)
+  local baseline = find_baseline(ctx)
+  if baseline == nil then
     return
   end
   ctx.facts.difference = ctx:diff(baseline, ctx.facts.weights)
+  ctx.facts.others = {}
+  for _, file in ipairs(response.other_files(ctx)) do
+    if file.item ~= nil then
+      ctx.facts.others[file.item] = ctx:diff(baseline, file.item)
+    end
+  end
 end
 
---- The tensors that differ; true if there was one.
-local function report_tensors(ctx, difference)
+--- The tensors that differ; true if there was one. `item` holds them where it is not a file of the model.
+local function report_tensors(ctx, difference, item)
   local reported = 0
   local left_out = 0
   for _, tensor in ipairs(difference.tensors) do
@@ -80,7 +102,7 @@ local function report_tensors(ctx, difference)
           verdict = tensor.status == "unreadable" and "likely" or "confirmed",
           severity = tensor.status == "renamed" and "medium" or "critical",
           title = ("Tensor %s %s"):format(tensor.name, HAPPENED[tensor.status] or tensor.status),
-          evidence = { response.evidence_for(ctx, tensor.file) },
+          evidence = { item or response.evidence_for(ctx, tensor.file) },
           detail = both_digests(tensor) .. kind,
         })
       else
@@ -93,7 +115,7 @@ local function report_tensors(ctx, difference)
       verdict = "confirmed",
       severity = "critical",
       title = ("%d more tensors differ from the baseline"):format(left_out),
-      evidence = { ctx.facts.weights },
+      evidence = { item or ctx.facts.weights },
       detail = "All of them are listed by impound diff.",
     })
   end
@@ -171,6 +193,48 @@ local function report_files(ctx, difference, tensors_differ)
   return differs
 end
 
+--- How a file that the descriptor does not name stands to the baseline: how grave that is, and the two digests.
+local function judge_other(difference, file)
+  if difference == nil then
+    return "critical", ("SHA-256 %s, which was compared with no baseline"):format(file.sha256 or "unknown")
+  end
+  local severity = difference.identical and "medium" or "critical"
+  for _, entry in ipairs(difference.files) do
+    if entry.sha256_after ~= nil and entry.sha256_after == file.sha256 then
+      return severity, both_digests(entry)
+    end
+  end
+  return severity, ("SHA-256 %s, which corresponds to no file of the baseline"):format(file.sha256 or "unknown")
+end
+
+---@param ctx impound.Context
+local function report_others(ctx)
+  for _, file in ipairs(response.other_files(ctx)) do
+    local difference = file.item ~= nil and (ctx.facts.others or {})[file.item] or nil
+    response.report_other_file(ctx, file, judge_other(difference, file))
+    if difference ~= nil then
+      report_tensors(ctx, difference, file.item)
+    end
+  end
+  response.report_changed_memory(ctx)
+end
+
+--- Nothing differs: said as strongly as what is served was tied to what was compared, and no stronger.
+local function clear(ctx, difference)
+  if #response.other_files(ctx) > 0 then
+    ctx:note("The files that the descriptor names are those of the baseline; the process holds others.")
+    return
+  end
+  local verdict, sentence = response.best_verdict(ctx)
+  ctx:finding({
+    verdict = verdict,
+    title = verdict == "cleared" and "The model is the one of the baseline"
+      or "The files of the model are those of the baseline; what is served was not tied to them",
+    evidence = { ctx.facts.weights },
+    detail = ("%d files and %d tensors are identical. %s"):format(#difference.files, #difference.tensors, sentence),
+  })
+end
+
 ---@param ctx impound.Context
 local function report(ctx)
   local difference = ctx.facts.difference
@@ -181,12 +245,7 @@ local function report(ctx)
   local files_differ = report_files(ctx, difference, tensors_differ)
   report_kind(ctx, difference)
   if difference.identical then
-    ctx:finding({
-      verdict = "cleared",
-      title = "The model is the one of the baseline",
-      evidence = { ctx.facts.weights },
-      detail = ("%d files and %d tensors are identical"):format(#difference.files, #difference.tensors),
-    })
+    clear(ctx, difference)
   elseif not tensors_differ and not files_differ then
     ctx:finding({
       verdict = "likely",
@@ -201,7 +260,7 @@ end
 return impound.playbook({
   schema = 1,
   id = "weights-tampering",
-  version = "1.1.0",
+  version = "1.2.0",
   title = "Suspected tampering with model weights",
   owner = "model-security",
   effect = "contain",
@@ -247,7 +306,9 @@ return impound.playbook({
       when = response.still_in_service,
       run = response.contain,
     },
+    { id = "served", title = "Find out which files the process really holds", run = response.measure_served },
     { id = "compare", title = "Compare the weights with the baseline", after = { "weights" }, run = compare },
+    { id = "others", title = "Record what is served and not named", run = report_others },
     { id = "report", title = "Record what differs", after = { "compare" }, run = report },
   },
 })

@@ -54,6 +54,36 @@ local function edited_tensor()
   }
 end
 
+--- Weights without a name that the process holds: the edited file, after the clean one was put back.
+local function swapped(file)
+  local other = {
+    path = "/srv/model/model.safetensors",
+    relation = "deleted",
+    weights = true,
+    other = true,
+    device = "254:0",
+    inode = 4242,
+    pids = { 4711 },
+    held = "mapped",
+    item = "E001/17",
+    sha256 = OTHER,
+  }
+  for key, value in pairs(file or {}) do
+    other[key] = value
+  end
+  return { tie = "other_file", sentence = "Weights are held that …", files = { other } }
+end
+
+local function finding_of(case, title)
+  for _, finding in ipairs(case.findings) do
+    if finding.title == title then
+      return finding
+    end
+  end
+end
+
+local OTHER_FILE = "The process serves another file than the descriptor names"
+
 local function calls_of(case, names)
   local order = {}
   for _, call in ipairs(case.calls) do
@@ -193,8 +223,95 @@ return {
     local case = run({ deployment = { logs = {}, baseline_path = "" } })
     t.equal(case.gaps[1].subject, "prompt logs")
     t.equal(case.gaps[2].subject, "baseline")
+    t.contains(case.gaps[2].reason, "not compared")
     t.equal(#case.findings, 0)
     t.equal(case.state, "done")
+  end,
+
+  ["a baseline that describes no weights compares nothing, and that is a gap"] = function(t)
+    local case = run({
+      baseline = { weights = 0 },
+      served = { tie = "untied", weights = { { path = "/srv/model/model.safetensors" } } },
+      diff = edited_tensor(),
+    })
+    t.equal(case.gaps[1].subject, "/srv/baseline.json")
+    t.contains(case.gaps[1].reason, "describes no weights")
+    t.equal(#case.findings, 0)
+  end,
+
+  ["a file swapped under a running server is a finding of its own, and clears nothing"] = function(t)
+    local case = run({ served = swapped(), diff = edited_tensor() })
+    local finding = finding_of(case, OTHER_FILE)
+    t.equal(finding.verdict, "confirmed")
+    t.equal(finding.severity, "critical")
+    t.equal(finding.evidence, { "E001/17" })
+    for _, text in ipairs({ "/srv/model/model.safetensors", "deleted", "254:0", "4242", "E001/17", RELEASED, OTHER }) do
+      t.contains(finding.detail, text)
+    end
+    -- What differs in it is found in it, not in the file that lies on disk.
+    t.equal(finding_of(case, "Tensor " .. EDITED .. " differs from the baseline").evidence, { "E001/17" })
+  end,
+
+  ["every file that is served is compared with the baseline"] = function(t)
+    local case = run({ served = swapped({ relation = "elsewhere" }), diff = { identical = true } })
+    local compared = {}
+    for _, call in ipairs(case.calls) do
+      if call.call == "diff" then
+        compared[#compared + 1] = call.b
+      end
+    end
+    t.equal(compared, { "E004", "E001/17" })
+  end,
+
+  ["another file with the bytes of the baseline is still said, and nothing is cleared"] = function(t)
+    local case = run({ served = swapped(), diff = { identical = true } })
+    t.equal(#case.findings, 1)
+    t.equal(case.findings[1].title, OTHER_FILE)
+    t.equal(case.findings[1].severity, "medium")
+  end,
+
+  ["another file that could not be taken is critical: nobody compared it"] = function(t)
+    local served = swapped()
+    served.files[1].item = nil
+    local case = run({ served = served, diff = { identical = true } })
+    t.equal(case.findings[1].severity, "critical")
+    t.equal(case.findings[1].evidence, { "E001" })
+    t.contains(case.findings[1].detail, "compared with no baseline")
+  end,
+
+  ["another file is said without a baseline, too"] = function(t)
+    local case = run({ deployment = { logs = {}, baseline_path = "" }, served = swapped() })
+    t.equal(case.findings[1].title, OTHER_FILE)
+  end,
+
+  ["what is served and could not be tied to a file is cleared in its files only"] = function(t)
+    for _, tie in ipairs({ "untied", "unknown" }) do
+      local served = { tie = tie, sentence = "No process maps model.safetensors." }
+      local case = run({ served = served, diff = { identical = true } })
+      t.equal(#case.findings, 1)
+      t.equal(case.findings[1].verdict, "cleared (files only)")
+      t.contains(case.findings[1].detail, "No process maps model.safetensors.")
+      t.equal(case.worst_verdict, "cleared (files only)")
+    end
+  end,
+
+  ["a file that is mapped and is not the one that was taken clears the files only"] = function(t)
+    local weights = { { path = "/srv/model/model.safetensors", device = "254:0", inode = 9 } }
+    local case = run({ served = { tie = "tied", weights = weights }, diff = { identical = true } })
+    t.equal(case.findings[1].verdict, "cleared (files only)")
+    t.contains(case.findings[1].detail, "not the one that was taken")
+    weights[1].item = "E004/2"
+    case = run({ served = { tie = "tied", weights = weights }, diff = { identical = true } })
+    t.equal(case.findings[1].verdict, "cleared")
+  end,
+
+  ["weights that were written to in memory are a finding"] = function(t)
+    local served = { tie = "modified_mapping", sentence = "4.0 KiB were written." }
+    local case = run({ served = served, diff = { identical = true } })
+    local finding = finding_of(case, "The process changed weights in its memory")
+    t.equal(finding.verdict, "likely")
+    t.contains(finding.detail, "4.0 KiB")
+    t.equal(case.findings[2].verdict, "cleared (files only)")
   end,
 
   ["if the weights cannot be taken, what rests on them is skipped"] = function(t)

@@ -4,6 +4,9 @@
 ///   --children N     N processes below it that sleep
 ///   --deleted FILE   FILE is written, removed, and kept open
 ///   --map-deleted FILE  the same, but mapped and closed
+///   --map FILE       FILE is mapped, privately and read-only, and closed
+///   --map-write FILE  the same, and its first byte is changed in memory
+///   --read FILE      FILE is read into memory, and closed
 ///   --storm          one child forks a short-lived child all the time
 ///   --greet          sends "hello\n" on connect, before any request
 /// Ends when its standard input is closed, so that no test can leave it behind.
@@ -16,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,6 +69,25 @@ void keep_deleted(const char* path, bool map) {
   ::close(fd);
 }
 
+void map_file(const char* path, bool change) {
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  struct stat facts {};
+  if (fd < 0 || ::fstat(fd, &facts) != 0) std::exit(3);
+  void* const memory =
+      ::mmap(nullptr, static_cast<std::size_t>(facts.st_size),
+             change ? PROT_READ | PROT_WRITE : PROT_READ, MAP_PRIVATE, fd, 0);
+  if (memory == MAP_FAILED) std::exit(3);
+  ::close(fd);
+  if (change) *static_cast<volatile char*>(memory) = '!';
+}
+
+void read_file(const char* path) {
+  static char content[1 << 20];
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || ::read(fd, content, sizeof content) <= 0) std::exit(3);
+  ::close(fd);
+}
+
 void answer(int client, bool greet) {
   if (greet && ::write(client, "hello\n", 6) < 0) return;
   char request[4096];
@@ -102,6 +125,12 @@ int main(int count, char** options) {
       keep_deleted(value, false);
     } else if (option == "--map-deleted") {
       keep_deleted(value, true);
+    } else if (option == "--map") {
+      map_file(value, false);
+    } else if (option == "--map-write") {
+      map_file(value, true);
+    } else if (option == "--read") {
+      read_file(value);
     } else if (option == "--storm") {
       start_storm(listener);
     } else if (option == "--greet") {

@@ -18,7 +18,7 @@ local PAGE = 500
 --- Bytes of one read: a playbook looks at heads and records, not at weights.
 local MAX_READ = 1024 * 1024
 
-local VERDICT_ORDER = { cleared = 1, likely = 2, confirmed = 3 }
+local VERDICT_ORDER = { cleared = 1, ["cleared (files only)"] = 2, likely = 3, confirmed = 4 }
 
 local function make_exhibit(answer)
   answer.id = answer.exhibit
@@ -91,6 +91,10 @@ end
 
 function Context:probe()
   return host.request("probe", {})
+end
+
+function Context:served()
+  return host.request("served", {})
 end
 
 function Context:diff(before, after)
