@@ -80,13 +80,8 @@ local function compare(ctx)
   if baseline == nil then
     return
   end
+  ctx.facts.baseline = baseline
   ctx.facts.difference = ctx:diff(baseline, ctx.facts.weights)
-  ctx.facts.others = {}
-  for _, file in ipairs(response.other_files(ctx)) do
-    if file.item ~= nil then
-      ctx.facts.others[file.item] = ctx:diff(baseline, file.item)
-    end
-  end
 end
 
 --- The tensors that differ; true if there was one. `item` holds them where it is not a file of the model.
@@ -145,7 +140,7 @@ end
 
 --- What kind of change the whole is. Without the bytes of the good side nobody
 --- measured it: that is noted, and is no finding.
-local function report_kind(ctx, difference)
+local function report_kind(ctx, difference, item)
   local model = difference.model
   if model == nil or model.label == "identical" then
     return
@@ -159,7 +154,7 @@ local function report_kind(ctx, difference)
     verdict = kind[1],
     severity = kind[2],
     title = ("Kind of change of the weights: %s"):format(model.label),
-    evidence = { ctx.facts.weights },
+    evidence = { item or ctx.facts.weights },
     detail = model.sentence .. numbers_of(model),
   })
 end
@@ -207,13 +202,16 @@ local function judge_other(difference, file)
   return severity, ("SHA-256 %s, which corresponds to no file of the baseline"):format(file.sha256 or "unknown")
 end
 
+--- Every model file that is served and not named is compared as well, and is a finding whatever that says.
 ---@param ctx impound.Context
-local function report_others(ctx)
+local function compare_others(ctx)
   for _, file in ipairs(response.other_files(ctx)) do
-    local difference = file.item ~= nil and (ctx.facts.others or {})[file.item] or nil
+    local can_compare = ctx.facts.baseline ~= nil and file.item ~= nil
+    local difference = can_compare and ctx:diff(ctx.facts.baseline, file.item) or nil
     response.report_other_file(ctx, file, judge_other(difference, file))
     if difference ~= nil then
       report_tensors(ctx, difference, file.item)
+      report_kind(ctx, difference, file.item)
     end
   end
   response.report_changed_memory(ctx)
@@ -308,7 +306,7 @@ return impound.playbook({
     },
     { id = "served", title = "Find out which files the process really holds", run = response.measure_served },
     { id = "compare", title = "Compare the weights with the baseline", after = { "weights" }, run = compare },
-    { id = "others", title = "Record what is served and not named", run = report_others },
+    { id = "others", title = "Compare what is served and not named", run = compare_others },
     { id = "report", title = "Record what differs", after = { "compare" }, run = report },
   },
 })

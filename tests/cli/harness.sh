@@ -79,11 +79,13 @@ method = "process"
 TOML
 }
 
-# A deployment that is really served: served FOLDER; sets $port and $server.
+# A deployment that is really served, from a mapping of its file: served FOLDER; sets $port and $server.
 served() {
   deployment "$1"
-  python3 - "$1/port" <<'PY' >/dev/null 2>&1 &
-import http.server, os, sys
+  python3 - "$1/port" "$1/model/model.safetensors" <<'PY' >/dev/null 2>&1 &
+import http.server, mmap, os, sys
+with open(sys.argv[2], "rb") as f:
+    model = mmap.mmap(f.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
 class Quiet(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.end_headers(); self.wfile.write(b"{}")
