@@ -68,7 +68,7 @@ ExitCode abort_run(const Globals& globals, const std::string& run,
   require_open_run(open.file(), run);
   open.session().run = run;
   EntryDraft end = open.session().draft("playbook.end");
-  end.outcome = Outcome::partial;
+  end.outcome = Outcome::incomplete;
   end.detail["state"] = "aborted";
   end.detail["reason"] = lossless_utf8(reason);
   open.file().append({end}, open.session().examiner);

@@ -93,6 +93,20 @@ std::vector<std::pair<std::string, std::string>> playbook_members(
   return members;
 }
 
+Outcome custody_outcome(lua::StepResult result) {
+  switch (result) {
+    case lua::StepResult::done:
+      return Outcome::ok;
+    case lua::StepResult::incomplete:
+      return Outcome::incomplete;
+    case lua::StepResult::skipped:
+      return Outcome::skipped;
+    case lua::StepResult::failed:
+      return Outcome::failed;
+  }
+  return Outcome::failed;
+}
+
 /// Asks at the terminal until the answer is one of the choices.
 std::string ask_person(const Json& arguments) {
   const auto& choices = require_key(arguments, "choices", kSource);
@@ -235,9 +249,7 @@ void EngineHost::step_ended(const lua::StepInfo& step, lua::StepResult result,
   draft.detail["title"] = step.title;
   draft.detail["result"] = to_string(result);
   draft.detail["reason"] = lossless_utf8(message);
-  draft.outcome = result == lua::StepResult::done      ? Outcome::ok
-                  : result == lua::StepResult::skipped ? Outcome::skipped
-                                                       : Outcome::failed;
+  draft.outcome = custody_outcome(result);
   session_.case_file.append({draft}, session_.examiner);
   Json event;
   event["event"] = "step_end";

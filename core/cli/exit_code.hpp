@@ -11,7 +11,7 @@ enum class ExitCode : int {
   clean = 0,     ///< done, nothing suspicious
   findings = 1,  ///< done, and there is something to look at
   usage = 2,     ///< the command line made no sense
-  failed = 3,    ///< could not be done; the reason is on stderr
+  failed = 3,    ///< failed, or incomplete: not all that was asked was done
   tampered = 4,  ///< evidence or custody does not verify
   waiting = 5,   ///< waits for an approval or an answer
 };

@@ -106,7 +106,8 @@ int main(int argc, char** argv) {
   CLI::App app{
       "impound: incident response and forensics for compromised AI models.\n"
       "Exit codes: 0 done, nothing suspicious; 1 done, findings; 2 usage;\n"
-      "3 failed; 4 evidence or custody does not verify; 5 waiting for an "
+      "3 failed, or incomplete: not everything that was asked could be done;\n"
+      "4 evidence or custody does not verify; 5 waiting for an approval or an\n"
       "answer."};
   app.require_subcommand(1);
   app.set_version_flag("--version", "impound " IMPOUND_VERSION);

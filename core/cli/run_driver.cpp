@@ -19,6 +19,7 @@
 #include "core/evidence/finding_words.hpp"
 #include "lua/host/playbook_commands.hpp"
 #include "lua/host/playbook_run.hpp"
+#include "lua/host/run_verdict.hpp"
 
 namespace impound {
 namespace {
@@ -100,7 +101,9 @@ std::map<std::string, std::string> answer_map(
 std::string steps_text(const lua::RunOutcome& outcome) {
   std::vector<std::vector<std::string>> rows;
   for (const lua::StepOutcome& one : outcome.steps) {
-    rows.push_back({"  " + std::string(to_string(one.result)), one.step.id,
+    const std::string_view result =
+        one.has_ended ? to_string(one.result) : "not ended";
+    rows.push_back({"  " + std::string(result), one.step.id,
                     printable(one.step.title),
                     one.message.empty() ? "" : printable(one.message)});
   }
@@ -122,40 +125,86 @@ std::string findings_text(const CaseFile& case_file, const std::string& run) {
   return text;
 }
 
-/// Something to look at: a finding that does not clear.
-bool has_suspicion(const CaseFile& case_file, const std::string& run) {
+std::vector<std::string> verdicts_of(const CaseFile& case_file,
+                                     const std::string& run) {
+  std::vector<std::string> verdicts;
   for (const FindingRow& finding : case_file.findings()) {
-    if (finding.run != run) continue;
-    const auto verdict = finding_verdict_from(finding.verdict);
-    if (!verdict || !is_cleared(*verdict)) return true;
+    if (finding.run == run) verdicts.push_back(finding.verdict);
   }
-  return false;
+  return verdicts;
 }
 
-ExitCode exit_of(const lua::RunOutcome& outcome, bool is_suspicious) {
-  switch (outcome.state) {
-    case lua::RunState::done:
-      return is_suspicious ? ExitCode::findings : ExitCode::clean;
-    case lua::RunState::waiting:
+ExitCode exit_of(lua::RunVerdict verdict) {
+  using lua::RunVerdict;
+  switch (verdict) {
+    case RunVerdict::cleared:
+    case RunVerdict::cleared_files_only:
+    case RunVerdict::nothing_found:
+      return ExitCode::clean;
+    case RunVerdict::findings:
+      return ExitCode::findings;
+    case RunVerdict::waiting:
       return ExitCode::waiting;
-    case lua::RunState::failed:
-    case lua::RunState::interrupted:
+    case RunVerdict::incomplete:
+    case RunVerdict::failed:
+    case RunVerdict::interrupted:
       return ExitCode::failed;
   }
   return ExitCode::failed;
 }
 
-Outcome custody_outcome(lua::RunState state) {
-  switch (state) {
-    case lua::RunState::done:
-      return Outcome::ok;
-    case lua::RunState::failed:
-      return Outcome::failed;
-    case lua::RunState::waiting:
-    case lua::RunState::interrupted:
-      return Outcome::partial;
+Outcome custody_outcome(const lua::RunConclusion& conclusion) {
+  if (conclusion.verdict == lua::RunVerdict::failed) return Outcome::failed;
+  return conclusion.incomplete.empty() ? Outcome::ok : Outcome::incomplete;
+}
+
+/// The very last lines of a run: what a person has to do or to know next.
+std::string closing_text(const Session& session,
+                         const lua::RunOutcome& outcome) {
+  if (outcome.state == lua::RunState::done) return {};
+  return fmt::format(
+      "'impound resume {} --case {}' goes on where it stopped.\n", session.run,
+      session.case_file.id());
+}
+
+void record_end(Session& session, const lua::RunOutcome& outcome,
+                const lua::RunConclusion& conclusion) {
+  session.step.clear();
+  session.slot.reset();
+  EntryDraft end = session.draft("playbook.end");
+  end.outcome = custody_outcome(conclusion);
+  end.detail["state"] = to_string(outcome.state);
+  end.detail["reason"] = lossless_utf8(outcome.message);
+  end.detail["verdict"] = to_string(conclusion.verdict);
+  Json incomplete = Json::array();
+  for (const std::string& reason : conclusion.incomplete) {
+    incomplete.push_back(lossless_utf8(reason));
   }
-  return Outcome::failed;
+  end.detail["incomplete"] = std::move(incomplete);
+  end.detail["calls"] = outcome.calls;
+  end.detail["replayed"] = outcome.replayed;
+  session.case_file.append({end}, session.examiner);
+}
+
+Json end_event(const Session& session, const lua::RunOutcome& outcome,
+               const lua::RunConclusion& conclusion, ExitCode exit) {
+  Json event;
+  event["event"] = "run_end";
+  event["run"] = session.run;
+  event["state"] = to_string(outcome.state);
+  event["outcome"] = to_string(conclusion.verdict);
+  Json incomplete = Json::array();
+  for (const std::string& reason : conclusion.incomplete) {
+    incomplete.push_back(lossless_utf8(reason));
+  }
+  event["incomplete"] = std::move(incomplete);
+  event["message"] = lossless_utf8(outcome.message);
+  event["worst_verdict"] = outcome.worst_verdict;
+  event["calls"] = outcome.calls;
+  event["replayed"] = outcome.replayed;
+  event["head"] = session.case_file.head();
+  event["exit_code"] = static_cast<int>(exit);
+  return event;
 }
 
 /// Runs the playbook in the open case, records its end, tells the person.
@@ -170,32 +219,22 @@ ExitCode drive(const Globals& globals, OpenCase& open,
   options.resumed_sha256 = resumed_sha256;
   options.tool_version = IMPOUND_VERSION;
   options.child = child_options(globals);
-  const lua::RunOutcome outcome =
-      lua::run_playbook(subject.playbook, options, host);
-
-  session.step.clear();
-  session.slot.reset();
-  EntryDraft end = session.draft("playbook.end");
-  end.outcome = custody_outcome(outcome.state);
-  end.detail["state"] = to_string(outcome.state);
-  end.detail["reason"] = lossless_utf8(outcome.message);
-  end.detail["calls"] = outcome.calls;
-  end.detail["replayed"] = outcome.replayed;
-  session.case_file.append({end}, session.examiner);
-  const bool is_suspicious = has_suspicion(session.case_file, session.run);
-  const ExitCode exit = exit_of(outcome, is_suspicious);
+  lua::RunOutcome outcome;
+  try {
+    outcome = lua::run_playbook(subject.playbook, options, host);
+  } catch (const std::exception& error) {
+    // Whatever it is, the record must not say that the run still goes on.
+    outcome.state = lua::RunState::failed;
+    outcome.message = error.what();
+    record_end(session, outcome, lua::conclude(outcome, {}));
+    throw;
+  }
+  const lua::RunConclusion conclusion =
+      lua::conclude(outcome, verdicts_of(session.case_file, session.run));
+  record_end(session, outcome, conclusion);
+  const ExitCode exit = exit_of(conclusion.verdict);
   if (globals.json) {
-    Json event;
-    event["event"] = "run_end";
-    event["run"] = session.run;
-    event["state"] = to_string(outcome.state);
-    event["message"] = lossless_utf8(outcome.message);
-    event["worst_verdict"] = outcome.worst_verdict;
-    event["calls"] = outcome.calls;
-    event["replayed"] = outcome.replayed;
-    event["head"] = session.case_file.head();
-    event["exit_code"] = static_cast<int>(exit);
-    open.progress().event(event);
+    open.progress().event(end_event(session, outcome, conclusion, exit));
     return exit;
   }
   std::string text =
@@ -204,11 +243,9 @@ ExitCode drive(const Globals& globals, OpenCase& open,
   if (!outcome.message.empty()) text += printable(outcome.message) + "\n";
   text += steps_text(outcome);
   text += "\n" + findings_text(session.case_file, session.run);
-  text += fmt::format("head {}\n", session.case_file.head());
-  if (outcome.state != lua::RunState::done) {
-    text += fmt::format("'impound resume {}' goes on where it stopped.\n",
-                        session.run);
-  }
+  text += fmt::format("head {}\n\n", session.case_file.head());
+  text += conclusion.to_text();
+  text += closing_text(session, outcome);
   print_text(globals, text);
   return exit;
 }

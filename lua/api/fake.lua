@@ -37,13 +37,15 @@ local fake = {}
 ---@field state "done"|"failed"|"waiting"
 ---@field message string
 ---@field worst_verdict string
+---@field outcome "findings"|"incomplete"|"cleared"|"cleared (files only)"|"nothing found"|"failed"|"waiting"
+---@field incomplete string[] Why it is: "step contain: …", "nothing was compared …".
 ---@field findings impound.Finding[] `evidence` as "E001/1".
 ---@field questions impound.Question[]
 ---@field notes { text: string, step: string }[]
 ---@field gaps table[]
 ---@field exhibits { id: string, collector: string, step: string }[]
 ---@field calls table[] Every call in order: `call` is its name, the rest its arguments.
----@field steps table<string, { result: "done"|"failed"|"skipped", message: string }>
+---@field steps table<string, { result: "done"|"incomplete"|"skipped"|"failed", message: string }>
 ---@field contained boolean
 
 --- Runs all steps.

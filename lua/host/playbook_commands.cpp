@@ -14,6 +14,7 @@
 #include "lua/host/playbook_schema.hpp"
 #include "lua/host/playbook_session.hpp"
 #include "lua/host/playbook_sources.hpp"
+#include "lua/host/run_verdict.hpp"
 
 namespace impound::lua {
 namespace {
@@ -114,6 +115,13 @@ Json run_fake_case(ChildProcess& child, const ChildMessage& request,
   record["state"] = to_string(outcome.state);
   record["message"] = outcome.message;
   record["worst_verdict"] = outcome.worst_verdict;
+  std::vector<std::string> verdicts;
+  for (const Json& finding : record["findings"]) {
+    verdicts.push_back(text_or(finding, "verdict", ""));
+  }
+  const RunConclusion conclusion = conclude(outcome, verdicts);
+  record["outcome"] = to_string(conclusion.verdict);
+  record["incomplete"] = conclusion.incomplete;
   return record;
 }
 

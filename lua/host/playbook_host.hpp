@@ -68,7 +68,10 @@ struct PlannedCall {
   std::string sentence;  ///< "Would collect model-files: 12 files, 436 MB."
 };
 
-enum class StepResult : std::uint8_t { done, failed, skipped };
+/// How a step ended. A step is done only if it did what its title says: one in
+/// which something could not be had (ctx:gap), an act was not measured to be in
+/// force, or a person said no to it, is incomplete, and its message says why.
+enum class StepResult : std::uint8_t { done, incomplete, skipped, failed };
 
 [[nodiscard]] std::string_view to_string(StepResult result) noexcept;
 

@@ -74,12 +74,14 @@ std::string_view to_string(StepResult result) noexcept {
   switch (result) {
     case StepResult::done:
       return "done";
-    case StepResult::failed:
-      return "failed";
+    case StepResult::incomplete:
+      return "incomplete";
     case StepResult::skipped:
+      return "skipped";
+    case StepResult::failed:
       break;
   }
-  return "skipped";
+  return "failed";
 }
 
 std::string call_sha256(const HostCall& call) {

@@ -45,6 +45,8 @@ struct StepOutcome {
   StepInfo step;
   StepResult result = StepResult::skipped;
   std::string message;  ///< why, unless done
+  bool has_ended =
+      false;  ///< false: not reached, or left because the run waits
 };
 
 /// One act of a plan.
@@ -63,6 +65,9 @@ struct RunOutcome {
   std::int64_t calls = 0;          ///< journaled calls
   std::int64_t replayed = 0;       ///< of these, answered from the journal
   std::string worst_verdict;       ///< "", cleared, likely, confirmed
+  /// A call that holds evidence against something else was answered: diff,
+  /// scan, verify_signature.
+  bool has_compared = false;
 };
 
 /// Runs all steps. What goes wrong inside the playbook is in the outcome.

@@ -36,6 +36,21 @@ Json answer_message(const Json& answer) {
   return Json{{"t", "answer"}, {"ok", answer}};
 }
 
+/// Calls that hold evidence against something else; without one of them a run
+/// that found nothing has looked at nothing.
+bool is_comparison(const std::string& function) {
+  return function == "diff" || function == "scan" ||
+         function == "verify_signature";
+}
+
+std::string joined(const std::vector<std::string>& reasons) {
+  std::string text;
+  for (const std::string& reason : reasons) {
+    text += (text.empty() ? "" : "; ") + reason;
+  }
+  return text;
+}
+
 }  // namespace
 
 RunOutcome PlaybookSession::run(ChildProcess& child) {
@@ -53,6 +68,7 @@ RunOutcome PlaybookSession::run(ChildProcess& child) {
     if (!cause.empty()) {
       outcome.message = "step " + cause + " did not succeed";
       failed_.insert(outcome.step.id);
+      outcome.has_ended = true;
       host_.step_ended(outcome.step, outcome.result, outcome.message);
       continue;
     }
@@ -79,10 +95,12 @@ void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
                                StepOutcome& outcome) {
   const StepInfo& step = outcome.step;
   approved_.clear();
+  lacks_.clear();
   host_.step_started(step);
   const auto end_step = [&](StepResult result, const std::string& message) {
     outcome.result = result;
     outcome.message = message;
+    outcome.has_ended = true;
     if (result == StepResult::failed) {
       failed_.insert(step.id);
       if (outcome_.state == RunState::done) {
@@ -125,6 +143,8 @@ void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
         is_over_ = message.failure->fatal;
       } else if (!message.ran) {
         end_step(StepResult::skipped, "its condition does not hold");
+      } else if (!lacks_.empty()) {
+        end_step(StepResult::incomplete, joined(lacks_));
       } else {
         end_step(StepResult::done, "");
       }
@@ -292,7 +312,32 @@ PlaybookSession::Reply PlaybookSession::plan(const HostCall& call) {
   return {.message = answer_message(planned.answer)};
 }
 
+/// What keeps the present step from having done what its title says.
+void PlaybookSession::learn_lack(const HostCall& call, const Json& answer) {
+  if (call.function == "gap") {
+    lacks_.push_back(text_or(call.arguments, "subject", "") + ": " +
+                     text_or(call.arguments, "reason", ""));
+  } else if (call.function == "contain" || call.function == "release") {
+    const bool is_release = call.function == "release";
+    if (answer.value(is_release ? "released" : "contained", Json()) == true) {
+      return;
+    }
+    const std::string why = text_or(answer, "reason", "");
+    lacks_.push_back(std::string("the deployment was not measured to be ") +
+                     (is_release ? "released" : "contained") +
+                     (why.empty() ? "" : ": " + why));
+  } else if (call.function == "ask" && call.arguments.contains("approves") &&
+             text_or(answer, "answer", "") != "yes") {
+    lacks_.push_back("\"" + text_or(call.arguments, "id", "") +
+                     "\" was answered " + text_or(answer, "answer", "") + ": " +
+                     text_or(call.arguments, "approves", "") +
+                     " was not allowed");
+  }
+}
+
 void PlaybookSession::learn(const HostCall& call, const Json& answer) {
+  learn_lack(call, answer);
+  outcome_.has_compared = outcome_.has_compared || is_comparison(call.function);
   if (call.function == "ask" && call.arguments.contains("approves") &&
       text_or(answer, "answer", "") == "yes") {
     approved_.insert(call.arguments["approves"].get<std::string>());

@@ -41,6 +41,7 @@ class PlaybookSession {
   void require_declared(HostCall& call, const StepInfo& step);
   void require_same_call(const RecordedCall& recorded, const HostCall& call);
   void learn(const HostCall& call, const Json& answer);
+  void learn_lack(const HostCall& call, const Json& answer);
   [[nodiscard]] std::string failed_before(const StepInfo& step) const;
   void stop(const ChildEnd& end);
 
@@ -49,6 +50,7 @@ class PlaybookSession {
   PlaybookHost& host_;
   RunOutcome outcome_;
   std::set<std::string> approved_;  ///< acts approved within this step
+  std::vector<std::string> lacks_;  ///< why the present step is incomplete
   std::set<std::string> failed_;    ///< steps that failed, or waited for one
   bool is_over_ = false;
 };

@@ -46,6 +46,23 @@ code 2 impound run weights-tampering --deployment d/d.toml -p no_such=1
 code 2 impound run no-such-playbook --deployment d/d.toml
 equal "$(sqlite3 "$IMPOUND_HOME/IR-1/case.db" "SELECT count(*) FROM findings WHERE verdict='confirmed' AND run='R002'")" 2
 
+# [I13] No baseline: nothing was compared, which is said last, recorded, and is not exit 0.
+sed '/^baseline = /d' d/d.toml >d/no-baseline.toml
+code 3 impound run weights-tampering --deployment d/no-baseline.toml --json
+python3 - "$work/out" <<'PY' || fail "the outcome of a run without a baseline"
+import json, sys
+end = [json.loads(line) for line in open(sys.argv[1])][-1]
+assert end["outcome"] == "incomplete" and end["state"] == "done" and end["exit_code"] == 3, end
+assert any("baseline" in reason for reason in end["incomplete"]), end
+PY
+equal "$(sqlite3 "$IMPOUND_HOME/IR-1/case.db" "SELECT outcome FROM steps WHERE run='R003' AND step='compare'")" incomplete
+equal "$(sqlite3 "$IMPOUND_HOME/IR-1/case.db" "SELECT json_extract(line,'$.outcome') FROM custody WHERE json_extract(line,'$.action')='playbook.end' AND json_extract(line,'$.run')='R003'")" incomplete
+code 0 impound release
+code 3 impound run weights-tampering --deployment d/no-baseline.toml
+sed -n '/^head /,$p' "$work/out" | grep -q '^Outcome: incomplete' || fail "the outcome is not the last block"
+says "step compare: baseline:"
+code 0 impound release
+
 # A case that asks for another examiner's approval waits for it.
 code 0 impound case new IR-2 --title "two people" --approvals 1
 export IMPOUND_CASE=IR-2

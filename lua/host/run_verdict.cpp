@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lua/host/run_verdict.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/base/text.hpp"
+
+namespace impound::lua {
+namespace {
+
+constexpr std::string_view kCleared = "cleared";
+constexpr std::string_view kClearedFilesOnly = "cleared (files only)";
+
+/// One row a verdict, in the order of the enumerators.
+struct VerdictText {
+  std::string_view word;
+  std::string_view sentence;
+};
+constexpr std::array<VerdictText, 8> kTexts{{
+    {"findings", "something was found that needs a look"},
+    {"incomplete",
+     "nothing suspicious was recorded, but not everything that was asked could "
+     "be done"},
+    {kClearedFilesOnly,
+     "the files are clean; what the process runs could not be tied to them"},
+    {kCleared, "every finding of the run clears what it is about"},
+    {"nothing found", "compared, and nothing was recorded as a finding"},
+    {"failed", "a part of the run failed; what it says is not the whole"},
+    {"waiting", "the run is not over"},
+    {"interrupted", "the run was stopped before its end"},
+}};
+
+const VerdictText& text_of(RunVerdict verdict) noexcept {
+  return kTexts[static_cast<std::size_t>(verdict)];
+}
+
+RunVerdict verdict_of_ended(const RunConclusion& conclusion,
+                            std::span<const std::string> verdicts) {
+  if (conclusion.suspicions > 0) return RunVerdict::findings;
+  if (!conclusion.incomplete.empty()) return RunVerdict::incomplete;
+  if (verdicts.empty()) return RunVerdict::nothing_found;
+  const bool is_files_only =
+      std::ranges::find(verdicts, kClearedFilesOnly) != verdicts.end();
+  return is_files_only ? RunVerdict::cleared_files_only : RunVerdict::cleared;
+}
+
+}  // namespace
+
+std::string_view to_string(RunVerdict verdict) noexcept {
+  return text_of(verdict).word;
+}
+
+std::string RunConclusion::to_text() const {
+  const VerdictText& own = text_of(verdict);
+  std::string text = fmt::format("Outcome: {}: {}.\n", own.word, own.sentence);
+  if (incomplete.empty()) return text;
+  text += verdict == RunVerdict::findings
+              ? "It is incomplete besides; not done:\n"
+              : "Not done:\n";
+  for (const std::string& reason : incomplete) {
+    text += "  " + printable(reason) + "\n";
+  }
+  return text;
+}
+
+RunConclusion conclude(const RunOutcome& outcome,
+                       std::span<const std::string> verdicts) {
+  RunConclusion conclusion;
+  conclusion.suspicions = static_cast<std::size_t>(
+      std::ranges::count_if(verdicts, [](const std::string& verdict) {
+        return verdict != kCleared && verdict != kClearedFilesOnly;
+      }));
+  for (const StepOutcome& step : outcome.steps) {
+    const std::string what = "step " + step.step.id + ": ";
+    if (step.result == StepResult::incomplete ||
+        step.result == StepResult::failed) {
+      conclusion.incomplete.push_back(what + step.message);
+    } else if (!step.has_ended) {
+      conclusion.incomplete.push_back(
+          what + (step.message.empty() ? "not reached" : step.message));
+    }
+  }
+  if (outcome.state == RunState::done && !outcome.has_compared &&
+      verdicts.empty()) {
+    conclusion.incomplete.emplace_back(
+        "nothing was compared: whether anything was tampered with is unknown");
+  }
+  switch (outcome.state) {
+    case RunState::done:
+      conclusion.verdict = verdict_of_ended(conclusion, verdicts);
+      break;
+    case RunState::failed:
+      conclusion.verdict = RunVerdict::failed;
+      break;
+    case RunState::waiting:
+      conclusion.verdict = RunVerdict::waiting;
+      break;
+    case RunState::interrupted:
+      conclusion.verdict = RunVerdict::interrupted;
+      break;
+  }
+  return conclusion;
+}
+
+}  // namespace impound::lua
