@@ -9,8 +9,10 @@
 #include "core/base/text.hpp"
 #include "core/cli/arguments.hpp"
 #include "core/cli/command.hpp"
+#include "core/engine/approvals.hpp"
 #include "core/engine/contain.hpp"
 #include "core/engine/deployment.hpp"
+#include "core/engine/next_command.hpp"
 #include "core/engine/release.hpp"
 
 namespace impound {
@@ -22,6 +24,30 @@ struct ContainOptions {
   std::vector<std::string> parameters;
   std::string purpose = "containment by hand";
 };
+
+/// The case asks for more people than the one who acts.
+ExitCode wait_for_approval(const Globals& globals, Session& session,
+                           const ApprovalSubject& subject) {
+  const OpenApproval open = request_approval(session, subject);
+  const std::string how =
+      fmt::format("{}; then this command again",
+                  next_command(session.case_file.folder(),
+                               {"approve", open.request, "--reason", "WHY"}));
+  if (globals.json) {
+    print_json({{"contained", false},
+                {"waiting", how},
+                {"request", open.request},
+                {"missing", open.missing}});
+  } else {
+    print_text(
+        globals,
+        fmt::format("Nothing was done: to {} waits for {} approval{} of "
+                    "another examiner than {}: {}.\n",
+                    subject.what, open.missing, open.missing == 1 ? "" : "s",
+                    printable(open.requester), how));
+  }
+  return ExitCode::waiting;
+}
 
 ExitCode contain_by_hand(const Globals& globals,
                          const ContainOptions& options) {
@@ -35,17 +61,27 @@ ExitCode contain_by_hand(const Globals& globals,
                             printable(options.deployment.native())));
   }
   const Containment& method = find_containment(all_containments(), name);
+  const Json arguments = arguments_for(method.parameters, options.parameters);
   OpenCase open(globals);
+  const ApprovalSubject subject =
+      subject_by_hand(open.session(), deployment, name, arguments);
+  const ApprovalState approvals =
+      approvals_for(open.file(), subject, globals.clock.now());
+  if (approvals.missing > 0) {
+    return wait_for_approval(globals, open.session(), subject);
+  }
   Json authority;
   authority["basis"] = "decision of the acting examiner";
-  const ContainResult result = contain(
-      open.session(),
-      {.deployment = deployment,
-       .method = method,
-       .arguments = arguments_for(method.parameters, options.parameters),
-       .purpose = options.purpose,
-       .authority = authority,
-       .probe = run_probe});
+  authority["approvals"] = approvals.grants;
+  authority["plan_sha256"] = subject.plan_sha256;
+  authority["subject_sha256"] = subject.sha256;
+  const ContainResult result =
+      contain(open.session(), {.deployment = deployment,
+                               .method = method,
+                               .arguments = arguments,
+                               .purpose = options.purpose,
+                               .authority = authority,
+                               .probe = run_probe});
   if (globals.json) {
     print_json(result.to_json());
   } else {

@@ -7,9 +7,11 @@
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/consent.hpp"
 #include "core/cli/run_driver.hpp"
-#include "core/engine/findings.hpp"
+#include "core/engine/approvals.hpp"
 #include "core/engine/next_command.hpp"
+#include "core/engine/questions.hpp"
 #include "core/engine/status.hpp"
 
 namespace impound {
@@ -40,24 +42,79 @@ void say_done(const Globals& globals, const CaseFile& case_file,
   }
 }
 
-ExitCode decide(const Globals& globals, const std::string& run, bool granted,
-                const std::string& reason) {
+ExitCode decide(const Globals& globals, const std::string& name,
+                Decision decision, const std::string& reason) {
   OpenCase open(globals);
-  require_open_run(open.file(), run);
-  decide_approval(open.session(), run, granted, reason);
-  say_done(globals, open.file(), run, granted ? "approved" : "denied");
+  if (name.starts_with('R')) require_open_run(open.file(), name);
+  const OpenApproval request =
+      decide_approval(open.session(), name, decision, reason);
+  const bool is_granted = decision == Decision::granted;
+  if (globals.json) {
+    print_json(
+        {{"request", request.request},
+         {"run", request.run.empty() ? Json(nullptr) : Json(request.run)},
+         {"what", request.what},
+         {"recorded", is_granted ? "approved" : "denied"},
+         {"missing", request.missing}});
+    return ExitCode::clean;
+  }
+  const std::filesystem::path& folder = open.file().folder();
+  std::string next;
+  if (is_granted && request.missing > 0) {
+    next = fmt::format("{} more must approve it.", request.missing);
+  } else if (is_granted && request.run.empty()) {
+    next = fmt::format("{} can give the same command again.",
+                       printable(request.requester));
+  } else if (is_granted) {
+    next = fmt::format("This goes on: {}",
+                       next_command(folder, {"resume", request.run}));
+  } else if (!request.run.empty()) {
+    next = fmt::format("This ends the run: {}",
+                       next_command(folder, {"abort", request.run, "--reason",
+                                             "its approval was denied"}));
+  }
+  print_text(globals, fmt::format("{}: {} to {}. {}\n", request.request,
+                                  is_granted ? "approved" : "denied",
+                                  printable(request.what), next));
   return ExitCode::clean;
+}
+
+/// The open question of that id; the newest of several.
+const OpenQuestion& find_question(const std::vector<OpenQuestion>& open,
+                                  const std::string& run,
+                                  const std::string& id) {
+  std::string ids;
+  for (auto one = open.rbegin(); one != open.rend(); ++one) {
+    if (one->question.id == id) return *one;
+    ids += (ids.empty() ? "" : ", ") + printable(one->question.id);
+  }
+  throw Error(
+      Errc::bad_input,
+      fmt::format("{} waits for no answer to \"{}\"; {}", run, printable(id),
+                  ids.empty() ? "it has asked nothing that is open"
+                              : "it waits for an answer to " + ids));
 }
 
 ExitCode answer(const Globals& globals, const std::string& run,
                 const std::string& question, const std::string& text) {
   OpenCase open(globals);
   require_open_run(open.file(), run);
-  open.session().run = run;
-  Json asked;
-  asked["id"] = question;
-  static_cast<void>(
-      record_answer(open.session(), asked, text, "impound answer"));
+  const std::vector<OpenQuestion> questions = open_questions(open.file(), run);
+  const OpenQuestion& asked = find_question(questions, run, question);
+  if (!asked.question.admits(text)) {
+    throw Error(Errc::bad_input,
+                fmt::format("\"{}\" is no answer to \"{}\": expected {}",
+                            printable(text), printable(question),
+                            asked.question.admitted()));
+  }
+  const std::string by = open.session().examiner.actor.name;
+  const std::string at = format_time(globals.clock.now());
+  record_pending_answer(
+      open.session(), asked,
+      {.text = text,
+       .basis = fmt::format("given by 'impound answer' by {} at {}", by, at),
+       .by = by,
+       .at = at});
   say_done(globals, open.file(), run, fmt::format("{} = {}", question, text));
   return ExitCode::clean;
 }
@@ -89,19 +146,21 @@ struct Words {
   std::string run;
   std::string question;
   std::string text;
-  std::vector<std::string> answers;
 };
 
 void add_decision(CLI::App& app, const char* name, const char* sentence,
-                  bool granted, Globals& globals, Run& run) {
+                  Decision decision, Globals& globals, Run& run) {
   CLI::App* command = add_command(app, name, sentence);
   auto words = std::make_shared<Words>();
-  command->add_option("run", words->run, "R001")->required();
+  command
+      ->add_option("request", words->run,
+                   "The run that waits (R001), or the request (A001).")
+      ->required();
   command->add_option("--reason", words->text, "Why, for the chain.")
       ->required();
-  command->callback([&globals, &run, words, granted] {
-    run = [&globals, words, granted] {
-      return decide(globals, words->run, granted, words->text);
+  command->callback([&globals, &run, words, decision] {
+    run = [&globals, words, decision] {
+      return decide(globals, words->run, decision, words->text);
     };
   });
 }
@@ -113,9 +172,7 @@ void add_run(CLI::App& app, Globals& globals, Run& run) {
       add_command(app, "run", "Run a playbook in a case: the main job.");
   auto options = std::make_shared<PlaybookOptions>();
   add_playbook_options(*command, *options);
-  command->add_option("--answer", options->answers,
-                      "Answer to a question of the playbook, given "
-                      "beforehand: question=answer.");
+  add_consent_options(*command, options->consent);
   command->callback([&globals, &run, options] {
     run = [&globals, options] { return start_run(globals, *options); };
   });
@@ -123,25 +180,31 @@ void add_run(CLI::App& app, Globals& globals, Run& run) {
   CLI::App* resume = add_command(
       app, "resume", "Go on with a run that crashed, stopped or waits.");
   auto words = std::make_shared<Words>();
+  auto consent = std::make_shared<ConsentOptions>();
   resume->add_option("run", words->run, "R001")->required();
-  resume->add_option("--answer", words->answers,
-                     "Answer to a question: question=answer.");
-  resume->callback([&globals, &run, words] {
-    run = [&globals, words] {
-      return resume_run(globals, words->run, words->answers);
+  add_consent_options(*resume, *consent);
+  resume->callback([&globals, &run, words, consent] {
+    run = [&globals, words, consent] {
+      return resume_run(globals, words->run, *consent);
     };
   });
 
-  add_decision(app, "approve", "Allow a run to contain, as another examiner.",
-               true, globals, run);
-  add_decision(app, "deny", "Forbid a run to contain.", false, globals, run);
+  add_decision(app, "approve",
+               "Allow an act that waits for it, as another examiner than who "
+               "asked for it.",
+               Decision::granted, globals, run);
+  add_decision(app, "deny", "Forbid an act that waits for an approval.",
+               Decision::denied, globals, run);
 
   CLI::App* reply = add_command(app, "answer", "Answer a run's question.");
   auto given = std::make_shared<Words>();
   reply->add_option("run", given->run, "R001")->required();
   reply->add_option("question", given->question, "Id of the question.")
       ->required();
-  reply->add_option("answer", given->text, "One of its choices.")->required();
+  reply
+      ->add_option("answer", given->text,
+                   "One of its choices; any text where it has none.")
+      ->required();
   reply->callback([&globals, &run, given] {
     run = [&globals, given] {
       return answer(globals, given->run, given->question, given->text);

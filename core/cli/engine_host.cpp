@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iostream>
 
 #include "collectors/registry.hpp"
 #include "containment/probe.hpp"
@@ -20,6 +19,7 @@
 #include "core/engine/findings.hpp"
 #include "core/engine/model_sides.hpp"
 #include "core/engine/model_signatures.hpp"
+#include "core/engine/next_command.hpp"
 #include "core/engine/release.hpp"
 #include "core/engine/scans.hpp"
 #include "core/engine/served_model.hpp"
@@ -107,24 +107,6 @@ Outcome custody_outcome(lua::StepResult result) {
   return Outcome::failed;
 }
 
-/// Asks at the terminal until the answer is one of the choices.
-std::string ask_person(const Json& arguments) {
-  const auto& choices = require_key(arguments, "choices", kSource);
-  while (true) {
-    std::string prompt =
-        printable(require_text(arguments, "question", kSource));
-    std::string separator = " [";
-    for (const Json& choice : choices) {
-      prompt += separator + printable(choice.get<std::string>());
-      separator = "/";
-    }
-    std::cerr << prompt << "] " << std::flush;
-    std::string line;
-    if (!std::getline(std::cin, line)) return {};
-    if (std::ranges::find(choices, Json(line)) != choices.end()) return line;
-  }
-}
-
 }  // namespace
 
 Json deployment_view(const Deployment& deployment) {
@@ -159,7 +141,7 @@ Json EngineHost::perform(const lua::HostCall& call, std::int64_t n) {
   if (call.function == "items") return items(arguments);
   if (call.function == "read") return read(arguments);
   if (call.function == "contain") return contain_deployment(call);
-  if (call.function == "release") return release_deployment(arguments);
+  if (call.function == "release") return release_deployment(call);
   if (call.function == "probe") return probe();
   if (call.function == "served") return served();
   if (call.function == "diff") return diff(arguments);
@@ -220,10 +202,6 @@ std::optional<lua::RecordedCall> EngineHost::recorded(std::int64_t n) {
 
 lua::PlannedCall EngineHost::plan(const lua::HostCall& call) {
   return lua::plan_from_arguments(call);
-}
-
-bool EngineHost::pre_approved(const lua::HostCall&) {
-  return approvals_missing(session_.case_file, session_.run) == 0;
 }
 
 void EngineHost::step_started(const lua::StepInfo& step) {
@@ -337,28 +315,55 @@ Json EngineHost::read(const Json& arguments) {
   return {{"base64", to_base64(content)}};
 }
 
-std::optional<Json> EngineHost::wait_for_approvals() {
-  const int missing = approvals_missing(session_.case_file, session_.run);
-  if (missing == 0) return std::nullopt;
-  request_approval(session_, subject_.playbook.sha256, "contain");
+std::optional<Json> EngineHost::wait_for_approvals(std::int64_t ask,
+                                                   GuardedAct act) {
+  const ApprovalSubject subject =
+      subject_of_call(session_.case_file, session_.run, ask, act);
+  const ApprovalState state =
+      approvals_for(session_.case_file, subject, session_.clock.now());
+  if (state.missing == 0) return std::nullopt;
+  const OpenApproval open = request_approval(session_, subject);
+  const std::filesystem::path& folder = session_.case_file.folder();
   return Json{{"waiting",
-               fmt::format("{} approval{} of another examiner: 'impound "
-                           "approve {} --reason …', then 'impound resume {}'",
-                           missing, missing == 1 ? "" : "s", session_.run,
-                           session_.run)}};
+               fmt::format("{} approval{} of another examiner than {} to {}: "
+                           "{}; then {}",
+                           state.missing, state.missing == 1 ? "" : "s",
+                           printable(open.requester), subject.what,
+                           next_command(folder, {"approve", session_.run,
+                                                 "--reason", "WHY"}),
+                           next_command(folder, {"resume", session_.run}))}};
+}
+
+Json EngineHost::authority_of(const lua::HostCall& call, GuardedAct act) {
+  Json authority;
+  for (const JournalRow& row : session_.case_file.journal(session_.run)) {
+    if (row.n != call.allowed_by) continue;
+    const Json asked = parse_json(row.call, "journal of " + session_.run);
+    const Json said = parse_json(row.answer, "journal of " + session_.run);
+    authority["basis"] = fmt::format(
+        "\"{}\" was answered {} by {} in {} of playbook {} {}",
+        text_or(asked.at("arguments"), "id", ""), text_or(said, "answer", ""),
+        text_or(said, "by", ""), session_.run, subject_.playbook.id,
+        subject_.playbook.version);
+  }
+  authority["question_call"] = call.allowed_by;
+  authority["approvals"] =
+      approvals_for(session_.case_file,
+                    subject_of_call(session_.case_file, session_.run,
+                                    call.allowed_by, act),
+                    session_.clock.now())
+          .grants;
+  return authority;
 }
 
 Json EngineHost::contain_deployment(const lua::HostCall& call) {
   const Json& arguments = call.arguments;
   const std::string name =
       text_or(arguments, "method", subject_.deployment.containment_method);
-  if (auto waiting = wait_for_approvals()) return *waiting;
-  Json authority;
-  authority["basis"] =
-      fmt::format("run {} of playbook {} {} (effect: contain), started by {}",
-                  session_.run, subject_.playbook.id, subject_.playbook.version,
-                  session_.examiner.actor.name);
-  authority["approvals"] = approval_ids(session_.case_file, session_.run);
+  if (auto waiting = wait_for_approvals(call.allowed_by, GuardedAct::contain)) {
+    return *waiting;
+  }
+  Json authority = authority_of(call, GuardedAct::contain);
   const Json method_arguments = arguments.contains("arguments")
                                     ? arguments.at("arguments")
                                     : Json::object();
@@ -438,7 +443,11 @@ std::string EngineHost::released_since(const std::string& intent) const {
   return {};
 }
 
-Json EngineHost::release_deployment(const Json& arguments) {
+Json EngineHost::release_deployment(const lua::HostCall& call) {
+  const Json& arguments = call.arguments;
+  if (auto waiting = wait_for_approvals(call.allowed_by, GuardedAct::release)) {
+    return *waiting;
+  }
   const auto results =
       release(session_, {.methods = all_containments(),
                          .probe = run_probe,
@@ -648,45 +657,103 @@ Json EngineHost::gap(const Json& arguments) {
   return Json::object();
 }
 
+GivenAnswer EngineHost::answer_of_examiner(const std::string& text,
+                                           const std::string& basis) const {
+  return {.text = text,
+          .basis = basis,
+          .by = session_.examiner.actor.name,
+          .at = format_time(session_.clock.now())};
+}
+
+EngineHost::Said EngineHost::hear_at_terminal(const Question& question) {
+  const TerminalAnswer said = ask_at_terminal(question, session_.cancellation);
+  switch (said.how) {
+    case AskedHow::answered:
+      return {answer_of_examiner(said.text, "asked at the terminal"), {}};
+    case AskedHow::defaulted:
+      return {answer_of_examiner(
+                  said.text,
+                  "asked at the terminal, Enter took the default " + said.text),
+              {}};
+    case AskedHow::interrupted:
+      return {std::nullopt, ", left unanswered: interrupted,"};
+    case AskedHow::ended:
+      break;
+  }
+  return {std::nullopt, ", left unanswered: the input ended,"};
+}
+
+/// What was said for this run on this command line comes first; a word spoken
+/// to this very question before a blanket --yes.
+EngineHost::Said EngineHost::hear(const Question& question) {
+  const GivenConsent& consent = subject_.consent;
+  if (const auto given = consent.answers.find(question.id);
+      given != consent.answers.end()) {
+    return {answer_of_examiner(given->second,
+                               fmt::format("given on the command line: "
+                                           "--answer {}={}",
+                                           question.id, given->second)),
+            {}};
+  }
+  if (auto pending = pending_answer(session_, question)) return {pending, {}};
+  if (consent.yes && question.approves != GuardedAct::none) {
+    return {answer_of_examiner("yes", "given on the command line: --yes"), {}};
+  }
+  if (subject_.may_ask) return hear_at_terminal(question);
+  return {};
+}
+
+/// Writes the answer down before the run waits for something else.
+void EngineHost::keep_answer(const Question& question, std::int64_t call,
+                             const GivenAnswer& answer) {
+  record_question(session_, question);
+  const auto before = pending_answer(session_, question);
+  if (before && before->text == answer.text) return;
+  record_pending_answer(session_,
+                        {.question = question,
+                         .run = session_.run,
+                         .step = session_.step,
+                         .call = call,
+                         .given = std::nullopt},
+                        answer);
+}
+
 Json EngineHost::ask(const lua::HostCall& call) {
-  const Json& arguments = call.arguments;
-  const std::string id = require_text(arguments, "id", kSource);
-  const std::string approves = text_or(arguments, "approves", "");
-  std::string answer;
-  std::string basis;
-  if (const auto given = subject_.answers.find(id);
-      given != subject_.answers.end()) {
-    answer = given->second;
-    basis = "given on the command line";
-  } else if (const auto recorded =
-                 recorded_answer(session_.case_file, session_.run, id)) {
-    answer = *recorded;
-    basis = "given by 'impound answer'";
-  } else if (!approves.empty()) {
-    // Whoever starts a playbook that declares to contain has decided so; the
-    // case may ask for further people.
-    if (auto waiting = wait_for_approvals()) return *waiting;
-    answer = "yes";
-    basis = "the examiner started a playbook that declares to " + approves +
-            ", and the approvals that the case asks for are there";
-  } else if (subject_.may_ask) {
-    answer = ask_person(arguments);
-    basis = "given at the terminal";
-  }
-  if (answer.empty()) {
-    request_answer(session_, arguments);
-    return {{"waiting",
-             fmt::format("an answer to \"{}\": 'impound answer {} {} …', then "
-                         "'impound resume {}'",
-                         id, session_.run, id, session_.run)}};
-  }
-  const Json& choices = require_key(arguments, "choices", kSource);
-  if (std::ranges::find(choices, Json(answer)) == choices.end()) {
+  const Question question = Question::from_json(call.arguments, kSource);
+  Said said = hear(question);
+  if (said.answer && !question.admits(said.answer->text)) {
     throw Error(Errc::bad_input,
-                fmt::format("\"{}\" is no answer to {}; the choices are {}",
-                            printable(answer), id, dump_line(choices)));
+                fmt::format("\"{}\" ({}) is no answer to \"{}\": expected {}",
+                            printable(said.answer->text), said.answer->basis,
+                            printable(question.id), question.admitted()));
   }
-  return record_answer(session_, arguments, answer, basis);
+  if (!said.answer) {
+    record_question(session_, question);
+    const std::filesystem::path& folder = session_.case_file.folder();
+    const std::string answer = question.choices.empty()
+                                   ? question.otherwise.value_or("YOUR ANSWER")
+                               : question.otherwise ? *question.otherwise
+                                                    : question.choices.front();
+    return {
+        {"waiting",
+         fmt::format("an answer to \"{}\"{} ({}): {}; then {}",
+                     printable(question.id), said.silence, question.admitted(),
+                     next_command(
+                         folder, {"answer", session_.run, question.id, answer}),
+                     next_command(folder, {"resume", session_.run}))}};
+  }
+  if (question.approves != GuardedAct::none && said.answer->text == "yes") {
+    const std::int64_t n = session_.slot->n;
+    const ApprovalSubject subject =
+        subject_of_call(session_.case_file, session_.run, n, question.approves);
+    if (approvals_for(session_.case_file, subject, session_.clock.now())
+            .missing > 0) {
+      // Said once: nobody is asked again when the approval is there.
+      keep_answer(question, n, *said.answer);
+      return wait_for_approvals(n, question.approves).value();
+    }
+  }
+  return record_answer(session_, question, *said.answer);
 }
 
 }  // namespace impound

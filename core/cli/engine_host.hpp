@@ -9,7 +9,10 @@
 #include <string>
 
 #include "core/cli/command.hpp"
+#include "core/cli/consent.hpp"
+#include "core/engine/approvals.hpp"
 #include "core/engine/contain.hpp"
+#include "core/engine/questions.hpp"
 #include "core/engine/session.hpp"
 #include "core/evidence/bundle_reader.hpp"
 #include "lua/host/playbook_host.hpp"
@@ -21,8 +24,8 @@ struct RunSubject {
   const lua::LoadedPlaybook& playbook;
   const Deployment& deployment;
   Json parameters;
-  std::map<std::string, std::string> answers;  ///< given beforehand
-  bool may_ask = false;                        ///< a person sits at a terminal
+  GivenConsent consent;  ///< given on the command line
+  bool may_ask = false;  ///< a person sits at a terminal
 };
 
 class EngineHost final : public lua::PlaybookHost {
@@ -38,7 +41,6 @@ class EngineHost final : public lua::PlaybookHost {
   Json replayed(const lua::HostCall& call, std::int64_t n,
                 const Json& answer) override;
   lua::PlannedCall plan(const lua::HostCall& call) override;
-  bool pre_approved(const lua::HostCall& call) override;
   void step_started(const lua::StepInfo& step) override;
   void step_ended(const lua::StepInfo& step, lua::StepResult result,
                   const std::string& message) override;
@@ -55,7 +57,7 @@ class EngineHost final : public lua::PlaybookHost {
   Json contained_again(const lua::HostCall& call, std::int64_t n,
                        const Json& answer);
   [[nodiscard]] std::string released_since(const std::string& intent) const;
-  Json release_deployment(const Json& arguments);
+  Json release_deployment(const lua::HostCall& call);
   Json probe();
   Json served();
   Json diff(const Json& arguments);
@@ -67,8 +69,21 @@ class EngineHost final : public lua::PlaybookHost {
   Json note(const Json& arguments);
   Json gap(const Json& arguments);
   Json ask(const lua::HostCall& call);
+  /// What was said to the question, in whichever way, or why nothing was.
+  struct Said {
+    std::optional<GivenAnswer> answer;
+    std::string silence;  ///< "", ", left unanswered: interrupted,"
+  };
+  Said hear(const Question& question);
+  Said hear_at_terminal(const Question& question);
+  [[nodiscard]] GivenAnswer answer_of_examiner(const std::string& text,
+                                               const std::string& basis) const;
+  void keep_answer(const Question& question, std::int64_t call,
+                   const GivenAnswer& answer);
   /// The answer that ends the run as waiting; empty if nobody is missing.
-  std::optional<Json> wait_for_approvals();
+  std::optional<Json> wait_for_approvals(std::int64_t ask, GuardedAct act);
+  /// Who allowed the act that `call` is about to do, and how.
+  [[nodiscard]] Json authority_of(const lua::HostCall& call, GuardedAct act);
 
   /// Writes the journal row of a call whose act did not write it.
   void journal(const Json& answer);
@@ -92,7 +107,6 @@ class PlanHost final : public lua::PlaybookHost {
     return std::nullopt;
   }
   lua::PlannedCall plan(const lua::HostCall& call) override;
-  bool pre_approved(const lua::HostCall&) override { return true; }
   void step_started(const lua::StepInfo&) override {}
   void step_ended(const lua::StepInfo&, lua::StepResult,
                   const std::string&) override {}

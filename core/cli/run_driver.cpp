@@ -2,11 +2,11 @@
 #include "core/cli/run_driver.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
 
+#include "containment/registry.hpp"
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/arguments.hpp"
@@ -16,7 +16,8 @@
 #include "core/engine/deployment_record.hpp"
 #include "core/engine/evidence_lock.hpp"
 #include "core/engine/exhibits.hpp"
-#include "core/evidence/finding_words.hpp"
+#include "core/engine/next_command.hpp"
+#include "core/engine/status.hpp"
 #include "lua/host/playbook_commands.hpp"
 #include "lua/host/playbook_run.hpp"
 #include "lua/host/run_verdict.hpp"
@@ -90,12 +91,12 @@ std::optional<BaselineCheck> baseline_of_run(const Json& parameters,
   return check_baseline(fs::path(path));
 }
 
-std::map<std::string, std::string> answer_map(
-    const std::vector<std::string>& answers) {
-  std::map<std::string, std::string> map;
-  for (const std::string& answer : answers)
-    map.insert(split_assignment(answer));
-  return map;
+std::vector<Question> questions_of(std::span<const ExpectedQuestion> expected) {
+  std::vector<Question> questions;
+  for (const ExpectedQuestion& one : expected) {
+    questions.push_back(one.question);
+  }
+  return questions;
 }
 
 std::string steps_text(const lua::RunOutcome& outcome) {
@@ -158,13 +159,20 @@ Outcome custody_outcome(const lua::RunConclusion& conclusion) {
   return conclusion.incomplete.empty() ? Outcome::ok : Outcome::incomplete;
 }
 
-/// The very last lines of a run: what a person has to do or to know next.
+/// The very last lines of a run: what a person has to do or to know next, and
+/// what is out of service now, measured now, even after a Ctrl-C.
 std::string closing_text(const Session& session,
                          const lua::RunOutcome& outcome) {
-  if (outcome.state == lua::RunState::done) return {};
-  return fmt::format(
-      "'impound resume {} --case {}' goes on where it stopped.\n", session.run,
-      session.case_file.id());
+  std::string text;
+  if (outcome.state != lua::RunState::done) {
+    text = fmt::format(
+        "This goes on where it stopped: {}\n",
+        next_command(session.case_file.folder(), {"resume", session.run}));
+  }
+  const Cancellation never;
+  return text +
+         status_of(session.case_file, all_containments(), session.clock, never)
+             .closing_text();
 }
 
 void record_end(Session& session, const lua::RunOutcome& outcome,
@@ -226,7 +234,13 @@ ExitCode drive(const Globals& globals, OpenCase& open,
     // Whatever it is, the record must not say that the run still goes on.
     outcome.state = lua::RunState::failed;
     outcome.message = error.what();
-    record_end(session, outcome, lua::conclude(outcome, {}));
+    try {
+      record_end(session, outcome, lua::conclude(outcome, {}));
+    } catch (
+        const Error& second) {  // a full disk; the first error is the cause
+      print_note(globals, fmt::format("the end of {} could not be recorded: {}",
+                                      session.run, second.what()));
+    }
     throw;
   }
   const lua::RunConclusion conclusion =
@@ -258,9 +272,21 @@ Json permissions(const lua::LoadedPlaybook& playbook) {
   return json;
 }
 
-bool may_ask(const Globals& globals) {
-  return !globals.json && ::isatty(STDIN_FILENO) != 0 &&
-         ::isatty(STDERR_FILENO) != 0;
+/// A run may wait for a question that no plan meets: those of the record count
+/// too.
+GivenConsent consent_of_resumed(const Globals& globals,
+                                const ConsentOptions& typed,
+                                const lua::LoadedPlaybook& playbook,
+                                const Json& parameters,
+                                const Deployment& deployment,
+                                const std::vector<OpenQuestion>& open) {
+  if (typed.answers.empty()) return check_consent(typed, {}, playbook.id);
+  const lua::RunOutcome planned =
+      make_plan(globals, playbook, parameters, &deployment);
+  std::vector<Question> known =
+      questions_of(expected_questions(playbook, planned));
+  for (const OpenQuestion& one : open) known.push_back(one.question);
+  return check_consent(typed, known, playbook.id);
 }
 
 }  // namespace
@@ -290,6 +316,7 @@ ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
       globals, playbook, parameters, deployment ? &*deployment : nullptr);
   std::optional<BaselineCheck> baseline;
   if (deployment) baseline = baseline_of_run(parameters, *deployment, outcome);
+  const auto expected = expected_questions(playbook, outcome);
   if (globals.json) {
     Json document;
     document["playbook"] = playbook.id;
@@ -301,6 +328,10 @@ ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
     document["message"] = lossless_utf8(outcome.message);
     document["acts"] = plan_json(outcome);
     document["baseline"] = baseline ? baseline->to_json() : Json(nullptr);
+    document["questions"] = Json::array();
+    for (const ExpectedQuestion& one : expected) {
+      document["questions"].push_back(one.to_json());
+    }
     print_json(document);
   } else {
     std::string text =
@@ -315,6 +346,7 @@ ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
     }
     text += format_table(rows);
     if (!outcome.message.empty()) text += printable(outcome.message) + "\n";
+    text += "\n" + consent_text(expected);
     text +=
         "\nNothing was changed. What depends on evidence is not known yet.\n";
     print_text(globals, text);
@@ -335,6 +367,9 @@ ExitCode start_run(const Globals& globals, const PlaybookOptions& options) {
   const Deployment deployment = load_deployment(options.deployment);
   const lua::RunOutcome planned =
       make_plan(globals, playbook, parameters, &deployment);
+  const GivenConsent consent = check_consent(
+      options.consent, questions_of(expected_questions(playbook, planned)),
+      playbook.id);
   const Json plan = plan_json(planned);
   const auto baseline = baseline_of_run(parameters, deployment, planned);
   if (baseline) {
@@ -375,13 +410,13 @@ ExitCode start_run(const Globals& globals, const PlaybookOptions& options) {
                {.playbook = playbook,
                 .deployment = deployment,
                 .parameters = parameters,
-                .answers = answer_map(options.answers),
-                .may_ask = may_ask(globals)},
+                .consent = consent,
+                .may_ask = is_at_terminal(globals)},
                "");
 }
 
 ExitCode resume_run(const Globals& globals, const std::string& run,
-                    const std::vector<std::string>& answers) {
+                    const ConsentOptions& typed) {
   OpenCase open(globals, Events::stream);
   Session& session = open.session();
   std::optional<Json> start;
@@ -414,6 +449,10 @@ ExitCode resume_run(const Globals& globals, const std::string& run,
     check_baseline(from_lossless_utf8(require_text(named, "path", source)))
         .require_usable();
   }
+  const Json& parameters = require_key(*start, "parameters", source);
+  const GivenConsent consent =
+      consent_of_resumed(globals, typed, playbook, parameters, deployment,
+                         open_questions(open.file(), run));
   session.run = run;
   EntryDraft again = session.draft("playbook.start");
   again.purpose = "resume";
@@ -423,9 +462,9 @@ ExitCode resume_run(const Globals& globals, const std::string& run,
   return drive(globals, open,
                {.playbook = playbook,
                 .deployment = deployment,
-                .parameters = require_key(*start, "parameters", source),
-                .answers = answer_map(answers),
-                .may_ask = may_ask(globals)},
+                .parameters = parameters,
+                .consent = consent,
+                .may_ask = is_at_terminal(globals)},
                require_text(*start, "playbook_sha256", source));
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/cli/command.hpp"
+#include "core/cli/consent.hpp"
 
 namespace impound {
 
@@ -16,7 +17,7 @@ struct PlaybookOptions {
   std::string playbook;
   std::filesystem::path deployment;
   std::vector<std::string> parameters;  ///< name=value
-  std::vector<std::string> answers;     ///< question=answer, given beforehand
+  ConsentOptions consent;               ///< given beforehand; run only
   bool active_harm = false;
 };
 
@@ -34,6 +35,6 @@ void add_playbook_options(CLI::App& command, PlaybookOptions& options);
 /// Goes on with a run that was interrupted, that waits, or that crashed.
 [[nodiscard]] ExitCode resume_run(const Globals& globals,
                                   const std::string& run,
-                                  const std::vector<std::string>& answers);
+                                  const ConsentOptions& consent);
 
 }  // namespace impound

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// What is said about evidence, and by whom it was allowed: findings, gaps,
-/// questions, answers, approvals.
+/// What is said about evidence: findings and gaps.
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,33 +28,5 @@ struct Finding {
 /// exhibit.
 void add_gap(Session& session, const std::string& subject,
              const std::string& reason, const std::string& outcome);
-
-/// Writes the question of a playbook that nobody has answered yet.
-void request_answer(Session& session, const Json& question);
-
-/// Writes an answer; returns {"answer","by","at"} (and journals it).
-[[nodiscard]] Json record_answer(Session& session, const Json& question,
-                                 const std::string& answer,
-                                 const std::string& basis);
-
-/// The newest answer to a question of a run that stands in the chain.
-[[nodiscard]] std::optional<std::string> recorded_answer(
-    const CaseFile& case_file, std::string_view run, std::string_view id);
-
-/// How many distinct examiners other than the one who started the run must
-/// still approve before it may contain; 0 if the case asks for none.
-[[nodiscard]] int approvals_missing(const CaseFile& case_file,
-                                    std::string_view run);
-
-/// Ids of the approval.grant entries of a run.
-[[nodiscard]] std::vector<std::string> approval_ids(const CaseFile& case_file,
-                                                    std::string_view run);
-
-void request_approval(Session& session, const std::string& plan_sha256,
-                      const std::string& what);
-
-/// Grants or denies the acts of a run, by the session's examiner.
-void decide_approval(Session& session, const std::string& run, bool granted,
-                     const std::string& reason);
 
 }  // namespace impound

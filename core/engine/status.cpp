@@ -14,8 +14,8 @@
 #include "core/base/fs.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/case_moment.hpp"
+#include "core/engine/approvals.hpp"
 #include "core/engine/evidence_lock.hpp"
-#include "core/engine/findings.hpp"
 #include "core/engine/next_command.hpp"
 #include "core/engine/places.hpp"
 
@@ -269,8 +269,18 @@ void ask_for_approval(WaitingRun& waiting, const fs::path& folder) {
   waiting.next = waiting.commands.front() + " && " + waiting.then;
 }
 
+/// How many approvals the newest request of a run still lacks.
+int approvals_missing(const std::vector<OpenApproval>& open,
+                      const std::string& run) {
+  int missing = 0;
+  for (const OpenApproval& one : open) {
+    if (one.run == run) missing = one.missing;
+  }
+  return missing;
+}
+
 WaitingRun waiting_of(const CaseFile& case_file, const Facts& facts,
-                      const RunRow& run) {
+                      const RunRow& run, TimeNs now) {
   const fs::path& folder = case_file.folder();
   WaitingRun waiting;
   waiting.run = run.id;
@@ -301,7 +311,8 @@ WaitingRun waiting_of(const CaseFile& case_file, const Facts& facts,
   const Asked asked = asked_by(facts, run.id);
   if (asked.is_approval) {
     waiting.question = "approval";
-    waiting.approvals_missing = approvals_missing(case_file, run.id);
+    waiting.approvals_missing =
+        approvals_missing(open_approvals(case_file, now), run.id);
     if (waiting.approvals_missing > 0) {
       ask_for_approval(waiting, folder);
       return waiting;
@@ -438,7 +449,8 @@ void sort_runs(CaseStatus& status, const CaseFile& case_file,
         break;
       }
       case RunStanding::waiting:
-        status.waiting.push_back(waiting_of(case_file, facts, run));
+        status.waiting.push_back(
+            waiting_of(case_file, facts, run, status.measured_at));
         break;
       case RunStanding::interrupted:
         add("was interrupted", resume);

@@ -36,8 +36,9 @@ local Context = {}
 function Context:collect(collector, arguments) end
 
 --- Takes the deployment out of service, proves it by the probes, and keeps it so or rolls back. Journaled.
---- Only in a step with effect = "contain", after ctx:ask with approves = "contain" was answered "yes" in that step (or
---- if the case approved it beforehand).
+--- Only in a step with effect = "contain", after ctx:ask with approves = "contain" was answered "yes" in that step. One
+--- yes allows one act: ask again before another. Approvals that the case asks for (case new --approvals N) come on top.
+--- A containment that was not measured to be in force makes the step incomplete, never done.
 ---@param method? string Must be declared in needs.containments; the deployment's own if absent.
 ---@param arguments? table<string, any> Parameters of the method.
 ---@return impound.ContainResult result
@@ -328,7 +329,7 @@ function Context:worst_verdict() end
 ---@param text any Text, or a value that tostring() makes text of.
 function Context:note(text) end
 
---- Records something that was asked for and could not be had. Journaled.
+--- Records something that was asked for and could not be had. Journaled. The step ends incomplete.
 ---@param gap { subject: string, reason: string, outcome?: "missing"|"denied"|"failed"|"empty"|"partial" }
 ---
 --- Example: `ctx:gap({ subject = "prompt logs", reason = "the deployment names none", outcome = "missing" })`
@@ -337,12 +338,15 @@ function Context:gap(gap) end
 ---@class impound.Question
 ---@field id string Names the question in the record and on the command line.
 ---@field question string
----@field choices? string[] Absent: free text.
----@field default? string One of the choices.
----@field approves? "contain"|"release" The answer "yes" allows this act in this step; choices: yes, no.
+---@field choices? string[] Absent: free text, any that is not empty.
+---@field default? string One of the choices; what Enter at the terminal means. Taken by a person, never by the tool.
+---@field approves? "contain"|"release" The answer "yes" allows this act once in this step; choices: yes, no. With any
+---other answer the step ends incomplete.
 
---- Asks a person. Journaled. If nobody can answer now, the run ends as waiting (exit code 5) and goes on from here when
---- it is resumed.
+--- Asks a person: at the terminal, or by what was said with --answer, --yes (acts only) or `impound answer`. The record
+--- keeps which. Journaled. If nobody answers, the run ends as waiting (exit code 5) and goes on from here when it is
+--- resumed. An id that `playbook plan` does not meet can be answered beforehand only if the playbook declares it
+--- (`questions`).
 ---@param question impound.Question
 ---@return string answer
 ---@return { answer: string, by: string, at: string } record

@@ -39,6 +39,14 @@ local impound = {}
 ---@field containments? string[] Methods that ctx:contain may use; "deployment" is the one its descriptor names.
 ---@field min_tool? string Oldest version of impound it works with.
 
+--- A question that is asked only if the evidence leads there, so that no plan meets it. Declared, it can be answered with
+--- --answer. It is asked with the same choices and approves.
+---@class impound.DeclaredQuestion
+---@field question string
+---@field choices? string[] Absent: free text, or yes and no where it approves an act.
+---@field default? string
+---@field approves? "contain"|"release"
+
 ---@class impound.Playbook
 ---@field schema 1
 ---@field id string The name of the playbook's folder.
@@ -50,6 +58,7 @@ local impound = {}
 ---@field needs impound.Needs
 ---@field references? string[] Links that justify the method.
 ---@field params? table<string, impound.Parameter>
+---@field questions? table<string, impound.DeclaredQuestion> By id.
 ---@field steps impound.Step[] In the order they run.
 
 --- Declares a playbook. The file returns what this returns; everything is checked before any step runs, and every

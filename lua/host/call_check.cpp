@@ -194,10 +194,14 @@ void check_finding(const CallRule& rule, const Json& finding) {
 
 void check_question(const CallRule& rule, Json& question) {
   if (!question.contains("choices")) {
-    if (question.contains("approves")) question["choices"] = {"yes", "no"};
-    return;
+    if (!question.contains("approves")) return;  // free text
+    question["choices"] = {"yes", "no"};
   }
   const Json& choices = question["choices"];
+  if (choices.empty()) {
+    refuse(rule, "choices", "at least one; leave it out for free text",
+           choices);
+  }
   if (question.contains("approves") && choices != Json{"yes", "no"}) {
     refuse(rule, "choices", "{ \"yes\", \"no\" } where an act is approved",
            choices);

@@ -242,8 +242,6 @@ PlannedCall FakeHost::plan(const HostCall& call) {
   return plan_from_arguments(call);
 }
 
-bool FakeHost::pre_approved(const HostCall& /*call*/) { return false; }
-
 void FakeHost::step_started(const StepInfo& /*step*/) {}
 
 void FakeHost::step_ended(const StepInfo& step, StepResult result,

@@ -22,7 +22,6 @@ class FakeHost final : public PlaybookHost {
               const Error& error) override;
   std::optional<RecordedCall> recorded(std::int64_t n) override;
   PlannedCall plan(const HostCall& call) override;
-  bool pre_approved(const HostCall& call) override;
   void step_started(const StepInfo& step) override;
   void step_ended(const StepInfo& step, StepResult result,
                   const std::string& message) override;

@@ -12,6 +12,7 @@
 
 #include "core/base/json.hpp"
 #include "core/base/progress.hpp"
+#include "core/engine/questions.hpp"
 
 namespace impound::lua {
 
@@ -77,6 +78,9 @@ struct LoadedPlaybook {
   std::vector<std::string> references;
   std::vector<ParameterInfo> parameters;  ///< sorted by name
   std::vector<StepInfo> steps;            ///< in the order they run
+  /// Questions that it declares besides those a plan meets: they depend on what
+  /// the evidence says. Sorted by id.
+  std::vector<Question> questions;
   /// Every *.lua below the folder: relative name → source text. What the child
   /// may require, and what the exhibit keeps.
   std::map<std::string, std::string> sources;

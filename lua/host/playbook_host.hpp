@@ -26,8 +26,9 @@
 ///                     evidence[], detail?
 ///   note              text                               {}
 ///   gap               subject, reason, outcome           {}
-///   ask               id, question, choices[], default?, answer, by, at
-///                     approves? ("contain"|"release")
+///   ask               id, question, choices[]?,          answer, by, at
+///                     default?, approves?
+///                     ("contain"|"release")
 ///
 /// * reads sealed evidence only: not journaled, n = 0.
 ///
@@ -50,6 +51,9 @@ struct HostCall {
   std::string step;
   Json arguments = Json::object();
   std::string at;  ///< "playbook.lua:31": where the playbook called
+  /// contain and release: the number of the call of ctx:ask that a person
+  /// answered with "yes" to allow this one. Not part of the call's hash.
+  std::int64_t allowed_by = 0;
 };
 
 /// What was journaled for a call of an earlier attempt of the same run.
@@ -84,7 +88,9 @@ class PlaybookHost {
 
   /// Performs one call for real. The host writes the journal row (n, hash,
   /// call, answer) in the same transaction as the custody entries of the call.
-  /// @throws Error: the playbook sees a Lua error {code, message}.
+  /// @throws Error: the playbook sees a Lua error {code, message}. An exception
+  ///         of the JSON library, an argument of a type that nobody expected,
+  ///         becomes a bad_input that names the call.
   virtual Json perform(const HostCall& call, std::int64_t n) = 0;
 
   /// Call `n` threw. The host journals {"error": {"code", "message"}} as its
@@ -108,10 +114,6 @@ class PlaybookHost {
 
   /// Changes nothing and reads nothing but names and sizes.
   virtual PlannedCall plan(const HostCall& call) = 0;
-
-  /// True if the case allows this contain or release without an approval asked
-  /// for by the playbook in the same step (an act approved beforehand).
-  virtual bool pre_approved(const HostCall& call) = 0;
 
   virtual void step_started(const StepInfo& step) = 0;
   virtual void step_ended(const StepInfo& step, StepResult result,

@@ -57,14 +57,21 @@ struct PlannedAct {
   std::string at;
 };
 
+/// A question that a plan met.
+struct PlannedQuestion {
+  Question question;
+  std::string step;
+};
+
 struct RunOutcome {
   RunState state = RunState::done;
-  std::string message;             ///< why, unless done
-  std::vector<StepOutcome> steps;  ///< every step, in order
-  std::vector<PlannedAct> plan;    ///< plan mode only
-  std::int64_t calls = 0;          ///< journaled calls
-  std::int64_t replayed = 0;       ///< of these, answered from the journal
-  std::string worst_verdict;       ///< "", cleared, likely, confirmed
+  std::string message;                     ///< why, unless done
+  std::vector<StepOutcome> steps;          ///< every step, in order
+  std::vector<PlannedAct> plan;            ///< plan mode only
+  std::vector<PlannedQuestion> questions;  ///< plan mode only, as asked
+  std::int64_t calls = 0;                  ///< journaled calls
+  std::int64_t replayed = 0;  ///< of these, answered from the journal
+  std::string worst_verdict;  ///< "", cleared, likely, confirmed
   /// A call that holds evidence against something else was answered: diff,
   /// scan, verify_signature.
   bool has_compared = false;

@@ -13,9 +13,11 @@
 namespace impound::lua {
 namespace {
 
-constexpr std::array<std::string_view, 11> kFields{
-    "schema", "id",         "version", "title", "owner",      "effect",
-    "needs",  "references", "params",  "steps", "description"};
+constexpr std::array<std::string_view, 12> kFields{
+    "schema", "id",         "version", "title", "owner",     "effect",
+    "needs",  "references", "params",  "steps", "questions", "description"};
+constexpr std::array<std::string_view, 4> kQuestionFields{
+    "question", "choices", "default", "approves"};
 constexpr std::array<std::string_view, 6> kStepFields{
     "id", "title", "run", "after", "effect", "when"};
 constexpr std::array<std::string_view, 4> kParameterFields{
@@ -99,6 +101,7 @@ class Schema {
     identity();
     effect_and_needs();
     parameters();
+    questions();
     steps();
     LoadResult result;
     result.problems = std::move(problems_);
@@ -289,6 +292,55 @@ class Schema {
       }
     }
     playbook_.parameters.push_back(std::move(info));
+  }
+
+  void questions() {
+    const Json& declared = at(declared_, "questions");
+    if (is_empty(declared)) return;
+    if (!declared.is_object()) {
+      problem("questions", "expected a table of questions by id, found " +
+                               kind_of(declared));
+      return;
+    }
+    for (const auto& [id, value] : declared.items()) {
+      question(id, value, "questions." + id);
+    }
+    std::ranges::sort(playbook_.questions, {}, &Question::id);
+  }
+
+  void question(const std::string& id, const Json& value,
+                const std::string& path) {
+    if (!value.is_object()) {
+      problem(path, "expected { question = … }, found " + kind_of(value));
+      return;
+    }
+    unknown_keys(value, path, kQuestionFields);
+    Question question{.id = id,
+                      .text = text(value, path, "question", "a question"),
+                      .choices = texts(value, path, "choices", "texts"),
+                      .otherwise = std::nullopt,
+                      .approves = GuardedAct::none};
+    if (const Json& act = at(value, "approves"); !act.is_null()) {
+      const auto known = act.is_string()
+                             ? guarded_act_from(act.get<std::string>())
+                             : std::nullopt;
+      if (!known || *known == GuardedAct::none) {
+        problem(path + ".approves",
+                "expected \"contain\" or \"release\", found " + kind_of(act));
+      } else {
+        question.approves = *known;
+        if (question.choices.empty()) question.choices = {"yes", "no"};
+      }
+    }
+    if (const Json& otherwise = at(value, "default"); !otherwise.is_null()) {
+      question.otherwise = text(value, path, "default", "a text");
+      if (!question.otherwise->empty() &&
+          !question.admits(*question.otherwise)) {
+        problem(path + ".default", "expected " + question.admitted() +
+                                       ", found " + kind_of(otherwise));
+      }
+    }
+    playbook_.questions.push_back(std::move(question));
   }
 
   void steps() {

@@ -94,7 +94,7 @@ void PlaybookSession::stop(const ChildEnd& end) {
 void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
                                StepOutcome& outcome) {
   const StepInfo& step = outcome.step;
-  approved_.clear();
+  allowed_.clear();
   lacks_.clear();
   host_.step_started(step);
   const auto end_step = [&](StepResult result, const std::string& message) {
@@ -185,12 +185,14 @@ PlaybookSession::Reply PlaybookSession::handle(const ChildMessage& message,
     }
     call.arguments = check_arguments(*rule, call.arguments);
     is_journaled = rule->is_journaled;
+    if (call.function == "ask") require_as_declared(call);
   } catch (const Error& error) {
     return {.message =
                 error_message(to_string(error.code()), error.what(), false)};
   }
   try {
     require_declared(call, step);
+    require_allowed(call, step);
   } catch (const Error& error) {
     // Not to be swallowed by a pcall: the playbook left what it promised.
     return {.message = error_message("refused", error.what(), true),
@@ -199,7 +201,7 @@ PlaybookSession::Reply PlaybookSession::handle(const ChildMessage& message,
   if (options_.mode == RunMode::plan) return plan(call);
   if (is_journaled) return perform(call);
   try {
-    return {.message = answer_message(host_.perform(call, 0))};
+    return {.message = answer_message(perform_in_host(call, 0))};
   } catch (const Error& error) {
     return {.message =
                 error_message(to_string(error.code()), error.what(), false)};
@@ -244,12 +246,47 @@ void PlaybookSession::require_declared(HostCall& call, const StepInfo& step) {
     }
     call.arguments["method"] = method;
   }
-  if (!approved_.contains(call.function) && !host_.pre_approved(call)) {
+}
+
+/// A person said yes to this act, in this step, and it was not done since.
+void PlaybookSession::require_allowed(HostCall& call, const StepInfo& step) {
+  if (find_call_rule(call.function)->effect != Effect::contain) return;
+  const auto leave = allowed_.find(call.function);
+  if (leave == allowed_.end()) {
     throw Error(Errc::bad_input,
                 call.function + "() in step " + step.id +
-                    " was not approved: ask before, in the same step, with "
-                    "ctx:ask({ …, approves = \"" +
+                    " was not approved: ask before each, in the same step, "
+                    "with ctx:ask({ …, approves = \"" +
                     call.function + "\" }), and heed the answer");
+  }
+  call.allowed_by = leave->second;
+  allowed_.erase(leave);
+}
+
+/// A declared question is asked as it was declared: people answered that one.
+void PlaybookSession::require_as_declared(const HostCall& call) const {
+  const Question asked = Question::from_json(call.arguments, "ask");
+  for (const Question& declared : playbook_.questions) {
+    if (declared.id != asked.id) continue;
+    if (declared.choices != asked.choices ||
+        declared.approves != asked.approves) {
+      throw Error(Errc::bad_input,
+                  "ask: the question \"" + printable(asked.id) +
+                      "\" is declared with other choices or another act: "
+                      "questions of the playbook has " +
+                      dump_line(declared.to_json()));
+    }
+  }
+}
+
+Json PlaybookSession::perform_in_host(const HostCall& call, std::int64_t n) {
+  try {
+    return host_.perform(call, n);
+  } catch (const Json::exception& error) {
+    throw Error(Errc::bad_input, call.function +
+                                     ": an argument or an answer is not of the "
+                                     "expected type: " +
+                                     error.what());
   }
 }
 
@@ -271,7 +308,7 @@ PlaybookSession::Reply PlaybookSession::perform(const HostCall& call) {
     if (recorded->answer) return replay(*recorded, call);
   }
   try {
-    const Json answer = host_.perform(call, n);
+    const Json answer = perform_in_host(call, n);
     const std::string waiting = text_or(answer, "waiting", "");
     if (!waiting.empty()) return {.message = {}, .waiting = waiting};
     learn(call, answer);
@@ -302,6 +339,11 @@ PlaybookSession::Reply PlaybookSession::plan(const HostCall& call) {
   const CallRule& rule = *find_call_rule(call.function);
   if (rule.is_journaled) ++outcome_.calls;
   const PlannedCall planned = host_.plan(call);
+  if (call.function == "ask") {
+    outcome_.questions.push_back(
+        {.question = Question::from_json(call.arguments, "ask"),
+         .step = call.step});
+  }
   if (rule.is_journaled) {
     outcome_.plan.push_back({.step = call.step,
                              .function = call.function,
@@ -317,9 +359,15 @@ void PlaybookSession::learn_lack(const HostCall& call, const Json& answer) {
   if (call.function == "gap") {
     lacks_.push_back(text_or(call.arguments, "subject", "") + ": " +
                      text_or(call.arguments, "reason", ""));
+  } else if (call.function == "collect" &&
+             answer.value("empty_handed", Json()) == true) {
+    lacks_.push_back(text_or(call.arguments, "collector", "") +
+                     ": nothing could be taken");
   } else if (call.function == "contain" || call.function == "release") {
     const bool is_release = call.function == "release";
-    if (answer.value(is_release ? "released" : "contained", Json()) == true) {
+    // A containment that was recorded and no longer holds is not in force.
+    if (answer.value(is_release ? "released" : "contained", Json()) == true &&
+        answer.value("holds_now", Json(true)) == true) {
       return;
     }
     const std::string why = text_or(answer, "reason", "");
@@ -340,7 +388,7 @@ void PlaybookSession::learn(const HostCall& call, const Json& answer) {
   outcome_.has_compared = outcome_.has_compared || is_comparison(call.function);
   if (call.function == "ask" && call.arguments.contains("approves") &&
       text_or(answer, "answer", "") == "yes") {
-    approved_.insert(call.arguments["approves"].get<std::string>());
+    allowed_[call.arguments["approves"].get<std::string>()] = outcome_.calls;
   }
   if (call.function == "finding") {
     const auto verdict =

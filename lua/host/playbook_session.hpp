@@ -3,6 +3,7 @@
 /// One attempt of a run, seen by the parent: checks each call [I12], answers
 /// from the journal or through the host, and walks the steps.
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -35,10 +36,13 @@ class PlaybookSession {
   static void answer(ChildProcess& child, const Json& message);
   [[nodiscard]] Reply handle(const ChildMessage& message, const StepInfo& step);
   [[nodiscard]] Reply perform(const HostCall& call);
+  [[nodiscard]] Json perform_in_host(const HostCall& call, std::int64_t n);
   [[nodiscard]] Reply plan(const HostCall& call);
   [[nodiscard]] Reply replay(const RecordedCall& recorded,
                              const HostCall& call);
   void require_declared(HostCall& call, const StepInfo& step);
+  void require_allowed(HostCall& call, const StepInfo& step);
+  void require_as_declared(const HostCall& call) const;
   void require_same_call(const RecordedCall& recorded, const HostCall& call);
   void learn(const HostCall& call, const Json& answer);
   void learn_lack(const HostCall& call, const Json& answer);
@@ -49,7 +53,9 @@ class PlaybookSession {
   const RunOptions& options_;
   PlaybookHost& host_;
   RunOutcome outcome_;
-  std::set<std::string> approved_;  ///< acts approved within this step
+  /// Acts that a "yes" within this step allows, with the number of the call
+  /// that asked. One yes allows one act: the act takes it away.
+  std::map<std::string, std::int64_t> allowed_;
   std::vector<std::string> lacks_;  ///< why the present step is incomplete
   std::set<std::string> failed_;    ///< steps that failed, or waited for one
   bool is_over_ = false;

@@ -122,6 +122,8 @@ Reads the files of the model. Changes nothing.
 
     impound run @ID@ --case CASE --deployment FILE -p baseline=BASELINE
 
+Exit code 0: cleared. 1: findings. 3: failed, or incomplete. 5: it waits for an answer.
+
 ## Reading the result
 
 `cleared`: every file has the digest of the baseline. `confirmed`: the finding names the file and both digests.

@@ -7,12 +7,10 @@
 #include <array>
 
 #include "core/base/text.hpp"
+#include "core/evidence/finding_words.hpp"
 
 namespace impound::lua {
 namespace {
-
-constexpr std::string_view kCleared = "cleared";
-constexpr std::string_view kClearedFilesOnly = "cleared (files only)";
 
 /// One row a verdict, in the order of the enumerators.
 struct VerdictText {
@@ -24,9 +22,10 @@ constexpr std::array<VerdictText, 8> kTexts{{
     {"incomplete",
      "nothing suspicious was recorded, but not everything that was asked could "
      "be done"},
-    {kClearedFilesOnly,
+    {to_string(FindingVerdict::cleared_files_only),
      "the files are clean; what the process runs could not be tied to them"},
-    {kCleared, "every finding of the run clears what it is about"},
+    {to_string(FindingVerdict::cleared),
+     "every finding of the run clears what it is about"},
     {"nothing found", "compared, and nothing was recorded as a finding"},
     {"failed", "a part of the run failed; what it says is not the whole"},
     {"waiting", "the run is not over"},
@@ -43,7 +42,9 @@ RunVerdict verdict_of_ended(const RunConclusion& conclusion,
   if (!conclusion.incomplete.empty()) return RunVerdict::incomplete;
   if (verdicts.empty()) return RunVerdict::nothing_found;
   const bool is_files_only =
-      std::ranges::find(verdicts, kClearedFilesOnly) != verdicts.end();
+      std::ranges::find(verdicts,
+                        to_string(FindingVerdict::cleared_files_only)) !=
+      verdicts.end();
   return is_files_only ? RunVerdict::cleared_files_only : RunVerdict::cleared;
 }
 
@@ -71,7 +72,8 @@ RunConclusion conclude(const RunOutcome& outcome,
   RunConclusion conclusion;
   conclusion.suspicions = static_cast<std::size_t>(
       std::ranges::count_if(verdicts, [](const std::string& verdict) {
-        return verdict != kCleared && verdict != kClearedFilesOnly;
+        const auto known = finding_verdict_from(verdict);
+        return !known || !is_cleared(*known);
       }));
   for (const StepOutcome& step : outcome.steps) {
     const std::string what = "step " + step.step.id + ": ";

@@ -18,7 +18,7 @@ manifest() { sqlite3 "$IMPOUND_HOME/$1/case.db" "SELECT manifest_sha256 FROM exh
 syscalls=fsync,fdatasync,rename
 code 0 impound case new whole --title t
 export IMPOUND_CASE=whole
-strace -f -qq -o trace -e trace=$syscalls "$IMPOUND" run weights-tampering --deployment d/d.toml >out 2>err || fail "the undisturbed run failed: $(cat err)"
+strace -f -qq -o trace -e trace=$syscalls "$IMPOUND" run weights-tampering --deployment d/d.toml --yes >out 2>err || fail "the undisturbed run failed: $(cat err)"
 # strace counts a system call in each thread by itself.
 total=$(awk '{split($2, name, "("); print $1, name[1]}' trace | sort | uniq -c | sort -rn | awk 'NR == 1 {print $1}')
 [ "$total" -gt 20 ] || fail "only $total durable writes were seen"
@@ -33,13 +33,13 @@ for i in $(seq 0 $((points - 1))); do
   name=crash-$at
   export IMPOUND_CASE=$name
   code 0 impound case new "$name" --title t
-  strace -f -qq -o /dev/null -e trace=$syscalls -e inject=$syscalls:signal=KILL:when=$at "$IMPOUND" run weights-tampering --deployment d/d.toml >out 2>err
+  strace -f -qq -o /dev/null -e trace=$syscalls -e inject=$syscalls:signal=KILL:when=$at "$IMPOUND" run weights-tampering --deployment d/d.toml --yes >out 2>err
   killed=$?
   code 0 impound case show
   code 0 impound custody verify
   runs=$(sqlite3 "$IMPOUND_HOME/$name/case.db" "SELECT count(*) FROM runs WHERE state != 'done'")
   if [ "$runs" != 0 ]; then
-    impound resume R001 >out 2>err || fail "at $at: resume failed: $(cat out err)"
+    impound resume R001 --yes >out 2>err || fail "at $at: resume failed: $(cat out err)"
     tried=$((tried + 1))
     equal "$(manifest "$name")" "$expected"
   elif [ "$killed" != 0 ] && [ "$(sqlite3 "$IMPOUND_HOME/$name/case.db" "SELECT count(*) FROM runs")" = 0 ]; then

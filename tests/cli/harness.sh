@@ -108,3 +108,13 @@ timeout_ms = 400
 TOML
 }
 answers() { curl -s --max-time 2 "http://127.0.0.1:$port/" >/dev/null; }
+
+# The newest value of a field of entries: field ACTION JSONPATH [CONDITION]; of the case $IMPOUND_CASE, or IR-1.
+field() {
+  sqlite3 "$IMPOUND_HOME/${IMPOUND_CASE:-IR-1}/case.db" "SELECT json_extract(line,'$2') FROM custody WHERE json_extract(line,'\$.action')='$1' AND ${3:-1} ORDER BY seq DESC LIMIT 1"
+}
+entries() { sqlite3 "$IMPOUND_HOME/${IMPOUND_CASE:-IR-1}/case.db" "SELECT count(*) FROM custody"; }
+
+# A person at a terminal, who types KEYS once the screen shows TEXT: at_terminal TEXT KEYS COMMAND…
+# KEYS may hold \n, \x03 (Ctrl-C), \x04 (Ctrl-D). The screen goes to stdout, the exit code is the command's.
+at_terminal() { python3 "$(dirname "$0")/at_terminal.py" "$@"; }

@@ -13,7 +13,7 @@ code 0 impound playbook plan weights-tampering --deployment d/d.toml --json
 json '{a["function"] for a in d["acts"]} >= {"collect", "contain", "diff"}'
 answers || fail "a plan changed something"
 
-code 0 impound run weights-tampering --deployment d/d.toml --json
+code 0 impound run weights-tampering --deployment d/d.toml --json --answer contain=yes
 python3 - "$work/out" <<'PY' || fail "events"
 import json, sys
 events = [json.loads(line) for line in open(sys.argv[1])]
@@ -34,7 +34,7 @@ python3 - <<'PY'
 with open("d/model/model.safetensors", "r+b") as f:
     f.seek(-10, 2); f.write(b"\x55")
 PY
-code 1 impound run weights-tampering --deployment d/d.toml --active-harm
+code 1 impound run weights-tampering --deployment d/d.toml --active-harm --yes
 says "b.weight"
 says "confirmed"
 order=$(sqlite3 "$IMPOUND_HOME/IR-1/case.db" "SELECT group_concat(json_extract(line,'$.action')) FROM custody WHERE json_extract(line,'$.run')='R002' AND json_extract(line,'$.action') IN ('isolate.verify','acquire.begin')")
@@ -48,7 +48,7 @@ equal "$(sqlite3 "$IMPOUND_HOME/IR-1/case.db" "SELECT count(*) FROM findings WHE
 
 # [I13] No baseline: nothing was compared, which is said last, recorded, and is not exit 0.
 sed '/^baseline = /d' d/d.toml >d/no-baseline.toml
-code 3 impound run weights-tampering --deployment d/no-baseline.toml --json
+code 3 impound run weights-tampering --deployment d/no-baseline.toml --yes --json
 python3 - "$work/out" <<'PY' || fail "the outcome of a run without a baseline"
 import json, sys
 end = [json.loads(line) for line in open(sys.argv[1])][-1]
@@ -58,7 +58,7 @@ PY
 equal "$(sqlite3 "$IMPOUND_HOME/IR-1/case.db" "SELECT outcome FROM steps WHERE run='R003' AND step='compare'")" incomplete
 equal "$(sqlite3 "$IMPOUND_HOME/IR-1/case.db" "SELECT json_extract(line,'$.outcome') FROM custody WHERE json_extract(line,'$.action')='playbook.end' AND json_extract(line,'$.run')='R003'")" incomplete
 code 0 impound release
-code 3 impound run weights-tampering --deployment d/no-baseline.toml
+code 3 impound run weights-tampering --deployment d/no-baseline.toml --yes
 sed -n '/^head /,$p' "$work/out" | grep -q '^Outcome: incomplete' || fail "the outcome is not the last block"
 says "step compare: baseline:"
 code 0 impound release
@@ -66,10 +66,11 @@ code 0 impound release
 # A case that asks for another examiner's approval waits for it.
 code 0 impound case new IR-2 --title "two people" --approvals 1
 export IMPOUND_CASE=IR-2
-code 5 impound run weights-tampering --deployment d/d.toml
+code 5 impound run weights-tampering --deployment d/d.toml --yes
 says "approval"
 answers || fail "contained without approval"
-code 0 impound approve R001 --reason "by the one who started it"
+code 2 impound approve R001 --reason "by the one who started it"
+says "cannot approve it"
 code 5 impound resume R001
 XDG_CONFIG_HOME=$work/second code 0 impound examiner init --name "Bob Second" --org "Example Corp" --role lead
 XDG_CONFIG_HOME=$work/second code 0 impound approve R001 --reason "harm is likely"

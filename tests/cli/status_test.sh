@@ -102,7 +102,7 @@ json_state=$(sqlite3 "$IMPOUND_HOME/IR-3/case.db" "SELECT state FROM runs WHERE 
 
 # What waits says for whom.
 code 0 impound case new IR-4 --title "two people" --approvals 1
-code 5 impound run weights-tampering --case IR-4 --deployment d/d.toml
+code 5 impound run weights-tampering --case IR-4 --deployment d/d.toml --yes
 code 1 impound status --case IR-4
 says "R001 of weights-tampering (small) waits"
 says "1 approval of another examiner than Ada Example"
@@ -128,7 +128,7 @@ rm -rf "$IMPOUND_HOME/AA-broken" "$IMPOUND_HOME/ZZ-foreign"
 # A case elsewhere is listed when it is the chosen one, and its command finds it.
 code 0 impound case new far --title "somewhere else" --approvals 1 --folder "$work/far away"
 export IMPOUND_CASE="$work/far away"
-code 5 impound run weights-tampering --deployment d/d.toml
+code 5 impound run weights-tampering --deployment d/d.toml --yes
 code 1 impound status --json
 unset IMPOUND_CASE
 json '"far" in [c["case"] for c in d["cases"]]'

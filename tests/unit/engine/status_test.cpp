@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "core/base/error.hpp"
+#include "core/engine/approvals.hpp"
 #include "core/engine/evidence_lock.hpp"
 #include "core/engine/findings.hpp"
 #include "core/engine/next_command.hpp"
@@ -300,7 +301,8 @@ TEST_CASE(
   StatusScene scene;  // its policy asks for one
   const std::string run = scene.start_run();
   scene.session.run = run;
-  request_approval(scene.session, "11", "contain");
+  static_cast<void>(request_approval(
+      scene.session, subject_of_call(scene.file, run, 3, GuardedAct::contain)));
   scene.end_run(run, "waiting");
   CHECK(scene.status().waiting.front().approvals_missing == 1);
   CHECK_THAT(
@@ -308,7 +310,9 @@ TEST_CASE(
       Catch::Contains("1 approval of another examiner than Eve Example") &&
           Catch::Contains("impound approve R001 --reason "));
 
-  decide_approval(scene.session, run, true, "by herself");
+  CHECK_THROWS_WITH(
+      decide_approval(scene.session, run, Decision::granted, "by herself"),
+      Catch::Contains("cannot approve it"));
   CHECK(scene.status().waiting.front().approvals_missing == 1);
 
   const Examiner bob = make_examiner("Bob Second");
@@ -317,10 +321,11 @@ TEST_CASE(
                  .clock = scene.clock,
                  .cancellation = scene.cancellation,
                  .progress = scene.progress};
-  decide_approval(second, run, true, "agreed");
+  static_cast<void>(decide_approval(second, run, Decision::granted, "agreed"));
   CHECK(scene.status().waiting.front().waits_for == WaitsFor::resume);
 
-  decide_approval(second, run, false, "too early");
+  static_cast<void>(
+      decide_approval(second, run, Decision::denied, "too early"));
   const WaitingRun denied = scene.status().waiting.front();
   CHECK(denied.waits_for == WaitsFor::abort);
   CHECK_THAT(denied.text, Catch::Contains("Bob Second: too early"));

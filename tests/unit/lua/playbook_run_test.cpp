@@ -205,16 +205,128 @@ TEST_CASE("[I12] nothing is contained without an approval", "[lua][I12]") {
   CHECK(attempt(asks, host, "contain").state == RunState::done);
   CHECK(host.performed.back().function == "contain");
   CHECK(host.performed.back().arguments["method"] == "process");
+}
 
-  test::RecordingHost approved;
-  approved.approved = true;
-  CHECK(attempt("  ctx:contain()", approved, "contain").state ==
-        RunState::done);
+TEST_CASE("[I12] a yes to one act does not allow another", "[lua][I12]") {
+  test::RecordingHost host;
+  host.answers["ask"] = Json{{"answer", "yes"}};
+  CHECK(has(attempt("  ctx:ask({ id = \"back\", question = \"Back?\", "
+                    "approves = \"release\" })\n  ctx:contain()",
+                    host, "contain")
+                .message,
+            "contain() in step act was not approved"));
+  CHECK(host.performed.back().function == "ask");
+}
+
+TEST_CASE("[I12] one yes allows one act", "[lua][I12]") {
+  test::RecordingHost host;
+  host.answers["ask"] = Json{{"answer", "yes"}};
+  const RunOutcome outcome = attempt(
+      "  ctx:note(\"first\")\n"
+      "  ctx:ask({ id = \"go\", question = \"Now?\", approves = "
+      "\"contain\" })\n  ctx:contain()\n  ctx:contain()",
+      host, "contain");
+  CHECK(has(outcome.message, "was not approved: ask before each"));
+  CHECK(host.performed.size() == 3);
+  CHECK(host.performed.back().function == "contain");
+  CHECK(host.performed.back().allowed_by == 2);  // the number of the question
+}
+
+TEST_CASE("a question without choices is free text", "[lua]") {
+  test::RecordingHost host;
+  host.answers["ask"] = Json{{"answer", "the night shift"}};
+  const RunOutcome outcome = attempt(
+      "  ctx:note(ctx:ask({ id = \"who\", question = \"Who saw it?\" }))",
+      host);
+  INFO(outcome.message);
+  CHECK(outcome.state == RunState::done);
+  CHECK(host.performed.back().arguments["text"] == "the night shift");
+}
+
+TEST_CASE("a surprise in the JSON of a call is an error of that call",
+          "[lua]") {
+  struct Surprised final : test::RecordingHost {
+    Json perform(const HostCall& call, std::int64_t n) override {
+      if (call.function == "probe") return call.arguments.at("no such key");
+      return test::RecordingHost::perform(call, n);
+    }
+  } host;
+  const RunOutcome outcome = attempt(
+      "  local ok, why = pcall(ctx.probe, ctx)\n"
+      "  ctx:note(why.code .. \" \" .. why.message)",
+      host);
+  CHECK(outcome.state == RunState::done);
+  CHECK(has(host.performed.back().arguments["text"].get<std::string>(),
+            "bad_input probe: an argument or an answer is not of the expected "
+            "type"));
+}
+
+TEST_CASE("a plan knows every question that it meets", "[lua]") {
+  test::RecordingHost host;
+  RunOptions options = run_options();
+  options.mode = RunMode::plan;
+  const RunOutcome outcome = attempt(
+      "  ctx:ask({ id = \"go\", question = \"Now?\", default = \"no\", "
+      "approves = \"contain\" })\n"
+      "  ctx:ask({ id = \"who\", question = \"Who?\" })",
+      host, "contain", options);
+  REQUIRE(outcome.questions.size() == 2);
+  const Question& go = outcome.questions[0].question;
+  CHECK(outcome.questions[0].step == "act");
+  CHECK(go.approves == GuardedAct::contain);
+  CHECK(go.otherwise == "no");
+  CHECK(go.admits("yes"));
+  CHECK_FALSE(go.admits("nope"));
+  CHECK_FALSE(go.admits(""));
+  const Question& who = outcome.questions[1].question;
+  CHECK(who.admits("anybody"));
+  CHECK_FALSE(who.admits("  "));
+  CHECK(who.admitted() == "any text");
+}
+
+TEST_CASE("a declared question is asked as it was declared", "[lua]") {
+  const test::ScratchPlaybook scratch;
+  std::string text = test::playbook_with(
+      "  ctx:ask({ id = \"go\", question = \"Now?\", choices = { \"a\", "
+      "\"b\" } })");
+  const auto declare = [&](const std::string& questions) {
+    std::string playbook = text;
+    playbook.replace(playbook.find("references ="), 12,
+                     "questions = " + questions + ",\n  references =");
+    return playbook;
+  };
+  test::RecordingHost host;
+  host.answers["ask"] = Json{{"answer", "a"}};
+  const LoadedPlaybook same = scratch.load(
+      declare("{ go = { question = \"Now?\", choices = { \"a\", \"b\" } } }"));
+  REQUIRE(same.questions.size() == 1);
+  CHECK(run_playbook(same, run_options(), host).state == RunState::done);
+  const LoadedPlaybook other = scratch.load(
+      declare("{ go = { question = \"Now?\", choices = { \"a\" } } }"));
+  test::RecordingHost again;
+  const RunOutcome outcome = run_playbook(other, run_options(), again);
+  CHECK(has(outcome.message, "is declared with other choices"));
+  CHECK(again.performed.empty());
+  for (const auto& [questions, problem] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"{ go = { question = \"Now?\", approves = \"delete\" } }",
+            "questions.go.approves: expected \"contain\" or \"release\""},
+           {"{ go = { question = \"Now?\", choices = { \"a\" }, default = "
+            "\"b\" } }",
+            "questions.go.default: expected a"},
+           {"{ go = { choices = { \"a\" } } }",
+            "questions.go.question: expected a question"},
+           {"{ go = { question = \"Now?\", why = \"x\" } }",
+            "questions.go.why: no such field"}}) {
+    const LoadResult result = scratch.read(declare(questions));
+    REQUIRE_FALSE(result.playbook);
+    INFO(result.problems[0].message);
+    CHECK(has(result.problems[0].message, problem));
+  }
 }
 
 TEST_CASE("[I12] an undeclared containment method is refused", "[lua][I12]") {
   test::RecordingHost host;
-  host.approved = true;
   CHECK(has(attempt("  ctx:contain(\"firewall\")", host, "contain").message,
             "add it to needs.containments"));
   CHECK(host.performed.empty());
@@ -260,6 +372,11 @@ TEST_CASE("arguments that do not fit are refused at their line", "[lua]") {
             "there is no \"defualt\"; it takes id, question, choices"},
            {"ctx:ask({ id = \"a\", question = \"b\", choices = { \"x\" }, "
             "default = \"y\" })",
+            "default: expected one of the choices"},
+           {"ctx:ask({ id = \"a\", question = \"b\", choices = {} })",
+            "choices: expected at least one; leave it out for free text"},
+           {"ctx:ask({ id = \"a\", question = \"b\", approves = "
+            "\"contain\", default = \"maybe\" })",
             "default: expected one of the choices"},
            {"ctx:gap({ subject = \"s\", reason = \"r\", outcome = \"odd\" })",
             "outcome: expected missing"},

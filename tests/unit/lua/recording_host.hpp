@@ -10,7 +10,7 @@
 
 namespace impound::test {
 
-class RecordingHost final : public lua::PlaybookHost {
+class RecordingHost : public lua::PlaybookHost {
  public:
   Json perform(const lua::HostCall& call, std::int64_t n) override {
     performed.push_back(call);
@@ -59,7 +59,6 @@ class RecordingHost final : public lua::PlaybookHost {
   lua::PlannedCall plan(const lua::HostCall& call) override {
     return lua::plan_from_arguments(call);
   }
-  bool pre_approved(const lua::HostCall&) override { return approved; }
   void step_started(const lua::StepInfo& step) override {
     events.push_back("start " + step.id);
   }
@@ -73,7 +72,6 @@ class RecordingHost final : public lua::PlaybookHost {
   std::map<std::string, Json> answers;
   std::map<std::string, std::string> failing;
   std::vector<std::string> events;
-  bool approved = false;
   std::int64_t item_count = 0;
   std::int64_t die_after = -1;
 };

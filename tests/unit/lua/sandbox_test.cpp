@@ -231,7 +231,6 @@ TEST_CASE("a child that is killed is reported, not waited for", "[lua]") {
     void failed(const HostCall&, std::int64_t, const Error&) override {}
     std::optional<RecordedCall> recorded(std::int64_t) override { return {}; }
     PlannedCall plan(const HostCall&) override { return {}; }
-    bool pre_approved(const HostCall&) override { return false; }
     void step_started(const StepInfo&) override {}
     void step_ended(const StepInfo&, StepResult, const std::string&) override {}
   };

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/cli/consent.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "core/base/error.hpp"
+#include "core/base/text.hpp"
+#include "core/cli/arguments.hpp"
+
+namespace impound {
+namespace {
+
+/// How long a cancelled program may sit in a read before it notices: a signal
+/// that comes between the check and the wait must not be lost.
+constexpr int kNoticeMs = 200;
+
+/// More than a person types; a pasted file ends here.
+constexpr std::size_t kLongestAnswer = 4096;
+
+std::string ids_of(std::span<const Question> known) {
+  std::vector<std::string> seen;
+  std::string ids;
+  for (const Question& one : known) {
+    if (std::ranges::find(seen, one.id) != seen.end()) continue;
+    seen.push_back(one.id);
+    ids += (ids.empty() ? "" : ", ") + printable(one.id);
+  }
+  return ids;
+}
+
+void require_admitted(const std::string& id, const std::string& answer,
+                      std::span<const Question> known,
+                      std::string_view playbook) {
+  std::string admitted;
+  for (const Question& one : known) {
+    if (one.id != id) continue;
+    if (one.admits(answer)) return;
+    admitted = one.admitted();
+  }
+  if (!admitted.empty()) {
+    throw Error(Errc::bad_input,
+                fmt::format("--answer {}={}: \"{}\" is no answer to \"{}\": "
+                            "expected {}",
+                            printable(id), printable(answer), printable(answer),
+                            printable(id), admitted));
+  }
+  const std::string ids = ids_of(known);
+  throw Error(Errc::bad_input,
+              fmt::format("--answer {}={}: {} asks no question \"{}\" here; {}",
+                          printable(id), printable(answer), printable(playbook),
+                          printable(id),
+                          ids.empty() ? "it asks none" : "it asks " + ids));
+}
+
+/// What a person may type instead of waiting to be asked.
+std::vector<std::string> ways_to_answer(const Question& question) {
+  std::vector<std::string> ways;
+  const bool guards = question.approves != GuardedAct::none;
+  const std::string sample = guards                      ? "yes"
+                             : !question.choices.empty() ? question.choices[0]
+                                                         : "TEXT";
+  ways.push_back("--answer " + question.id + "=" + sample);
+  if (guards) ways.emplace_back("--yes");
+  return ways;
+}
+
+/// "… out of service now? [yes/no, Enter means no] "
+std::string prompt_of(const Question& question) {
+  std::string hint;
+  for (const std::string& choice : question.choices) {
+    hint += (hint.empty() ? "" : "/") + printable(choice);
+  }
+  if (question.otherwise) {
+    hint += (hint.empty() ? "" : ", ");
+    hint += "Enter means " + printable(*question.otherwise);
+  }
+  return printable(question.text) + (hint.empty() ? " " : " [" + hint + "] ");
+}
+
+void say(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+}
+
+/// One line of the terminal. The terminal hands over whole lines, so that
+/// reading byte by byte takes nothing of the next one.
+struct Line {
+  AskedHow how = AskedHow::answered;
+  std::string text;
+};
+
+Line read_line(const Cancellation& cancellation) {
+  Line line;
+  for (;;) {
+    if (cancellation.requested()) return {AskedHow::interrupted, {}};
+    pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&input, 1, kNoticeMs);
+    if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+    char c = 0;
+    const ssize_t got = ready < 0 ? -1 : ::read(STDIN_FILENO, &c, 1);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return {AskedHow::ended, {}};
+    if (c == '\n') return line;
+    if (line.text.size() < kLongestAnswer) line.text.push_back(c);
+  }
+}
+
+}  // namespace
+
+void add_consent_options(CLI::App& command, ConsentOptions& options) {
+  command.add_option("--answer", options.answers,
+                     "Answer to a question of the playbook, given beforehand: "
+                     "question=answer. 'playbook plan' names the questions.");
+  command.add_flag("--yes", options.yes,
+                   "Say yes to every question that approves an act "
+                   "(containment, release). Recorded as said this way.");
+}
+
+GivenConsent check_consent(const ConsentOptions& options,
+                           std::span<const Question> known,
+                           std::string_view playbook) {
+  GivenConsent given;
+  given.yes = options.yes;
+  for (const std::string& typed : options.answers) {
+    const auto [id, answer] = split_assignment(typed);
+    require_admitted(id, answer, known, playbook);
+    if (!given.answers.emplace(id, answer).second) {
+      throw Error(Errc::bad_input,
+                  fmt::format("--answer {}: the question \"{}\" is answered "
+                              "twice",
+                              printable(typed), printable(id)));
+    }
+  }
+  return given;
+}
+
+Json ExpectedQuestion::to_json() const {
+  Json json = question.to_json();
+  json["step"] = step.empty() ? Json(nullptr) : Json(step);
+  json["ways"] = ways_to_answer(question);
+  return json;
+}
+
+std::vector<ExpectedQuestion> expected_questions(
+    const lua::LoadedPlaybook& playbook, const lua::RunOutcome& planned) {
+  std::vector<ExpectedQuestion> questions;
+  for (const lua::PlannedQuestion& one : planned.questions) {
+    questions.push_back({.question = one.question, .step = one.step});
+  }
+  for (const Question& declared : playbook.questions) {
+    const bool is_planned =
+        std::ranges::any_of(questions, [&](const ExpectedQuestion& one) {
+          return one.question.id == declared.id;
+        });
+    if (!is_planned) questions.push_back({.question = declared, .step = {}});
+  }
+  return questions;
+}
+
+std::string consent_text(std::span<const ExpectedQuestion> questions) {
+  if (questions.empty()) return "It asks nobody anything.\n";
+  std::string text = "Consent it asks for:\n";
+  for (const ExpectedQuestion& one : questions) {
+    const Question& question = one.question;
+    text += fmt::format("  {}{}: {}\n", printable(question.id),
+                        one.step.empty() ? " (only if the evidence leads there)"
+                                         : " (step " + one.step + ")",
+                        printable(question.text));
+    if (question.approves != GuardedAct::none) {
+      text += fmt::format("    \"yes\" allows to {}; ",
+                          to_string(question.approves));
+    } else {
+      text += fmt::format("    {}; ", question.admitted());
+    }
+    text += question.otherwise
+                ? fmt::format("Enter means {}.", printable(*question.otherwise))
+                : "it has no default.";
+    text += " Answer at the terminal, or with ";
+    std::string separator;
+    for (const std::string& way : ways_to_answer(question)) {
+      text += separator + printable(way);
+      separator = " or ";
+    }
+    text += ".\n";
+  }
+  return text +
+         "Without an answer the run waits (exit code 5). --active-harm alone "
+         "is no consent. Approvals\nthat the case asks for come on top.\n";
+}
+
+bool is_at_terminal(const Globals& globals) {
+  return !globals.json && ::isatty(STDIN_FILENO) != 0 &&
+         ::isatty(STDERR_FILENO) != 0;
+}
+
+TerminalAnswer ask_at_terminal(const Question& question,
+                               const Cancellation& cancellation) {
+  for (;;) {
+    say("\n" + prompt_of(question));
+    const Line line = read_line(cancellation);
+    if (line.how != AskedHow::answered) {
+      say("\n");
+      return {line.how, {}};
+    }
+    const std::string answer(trim(line.text));
+    if (answer.empty() && question.otherwise) {
+      return {AskedHow::defaulted, *question.otherwise};
+    }
+    if (question.admits(answer)) return {AskedHow::answered, answer};
+    say(fmt::format("\"{}\" is no answer: expected {}.\n", printable(answer),
+                    question.admitted()));
+  }
+}
+
+}  // namespace impound

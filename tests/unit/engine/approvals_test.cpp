@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Approvals: by others, for one act, for a while.
+
+#include "core/engine/approvals.hpp"
+
+#include "core/base/error.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/unit/casefile/examiner.hpp"
+
+namespace impound::test {
+namespace {
+
+constexpr std::int64_t kHourNs = 3600LL * 1'000'000'000;
+
+/// A case that asks for two further examiners, with a run that asked leave.
+struct People {
+  TempDir temp;
+  FixedClock clock;
+  Cancellation never;
+  SilentProgress silent;
+  Examiner ada = make_examiner("Ada");
+  Examiner bob = make_examiner("Bob");
+  Examiner eve = make_examiner("Eve");
+  CaseFile file =
+      CaseFile::create(temp.path() / "case", asking_for_two(), ada, clock);
+  Session as_ada{.case_file = file,
+                 .examiner = ada,
+                 .clock = clock,
+                 .cancellation = never,
+                 .progress = silent};
+
+  static CaseOpening asking_for_two() {
+    CaseOpening two = opening();
+    two.approvals = 2;
+    return two;
+  }
+
+  People() {
+    EntryDraft start = as_ada.draft("playbook.start");
+    start.detail = {{"playbook", "p"},         {"version", "1.0.0"},
+                    {"playbook_sha256", "00"}, {"parameters", Json::object()},
+                    {"permissions", nullptr},  {"plan_sha256", "11"},
+                    {"deployment", "small"}};
+    as_ada.run = file.reserve_run(start, ada).run;
+  }
+
+  [[nodiscard]] ApprovalSubject subject(std::int64_t call) const {
+    return subject_of_call(file, as_ada.run, call, GuardedAct::contain);
+  }
+  [[nodiscard]] int missing(std::int64_t call) const {
+    return approvals_for(file, subject(call), clock.now()).missing;
+  }
+  void decide(const Examiner& who, const std::string& name,
+              Decision decision = Decision::granted) {
+    Session session{.case_file = file,
+                    .examiner = who,
+                    .clock = clock,
+                    .cancellation = never,
+                    .progress = silent};
+    static_cast<void>(decide_approval(session, name, decision, "because"));
+  }
+};
+
+TEST_CASE("as many people as the case asks for must approve, each once",
+          "[engine][I12]") {
+  People people;
+  CHECK(people.missing(3) == 2);
+  const OpenApproval open = request_approval(people.as_ada, people.subject(3));
+  CHECK(open.request == "A001");
+  CHECK(open.missing == 2);
+  CHECK(open.requester == "Ada");
+  CHECK(request_approval(people.as_ada, people.subject(3)).request == "A001");
+  people.decide(people.bob, "A001");
+  people.decide(people.bob, people.as_ada.run);
+  CHECK(people.missing(3) == 1);
+  people.decide(people.eve, "A001");
+  CHECK(people.missing(3) == 0);
+  CHECK(open_approvals(people.file, people.clock.now()).empty());
+}
+
+TEST_CASE("whoever asks for an act cannot approve it", "[engine][I12]") {
+  People people;
+  static_cast<void>(request_approval(people.as_ada, people.subject(3)));
+  CHECK_THROWS_WITH(people.decide(people.ada, "A001"),
+                    Catch::Contains("whoever asks for an act cannot approve"));
+  CHECK(people.missing(3) == 2);
+  people.decide(people.ada, "A001", Decision::denied);  // but may take it back
+  CHECK_THROWS_WITH(people.missing(3), Catch::Contains("was denied by Ada"));
+}
+
+TEST_CASE("an approval is for one act of a run and not for the next",
+          "[engine][I12]") {
+  People people;
+  static_cast<void>(request_approval(people.as_ada, people.subject(3)));
+  people.decide(people.bob, "A001");
+  people.decide(people.eve, "A001");
+  CHECK(people.missing(3) == 0);
+  CHECK(people.missing(7) == 2);
+  CHECK(request_approval(people.as_ada, people.subject(7)).request == "A002");
+  const ApprovalSubject back =
+      subject_of_call(people.file, people.as_ada.run, 3, GuardedAct::release);
+  CHECK(approvals_for(people.file, back, people.clock.now()).missing == 2);
+}
+
+TEST_CASE("an approval ends after a day, and so does a denial",
+          "[engine][I12]") {
+  People people;
+  static_cast<void>(request_approval(people.as_ada, people.subject(3)));
+  people.decide(people.bob, "A001");
+  people.clock.advance(20 * kHourNs);
+  people.decide(people.eve, "A001");
+  CHECK(people.missing(3) == 0);
+  people.clock.advance(5 * kHourNs);
+  CHECK(people.missing(3) == 1);  // Bob's has ended
+  CHECK_THROWS_WITH(people.decide(people.bob, "A001"),
+                    Catch::Contains("nothing waits for an approval"));
+  CHECK(request_approval(people.as_ada, people.subject(3)).request == "A002");
+  people.decide(people.bob, "A002");
+  CHECK(people.missing(3) == 0);  // with Eve's, which still stands
+}
+
+TEST_CASE("who answered for the run is one of those who asked",
+          "[engine][I12]") {
+  People people;
+  people.as_ada.slot = JournalSlot{.n = 3, .call_sha256 = "", .call = ""};
+  const Question question{.id = "go",
+                          .text = "Now?",
+                          .choices = {"yes", "no"},
+                          .otherwise = "no",
+                          .approves = GuardedAct::contain};
+  record_question(people.as_ada, question);
+  record_question(people.as_ada, question);
+  const auto open = open_questions(people.file, people.as_ada.run);
+  REQUIRE(open.size() == 1);
+  CHECK(open[0].call == 3);
+  CHECK(open[0].question.otherwise == "no");
+  Session as_bob{.case_file = people.file,
+                 .examiner = people.bob,
+                 .clock = people.clock,
+                 .cancellation = people.never,
+                 .progress = people.silent};
+  record_pending_answer(
+      as_bob, open[0],
+      {.text = "yes", .basis = "said so", .by = "Bob", .at = "now"});
+  const auto pending = pending_answer(people.as_ada, question);
+  REQUIRE(pending);
+  CHECK(pending->text == "yes");
+  CHECK(pending->by == "Bob");
+  static_cast<void>(request_approval(people.as_ada, people.subject(3)));
+  CHECK_THROWS_WITH(people.decide(people.bob, "A001"),
+                    Catch::Contains("cannot approve"));
+  people.decide(people.eve, "A001");
+  CHECK(people.missing(3) == 1);
+}
+
+TEST_CASE("an answer belongs to one question of one call", "[engine][I13]") {
+  People people;
+  const Question question{.id = "go",
+                          .text = "Now?",
+                          .choices = {"yes", "no"},
+                          .otherwise = std::nullopt,
+                          .approves = GuardedAct::none};
+  people.as_ada.slot = JournalSlot{.n = 3, .call_sha256 = "", .call = ""};
+  record_question(people.as_ada, question);
+  record_pending_answer(
+      people.as_ada, open_questions(people.file, people.as_ada.run)[0],
+      {.text = "yes", .basis = "said so", .by = "Ada", .at = "now"});
+  CHECK(pending_answer(people.as_ada, question));
+  people.as_ada.slot->n = 9;  // the same question, asked again later
+  CHECK_FALSE(pending_answer(people.as_ada, question));
+  people.as_ada.slot->n = 3;
+  const Json taken = record_answer(people.as_ada, question,
+                                   *pending_answer(people.as_ada, question));
+  CHECK(taken["answer"] == "yes");
+  CHECK(taken["by"] == "Ada");
+  CHECK(open_questions(people.file, people.as_ada.run).empty());
+}
+
+}  // namespace
+}  // namespace impound::test
