@@ -357,12 +357,12 @@ std::string ReleaseResult::to_text() const {
       text = fmt::format(
           "{} is held by {}; measured: {}. Nothing was done.{}", mark(*this),
           holder ? holder->in_words() : "another case", seen,
-          holder ? fmt::format(" In that case: {}\nFrom this case: {}",
-                               next_command(holder->case_folder, {"release"}),
-                               next_command(case_folder,
-                                            {"release", "--held-by",
-                                             holder->case_folder.native()}))
-                 : "");
+          holder
+              ? fmt::format(" In that case: {}\nFrom this case: {}",
+                            next_command(holder->case_folder, {"release"}),
+                            next_command(case_folder, {"release", "--held-by",
+                                                       holder->case_id}))
+              : "");
       break;
     case ReleaseEnd::nothing_open:
       text = fmt::format(
