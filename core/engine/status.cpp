@@ -17,7 +17,7 @@
 #include "core/engine/approvals.hpp"
 #include "core/engine/evidence_lock.hpp"
 #include "core/engine/next_command.hpp"
-#include "core/engine/places.hpp"
+#include "core/engine/questions.hpp"
 
 namespace impound {
 namespace {
@@ -201,52 +201,17 @@ std::vector<OpenContainment> contained_of(const Facts& facts,
   return open;
 }
 
-/// What a waiting run asked last.
-struct Asked {
-  const Entry* entry = nullptr;
-  bool is_approval = false;
-};
-
-Asked asked_by(const Facts& facts, const std::string& run) {
-  Asked asked;
-  for (const Entry& entry : facts.entries) {
-    if (run_of(entry) != run) continue;
-    const bool is_approval = action_of(entry) == "approval.request";
-    if (is_approval || text_or(detail_of(entry), "kind", "") == "question") {
-      asked = {&entry, is_approval};
-    }
-  }
-  return asked;
-}
-
-bool is_answered(const Facts& facts, const Entry& question) {
-  return std::ranges::any_of(facts.entries, [&](const Entry& entry) {
-    const Json& detail = detail_of(entry);
-    return entry.seq > question.seq && run_of(entry) == run_of(question) &&
-           text_or(detail, "kind", "") == "answer" &&
-           text_or(detail, "id", "") == text_or(detail_of(question), "id", "");
-  });
-}
-
-void ask_for_answer(WaitingRun& waiting, const Entry& question,
+void ask_for_answer(WaitingRun& waiting, const Question& question,
                     const fs::path& folder) {
-  const Json& detail = detail_of(question);
   waiting.waits_for = WaitsFor::answer;
-  waiting.question = text_or(detail, "id", "");
-  waiting.text = text_or(detail, "text", "");
-  waiting.default_choice = text_or(detail, "default", "");
-  const auto choices = detail.find("choices");
-  if (choices != detail.end() && choices->is_array()) {
-    for (const Json& choice : *choices) {
-      if (choice.is_string()) {
-        waiting.choices.push_back(choice.get<std::string>());
-      }
-    }
-  }
+  waiting.question = question.id;
+  waiting.text = question.text;
+  waiting.choices = question.choices;
+  waiting.default_choice = question.otherwise.value_or("");
   const auto command = [&](const std::string& answer) {
-    return next_command(folder,
-                        {"answer", waiting.run, waiting.question, answer});
+    return next_command(folder, {"answer", waiting.run, question.id, answer});
   };
+  // A script that runs `next` unread says no more than Enter would.
   std::string first;
   for (const std::string& choice : waiting.choices) {
     waiting.commands.push_back(command(choice));
@@ -255,32 +220,40 @@ void ask_for_answer(WaitingRun& waiting, const Entry& question,
     }
   }
   if (waiting.choices.empty()) {
-    first = command(waiting.default_choice.empty() ? "YOUR ANSWER"
-                                                   : waiting.default_choice);
+    first = command(question.otherwise.value_or("YOUR ANSWER"));
     waiting.commands.push_back(first);
   }
   waiting.next = first + " && " + waiting.then;
 }
 
-void ask_for_approval(WaitingRun& waiting, const fs::path& folder) {
+void ask_for_approval(WaitingRun& waiting, const OpenApproval& open,
+                      const fs::path& folder) {
   waiting.waits_for = WaitsFor::approval;
-  waiting.commands.push_back(next_command(
-      folder, {"approve", waiting.run, "--reason", "WHY IT MAY CONTAIN"}));
-  waiting.next = waiting.commands.front() + " && " + waiting.then;
+  waiting.question = "approval";
+  waiting.text = open.what;
+  waiting.approvals_missing = open.missing;
+  waiting.starter = open.requester;
+  waiting.next = next_command(
+      folder, {"approve", waiting.run.empty() ? open.request : waiting.run,
+               "--reason", "WHY IT MAY"});
+  waiting.commands.push_back(waiting.next);
+  if (!waiting.then.empty()) waiting.next += " && " + waiting.then;
 }
 
-/// How many approvals the newest request of a run still lacks.
-int approvals_missing(const std::vector<OpenApproval>& open,
-                      const std::string& run) {
-  int missing = 0;
-  for (const OpenApproval& one : open) {
-    if (one.run == run) missing = one.missing;
-  }
-  return missing;
+/// The newest word about approvals of a run, if it is a denial.
+const Entry* denial_of(const Facts& facts, const std::string& run) {
+  const Entry* newest = facts.newest([&](const Entry& entry) {
+    const std::string action = action_of(entry);
+    return run_of(entry) == run &&
+           (action == "approval.request" || action == "approval.deny");
+  });
+  return newest != nullptr && action_of(*newest) == "approval.deny" ? newest
+                                                                    : nullptr;
 }
 
 WaitingRun waiting_of(const CaseFile& case_file, const Facts& facts,
-                      const RunRow& run, TimeNs now) {
+                      const RunRow& run,
+                      const std::vector<OpenApproval>& approvals) {
   const fs::path& folder = case_file.folder();
   WaitingRun waiting;
   waiting.run = run.id;
@@ -288,46 +261,49 @@ WaitingRun waiting_of(const CaseFile& case_file, const Facts& facts,
   waiting.deployment = run.deployment;
   waiting.since = run.ended_at;
   waiting.then = next_command(folder, {"resume", run.id});
-  const Entry* start = facts.newest([&](const Entry& entry) {
-    return action_of(entry) == "playbook.start" && run_of(entry) == run.id &&
-           !detail_of(entry).contains("resumed");
-  });
-  if (start != nullptr) waiting.starter = actor_of(*start);
-
-  const Entry* denial = facts.newest([&](const Entry& entry) {
-    return action_of(entry) == "approval.deny" && run_of(entry) == run.id;
-  });
-  if (denial != nullptr) {
+  if (const Entry* denial = denial_of(facts, run.id)) {
     waiting.waits_for = WaitsFor::abort;
     waiting.question = "approval";
-    waiting.text = fmt::format("denied by {}: {}", actor_of(*denial),
-                               text_or(detail_of(*denial), "reason", ""));
+    waiting.text = fmt::format(
+        "denied by {}: {}", actor_of(*denial),
+        from_lossless_utf8(text_or(detail_of(*denial), "reason", "")));
     waiting.then.clear();
     waiting.next = next_command(
         folder, {"abort", run.id, "--reason", "its approval was denied"});
     waiting.commands.push_back(waiting.next);
     return waiting;
   }
-  const Asked asked = asked_by(facts, run.id);
-  if (asked.is_approval) {
-    waiting.question = "approval";
-    waiting.approvals_missing =
-        approvals_missing(open_approvals(case_file, now), run.id);
-    if (waiting.approvals_missing > 0) {
-      ask_for_approval(waiting, folder);
-      return waiting;
-    }
-  } else if (asked.entry != nullptr) {
-    waiting.question = text_or(detail_of(*asked.entry), "id", "");
-    if (!is_answered(facts, *asked.entry)) {
-      ask_for_answer(waiting, *asked.entry, folder);
-      return waiting;
-    }
+  const auto approval =
+      std::ranges::find(approvals, run.id, &OpenApproval::run);
+  if (approval != approvals.end()) {
+    ask_for_approval(waiting, *approval, folder);
+    return waiting;
+  }
+  for (const OpenQuestion& open : open_questions(case_file, run.id)) {
+    if (open.given) continue;
+    ask_for_answer(waiting, open.question, folder);
+    return waiting;
   }
   waiting.waits_for = WaitsFor::resume;
   waiting.next = std::exchange(waiting.then, {});
   waiting.commands.push_back(waiting.next);
   return waiting;
+}
+
+/// An act by hand that waits for approvals; whoever asked gives the same
+/// command again.
+WaitingRun waiting_by_hand(const OpenApproval& open, const fs::path& folder) {
+  WaitingRun waiting;
+  ask_for_approval(waiting, open, folder);
+  return waiting;
+}
+
+std::vector<OpenApproval> approvals_of(const CaseFile& case_file,
+                                       const Facts& facts, TimeNs now) {
+  const bool any = std::ranges::any_of(facts.entries, [](const Entry& entry) {
+    return action_of(entry) == "approval.request";
+  });
+  return any ? open_approvals(case_file, now) : std::vector<OpenApproval>{};
 }
 
 /// The steps of a run that did not end as done or skipped, as the newest
@@ -424,6 +400,11 @@ IncompleteThing incomplete_run(const Facts& facts, const RunRow& run,
 void sort_runs(CaseStatus& status, const CaseFile& case_file,
                const Facts& facts, const Holders& holders) {
   const fs::path& folder = case_file.folder();
+  const auto approvals = approvals_of(case_file, facts, status.measured_at);
+  for (const OpenApproval& open : approvals) {
+    if (!open.run.empty()) continue;
+    status.waiting.push_back(waiting_by_hand(open, folder));
+  }
   for (const RunRow& run : facts.runs) {
     const std::string resume = next_command(folder, {"resume", run.id});
     const auto add = [&](std::string what, std::string next) {
@@ -449,8 +430,7 @@ void sort_runs(CaseStatus& status, const CaseFile& case_file,
         break;
       }
       case RunStanding::waiting:
-        status.waiting.push_back(
-            waiting_of(case_file, facts, run, status.measured_at));
+        status.waiting.push_back(waiting_of(case_file, facts, run, approvals));
         break;
       case RunStanding::interrupted:
         add("was interrupted", resume);
@@ -708,14 +688,14 @@ Json to_json(const OpenContainment& one) {
 
 Json to_json(const WaitingRun& one) {
   Json json;
-  json["run"] = one.run;
+  json["run"] = or_null(one.run);
   json["question"] = one.question;
   json["next"] = lossless_utf8(one.next);
   json["waits_for"] = to_string(one.waits_for);
   json["playbook"] = one.playbook;
   json["deployment"] = one.deployment;
   json["since"] = one.since;
-  json["text"] = one.text;
+  json["text"] = lossless_utf8(one.text);
   json["choices"] = one.choices;
   json["default"] = or_null(one.default_choice);
   json["approvals_missing"] = one.approvals_missing;
@@ -819,14 +799,24 @@ std::string waits_for_text(const WaitingRun& one) {
 
 std::string waiting_text(const WaitingRun& one, TimeNs now) {
   const std::string duration = how_long(one.since, now);
-  std::string text = fmt::format(
-      "  {} of {} ({}) waits{} for {}\n", one.run, printable(one.playbook),
-      printable(one.deployment), duration.empty() ? "" : " since " + duration,
-      waits_for_text(one));
+  std::string text =
+      one.run.empty()
+          ? fmt::format("  An act by hand waits for {}\n", waits_for_text(one))
+          : fmt::format("  {} of {} ({}) waits for {}\n", one.run,
+                        printable(one.playbook), printable(one.deployment),
+                        waits_for_text(one));
+  if (!duration.empty()) {
+    text +=
+        fmt::format("    since {} ({})\n", to_the_second(one.since), duration);
+  }
   for (const std::string& command : one.commands) {
     text += "    " + command + "\n";
   }
   if (!one.then.empty()) text += "    then: " + one.then + "\n";
+  if (one.run.empty()) {
+    text += fmt::format("    then: {} gives the same command again\n",
+                        printable(one.starter));
+  }
   return text;
 }
 

@@ -10,6 +10,7 @@
 #include "core/engine/evidence_lock.hpp"
 #include "core/engine/findings.hpp"
 #include "core/engine/next_command.hpp"
+#include "core/engine/questions.hpp"
 #include "core/engine/release.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/casefile/examiner.hpp"
@@ -295,20 +296,24 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "A run that waits for approvals says how many, and whose own does "
-    "not count",
+    "A run that waits for approvals says how many, and whose own does not "
+    "count",
     "[engine]") {
   StatusScene scene;  // its policy asks for one
   const std::string run = scene.start_run();
   scene.session.run = run;
   static_cast<void>(request_approval(
-      scene.session, subject_of_call(scene.file, run, 3, GuardedAct::contain)));
+      scene.session, subject_of_call(scene.file, run, 1, GuardedAct::contain)));
   scene.end_run(run, "waiting");
-  CHECK(scene.status().waiting.front().approvals_missing == 1);
+  const WaitingRun waiting = scene.status().waiting.front();
+  CHECK(waiting.waits_for == WaitsFor::approval);
+  CHECK(waiting.approvals_missing == 1);
   CHECK_THAT(
       scene.status().to_text(),
-      Catch::Contains("1 approval of another examiner than Eve Example") &&
-          Catch::Contains("impound approve R001 --reason "));
+      Catch::Contains("1 approval of another examiner than Eve Example, to "
+                      "contain support-llm in R001") &&
+          Catch::Contains("impound approve R001 --reason ") &&
+          Catch::Contains("then: impound resume R001 --case case"));
 
   CHECK_THROWS_WITH(
       decide_approval(scene.session, run, Decision::granted, "by herself"),
@@ -321,14 +326,36 @@ TEST_CASE(
                  .clock = scene.clock,
                  .cancellation = scene.cancellation,
                  .progress = scene.progress};
-  static_cast<void>(decide_approval(second, run, Decision::granted, "agreed"));
-  CHECK(scene.status().waiting.front().waits_for == WaitsFor::resume);
+  SECTION("granted: somebody has to go on") {
+    static_cast<void>(
+        decide_approval(second, run, Decision::granted, "agreed"));
+    CHECK(scene.status().waiting.front().waits_for == WaitsFor::resume);
+  }
+  SECTION("denied: it waits for nothing any more") {
+    static_cast<void>(
+        decide_approval(second, run, Decision::denied, "too early"));
+    const WaitingRun denied = scene.status().waiting.front();
+    CHECK(denied.waits_for == WaitsFor::abort);
+    CHECK_THAT(denied.text, Catch::Contains("Bob Second: too early"));
+  }
+  SECTION("expired: whoever goes on asks again") {
+    scene.clock.advance(25 * kHourNs);
+    CHECK(scene.status().waiting.front().waits_for == WaitsFor::resume);
+  }
+}
 
-  static_cast<void>(
-      decide_approval(second, run, Decision::denied, "too early"));
-  const WaitingRun denied = scene.status().waiting.front();
-  CHECK(denied.waits_for == WaitsFor::abort);
-  CHECK_THAT(denied.text, Catch::Contains("Bob Second: too early"));
+TEST_CASE("A containment by hand that waits for approvals is said to wait",
+          "[engine]") {
+  StatusScene scene;
+  static_cast<void>(request_approval(
+      scene.session, subject_by_hand(scene.session, scene.deployment, "switch",
+                                     Json::object())));
+  const CaseStatus status = scene.status();
+  REQUIRE(status.waiting.size() == 1);
+  CHECK(status.waiting.front().next ==
+        "impound approve A001 --reason 'WHY IT MAY' --case case");
+  CHECK_THAT(status.to_text(),
+             Catch::Contains("Eve Example gives the same command again"));
 }
 
 TEST_CASE(
