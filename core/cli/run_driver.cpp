@@ -126,13 +126,15 @@ std::string findings_text(const CaseFile& case_file, const std::string& run) {
   return text;
 }
 
-std::vector<std::string> verdicts_of(const CaseFile& case_file,
-                                     const std::string& run) {
-  std::vector<std::string> verdicts;
+std::vector<lua::FindingSaid> findings_of(const CaseFile& case_file,
+                                          const std::string& run) {
+  std::vector<lua::FindingSaid> findings;
   for (const FindingRow& finding : case_file.findings()) {
-    if (finding.run == run) verdicts.push_back(finding.verdict);
+    if (finding.run != run) continue;
+    findings.push_back({.verdict = finding.verdict,
+                        .detail = from_lossless_utf8(finding.detail)});
   }
-  return verdicts;
+  return findings;
 }
 
 ExitCode exit_of(lua::RunVerdict verdict) {
@@ -244,7 +246,7 @@ ExitCode drive(const Globals& globals, OpenCase& open,
     throw;
   }
   const lua::RunConclusion conclusion =
-      lua::conclude(outcome, verdicts_of(session.case_file, session.run));
+      lua::conclude(outcome, findings_of(session.case_file, session.run));
   record_end(session, outcome, conclusion);
   const ExitCode exit = exit_of(conclusion.verdict);
   if (globals.json) {

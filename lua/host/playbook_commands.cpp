@@ -115,11 +115,12 @@ Json run_fake_case(ChildProcess& child, const ChildMessage& request,
   record["state"] = to_string(outcome.state);
   record["message"] = outcome.message;
   record["worst_verdict"] = outcome.worst_verdict;
-  std::vector<std::string> verdicts;
+  std::vector<FindingSaid> findings;
   for (const Json& finding : record["findings"]) {
-    verdicts.push_back(text_or(finding, "verdict", ""));
+    findings.push_back({.verdict = text_or(finding, "verdict", ""),
+                        .detail = text_or(finding, "detail", "")});
   }
-  const RunConclusion conclusion = conclude(outcome, verdicts);
+  const RunConclusion conclusion = conclude(outcome, findings);
   record["outcome"] = to_string(conclusion.verdict);
   record["incomplete"] = conclusion.incomplete;
   return record;

@@ -37,15 +37,12 @@ const VerdictText& text_of(RunVerdict verdict) noexcept {
 }
 
 RunVerdict verdict_of_ended(const RunConclusion& conclusion,
-                            std::span<const std::string> verdicts) {
+                            bool has_findings) {
   if (conclusion.suspicions > 0) return RunVerdict::findings;
   if (!conclusion.incomplete.empty()) return RunVerdict::incomplete;
-  if (verdicts.empty()) return RunVerdict::nothing_found;
-  const bool is_files_only =
-      std::ranges::find(verdicts,
-                        to_string(FindingVerdict::cleared_files_only)) !=
-      verdicts.end();
-  return is_files_only ? RunVerdict::cleared_files_only : RunVerdict::cleared;
+  if (!has_findings) return RunVerdict::nothing_found;
+  return conclusion.reserves.empty() ? RunVerdict::cleared
+                                     : RunVerdict::cleared_files_only;
 }
 
 }  // namespace
@@ -57,6 +54,11 @@ std::string_view to_string(RunVerdict verdict) noexcept {
 std::string RunConclusion::to_text() const {
   const VerdictText& own = text_of(verdict);
   std::string text = fmt::format("Outcome: {}: {}.\n", own.word, own.sentence);
+  if (verdict == RunVerdict::cleared_files_only) {
+    for (const std::string& reserve : reserves) {
+      if (!reserve.empty()) text += "  " + printable(reserve) + "\n";
+    }
+  }
   if (incomplete.empty()) return text;
   text += verdict == RunVerdict::findings
               ? "It is incomplete besides; not done:\n"
@@ -68,13 +70,17 @@ std::string RunConclusion::to_text() const {
 }
 
 RunConclusion conclude(const RunOutcome& outcome,
-                       std::span<const std::string> verdicts) {
+                       std::span<const FindingSaid> findings) {
   RunConclusion conclusion;
-  conclusion.suspicions = static_cast<std::size_t>(
-      std::ranges::count_if(verdicts, [](const std::string& verdict) {
-        const auto known = finding_verdict_from(verdict);
-        return !known || !is_cleared(*known);
-      }));
+  for (const FindingSaid& finding : findings) {
+    // A word of a newer program is no reason to be calm.
+    const auto known = finding_verdict_from(finding.verdict);
+    if (!known || !is_cleared(*known)) {
+      ++conclusion.suspicions;
+    } else if (*known == FindingVerdict::cleared_files_only) {
+      conclusion.reserves.push_back(finding.detail);
+    }
+  }
   for (const StepOutcome& step : outcome.steps) {
     const std::string what = "step " + step.step.id + ": ";
     if (step.result == StepResult::incomplete ||
@@ -86,13 +92,13 @@ RunConclusion conclude(const RunOutcome& outcome,
     }
   }
   if (outcome.state == RunState::done && !outcome.has_compared &&
-      verdicts.empty()) {
+      findings.empty()) {
     conclusion.incomplete.emplace_back(
         "nothing was compared: whether anything was tampered with is unknown");
   }
   switch (outcome.state) {
     case RunState::done:
-      conclusion.verdict = verdict_of_ended(conclusion, verdicts);
+      conclusion.verdict = verdict_of_ended(conclusion, !findings.empty());
       break;
     case RunState::failed:
       conclusion.verdict = RunVerdict::failed;

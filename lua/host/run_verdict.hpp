@@ -34,21 +34,28 @@ enum class RunVerdict : std::uint8_t {
 /// "cleared (files only)", "cleared", "nothing found", "failed" …
 [[nodiscard]] std::string_view to_string(RunVerdict verdict) noexcept;
 
+/// What conclude() needs of a finding.
+struct FindingSaid {
+  std::string verdict;  ///< a word of finding_words.hpp
+  std::string detail;
+};
+
 struct RunConclusion {
   RunVerdict verdict = RunVerdict::failed;
   /// Everything that was not done, "step contain: …" or "nothing was compared
   /// …", whatever the verdict is. Empty if all of it was done.
   std::vector<std::string> incomplete;
   std::size_t suspicions = 0;  ///< findings that clear nothing
+  /// Why the files were cleared and no more: details of those findings.
+  std::vector<std::string> reserves;
 
-  /// The last words on a run: the verdict, then what is incomplete, line by
-  /// line, ending with a line feed.
+  /// The last words on a run: the verdict, why it is no better, and what is
+  /// incomplete, line by line, ending with a line feed.
   [[nodiscard]] std::string to_text() const;
 };
 
-/// The only place where a run is judged. `verdicts` are those of all findings
-/// of the run.
+/// The only place where a run is judged. `findings` are all of the run.
 [[nodiscard]] RunConclusion conclude(const RunOutcome& outcome,
-                                     std::span<const std::string> verdicts);
+                                     std::span<const FindingSaid> findings);
 
 }  // namespace impound::lua

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/harness.sh"
 [ "$(id -u)" = 0 ] || skip "the memory maps of another process need root"
 
-run() { impound run weights-tampering "$@"; }
+run() { impound run weights-tampering --yes "$@"; }
 findings() { sqlite3 "$IMPOUND_HOME/$IMPOUND_CASE/case.db" "SELECT verdict, severity, title FROM findings WHERE run='$1'"; }
 entries() { sqlite3 "$IMPOUND_HOME/$IMPOUND_CASE/case.db" "SELECT count(*) FROM custody"; }
 # The last block of a run's text: all that a person reads who reads the last words only.

@@ -28,9 +28,17 @@ RunOutcome run_of(std::vector<StepOutcome> steps, bool has_compared) {
   return outcome;
 }
 
+std::vector<FindingSaid> said(const std::vector<std::string>& verdicts) {
+  std::vector<FindingSaid> findings;
+  for (const std::string& one : verdicts) {
+    findings.push_back({.verdict = one, .detail = "why " + one});
+  }
+  return findings;
+}
+
 RunVerdict verdict(const RunOutcome& outcome,
                    const std::vector<std::string>& verdicts) {
-  return conclude(outcome, verdicts).verdict;
+  return conclude(outcome, said(verdicts)).verdict;
 }
 
 /// One attempt of a playbook whose step is `body`.
@@ -64,7 +72,7 @@ TEST_CASE("findings win over what is incomplete, and both are said",
   const RunOutcome outcome =
       run_of({step(StepResult::incomplete, "prompt logs: none")}, true);
   const RunConclusion conclusion =
-      conclude(outcome, std::vector<std::string>{"cleared", "likely"});
+      conclude(outcome, said({"cleared", "likely"}));
   CHECK(conclusion.verdict == RunVerdict::findings);
   CHECK(conclusion.suspicions == 1);
   const std::string text = conclusion.to_text();
@@ -81,9 +89,22 @@ TEST_CASE("a cleared run with an incomplete step is not cleared",
   CHECK(verdict(run_of({step(StepResult::done)}, true),
                 {"cleared", "cleared (files only)"}) ==
         RunVerdict::cleared_files_only);
+  CHECK(verdict(run_of({step(StepResult::done)}, true), {"exonerated"}) ==
+        RunVerdict::findings);  // a word that this build does not know
   // A step whose own condition did not hold was not asked for.
   CHECK(verdict(run_of({step(StepResult::skipped, "no")}, true), {"cleared"}) ==
         RunVerdict::cleared);
+}
+
+TEST_CASE("[I13] the last words say why only the files were cleared",
+          "[lua][I13]") {
+  const RunOutcome outcome = run_of({step(StepResult::done)}, true);
+  const std::string text =
+      conclude(outcome, said({"cleared", "cleared (files only)"})).to_text();
+  CHECK(text.find("Outcome: cleared (files only)") == 0);
+  CHECK(text.find("  why cleared (files only)\n") != std::string::npos);
+  CHECK(conclude(outcome, said({"cleared"})).to_text().find("why") ==
+        std::string::npos);
 }
 
 TEST_CASE("a run that did not end is not judged by its findings",
@@ -95,8 +116,7 @@ TEST_CASE("a run that did not end is not judged by its findings",
            {RunState::failed, RunVerdict::failed},
            {RunState::interrupted, RunVerdict::interrupted}}) {
     outcome.state = state;
-    const RunConclusion conclusion =
-        conclude(outcome, std::vector<std::string>{"cleared"});
+    const RunConclusion conclusion = conclude(outcome, said({"cleared"}));
     CHECK(conclusion.verdict == expected);
     CHECK(conclusion.incomplete.size() == 1);  // the step was not reached
   }
