@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
@@ -102,8 +103,8 @@ std::string sentence_of_untied(const ServedModel& model) {
                     human_bytes(model.fileless_bytes)));
   }
   return fmt::format(
-      "What {} computes with could not be tied to the files "
-      "that the descriptor names: {}.",
+      "What is computed with by {} could not be tied to the "
+      "files that the descriptor names: {}.",
       pids_text(model.pids), join(reasons, "; "));
 }
 
@@ -133,13 +134,20 @@ std::string sentence_of_changed(const ServedModel& model) {
 }
 
 std::string sentence_of_tied(const ServedModel& model) {
+  std::set<Pid> mapping;  // who maps them: a supervisor need not
+  for (const ServedFile& file : model.files) {
+    if (file.is_weights && file.mapped_bytes != 0) {
+      mapping.insert(file.pids.begin(), file.pids.end());
+    }
+  }
   return fmt::format(
       "Every weights file that the descriptor names ({}, {}) is mapped by {}, "
       "device and inode are the same, and no other is held; at most {} of "
       "memory belong to no file and were not compared.",
       model.weights.size() == 1 ? "1 file"
                                 : fmt::format("{} files", model.weights.size()),
-      human_bytes(weights_bytes(model)), pids_text(model.pids),
+      human_bytes(weights_bytes(model)),
+      pids_text({mapping.begin(), mapping.end()}),
       human_bytes(model.fileless_bytes));
 }
 }  // namespace
