@@ -16,7 +16,6 @@
 #include "core/engine/deployment_record.hpp"
 #include "core/engine/evidence_lock.hpp"
 #include "core/engine/exhibits.hpp"
-#include "core/engine/next_command.hpp"
 #include "core/engine/status.hpp"
 #include "lua/host/playbook_commands.hpp"
 #include "lua/host/playbook_run.hpp"
@@ -161,20 +160,12 @@ Outcome custody_outcome(const lua::RunConclusion& conclusion) {
   return conclusion.incomplete.empty() ? Outcome::ok : Outcome::incomplete;
 }
 
-/// The very last lines of a run: what a person has to do or to know next, and
-/// what is out of service now, measured now, even after a Ctrl-C.
-std::string closing_text(const Session& session,
-                         const lua::RunOutcome& outcome) {
-  std::string text;
-  if (outcome.state != lua::RunState::done) {
-    text = fmt::format(
-        "This goes on where it stopped: {}\n",
-        next_command(session.case_file.folder(), {"resume", session.run}));
-  }
+/// What is open in the case once the run is over, measured now, even after a
+/// Ctrl-C: its text is the very last lines of a run.
+CaseStatus status_at_end(const Session& session) {
   const Cancellation never;
-  return text +
-         status_of(session.case_file, all_containments(), session.clock, never)
-             .closing_text();
+  return status_of_folder(session.case_file.folder(), all_containments(),
+                          session.clock, never);
 }
 
 void record_end(Session& session, const lua::RunOutcome& outcome,
@@ -249,8 +240,11 @@ ExitCode drive(const Globals& globals, OpenCase& open,
       lua::conclude(outcome, findings_of(session.case_file, session.run));
   record_end(session, outcome, conclusion);
   const ExitCode exit = exit_of(conclusion.verdict);
+  const CaseStatus status = status_at_end(session);
   if (globals.json) {
-    open.progress().event(end_event(session, outcome, conclusion, exit));
+    Json event = end_event(session, outcome, conclusion, exit);
+    event["case_status"] = status.to_json();
+    open.progress().event(event);
     return exit;
   }
   std::string text =
@@ -261,7 +255,7 @@ ExitCode drive(const Globals& globals, OpenCase& open,
   text += "\n" + findings_text(session.case_file, session.run);
   text += fmt::format("head {}\n\n", session.case_file.head());
   text += conclusion.to_text();
-  text += closing_text(session, outcome);
+  text += status.closing_text(session.run);
   print_text(globals, text);
   return exit;
 }

@@ -385,15 +385,44 @@ std::string name_of(const RunRow& run) {
   return fmt::format("{} of {} ({})", run.id, run.playbook, run.deployment);
 }
 
+/// How a run that ended or was cut off is taken up again.
+enum class TakenUp : std::uint8_t { resumed, run_again, never };
+
 IncompleteThing incomplete_run(const Facts& facts, const RunRow& run,
-                               std::string what, std::string next) {
+                               const fs::path& folder, std::string what,
+                               TakenUp how) {
   const std::string reason = reason_of_end(facts, run.id);
   if (!reason.empty()) what += ": " + reason;
-  return {.kind = IncompleteKind::run,
-          .subject = run.id,
-          .what = name_of(run) + " " + what,
-          .steps = steps_not_done(facts, run.id),
-          .next = std::move(next)};
+  IncompleteThing thing;
+  thing.kind = IncompleteKind::run;
+  thing.subject = run.id;
+  thing.what = name_of(run) + " " + what;
+  thing.steps = steps_not_done(facts, run.id);
+  switch (how) {
+    case TakenUp::resumed:
+      thing.next_does = "goes on where it stopped";
+      thing.next = next_command(folder, {"resume", run.id});
+      break;
+    case TakenUp::run_again:
+      thing.next_does = "does the same again, as a new run";
+      thing.next = run_again(facts, run, folder);
+      break;
+    case TakenUp::never:
+      break;
+  }
+  return thing;
+}
+
+/// A failure that the run recorded is its recorded answer: going on repeats it.
+/// A run that was ended from outside has none.
+TakenUp after_failure(const Facts& facts, const RunRow& run) {
+  const bool has_failed =
+      std::ranges::any_of(facts.entries, [&](const Entry& entry) {
+        return action_of(entry) == "playbook.step" && run_of(entry) == run.id &&
+               outcome_from(text_or(entry.json, "outcome", "")) ==
+                   Outcome::failed;
+      });
+  return has_failed ? TakenUp::run_again : TakenUp::resumed;
 }
 
 /// What runs are open: sorts each of them under waiting, incomplete, running.
@@ -406,10 +435,9 @@ void sort_runs(CaseStatus& status, const CaseFile& case_file,
     status.waiting.push_back(waiting_by_hand(open, folder));
   }
   for (const RunRow& run : facts.runs) {
-    const std::string resume = next_command(folder, {"resume", run.id});
-    const auto add = [&](std::string what, std::string next) {
+    const auto add = [&](std::string what, TakenUp how) {
       status.incomplete.push_back(
-          incomplete_run(facts, run, std::move(what), std::move(next)));
+          incomplete_run(facts, run, folder, std::move(what), how));
     };
     switch (standing_of(run.state)) {
       case RunStanding::running: {
@@ -420,12 +448,12 @@ void sort_runs(CaseStatus& status, const CaseFile& case_file,
                name_of(run) + " is at work: its process holds its lock"});
         } else if (state.holder == Holder::gone) {
           add("did not end, and no process holds its lock: it was cut off",
-              resume);
+              TakenUp::resumed);
         } else {
           add("did not end; whether a process still works on it is not "
               "known: " +
                   state.why,
-              resume);
+              TakenUp::resumed);
         }
         break;
       }
@@ -433,26 +461,25 @@ void sort_runs(CaseStatus& status, const CaseFile& case_file,
         status.waiting.push_back(waiting_of(case_file, facts, run, approvals));
         break;
       case RunStanding::interrupted:
-        add("was interrupted", resume);
+        add("was interrupted", TakenUp::resumed);
         break;
       case RunStanding::failed:
-        // Its failures are recorded answers: going on repeats them.
-        add("failed", run_again(facts, run, folder));
+        add("failed", after_failure(facts, run));
         break;
       case RunStanding::incomplete:
-        add("ended incomplete", run_again(facts, run, folder));
+        add("ended incomplete", TakenUp::run_again);
         break;
       case RunStanding::done:
         if (!steps_not_done(facts, run.id).empty() ||
             !not_done_by(facts, run.id).empty()) {
-          add("ended incomplete", run_again(facts, run, folder));
+          add("ended incomplete", TakenUp::run_again);
         }
         break;
       case RunStanding::aborted:
         break;  // a person ended it
       case RunStanding::other:
         add(fmt::format("is \"{}\", which this build does not know", run.state),
-            "");
+            TakenUp::never);
         break;
     }
   }
@@ -479,6 +506,7 @@ IncompleteThing unsealed(const CaseFile& case_file, const ExhibitRow& row,
           .subject = row.id,
           .what = std::move(what),
           .steps = {},
+          .next_does = "repairs what it can",
           .next = next_command(case_file.folder(), {"case", "check"})};
 }
 
@@ -509,6 +537,7 @@ void sort_exhibits(CaseStatus& status, const CaseFile& case_file,
            .what = fmt::format("{} ({}) failed{}{}", row.id, title,
                                reason.empty() ? "" : ": ", reason),
            .steps = {},
+           .next_does = {},
            .next = {}});
     } else if (outcome_from(row.outcome) == Outcome::partial) {
       status.incomplete.push_back(
@@ -517,6 +546,7 @@ void sort_exhibits(CaseStatus& status, const CaseFile& case_file,
            .what = fmt::format("{} ({}) was sealed in part: {} items, {} gaps",
                                row.id, title, row.items, row.gaps),
            .steps = {},
+           .next_does = "lists what there is",
            .next =
                next_command(case_file.folder(), {"exhibit", "show", row.id})});
     }
@@ -537,6 +567,7 @@ void count_gaps(CaseStatus& status, const Facts& facts,
                              count == 1 ? std::string("1 thing was")
                                         : fmt::format("{} things were", count)),
          .steps = {},
+         .next_does = "lists them",
          .next = next_command(folder, {"custody", "gaps"})});
   }
 }
@@ -587,6 +618,7 @@ void add_failed_releases(CaseStatus& status, const Facts& facts) {
                                  .subject = open.now.row.deployment,
                                  .what = std::move(what),
                                  .steps = {},
+                                 .next_does = "tries again",
                                  .next = open.next});
   }
 }
@@ -601,6 +633,7 @@ void add_strays(CaseStatus& status, const Facts& facts,
          .subject = "evidence/",
          .what = "evidence/ cannot be read: " + names.failure().message(),
          .steps = {},
+         .next_does = {},
          .next = {}});
     return;
   }
@@ -617,6 +650,7 @@ void add_strays(CaseStatus& status, const Facts& facts,
          .what =
              fmt::format("{} lies in evidence/ and no entry mentions it", name),
          .steps = {},
+         .next_does = "says more",
          .next = next_command(folder, {"case", "check"})});
   }
 }
@@ -716,11 +750,10 @@ Json to_json(const IncompleteThing& one) {
                      {"result", step.result},
                      {"reason", step.reason}});
   }
-  return {{"kind", to_string(one.kind)},
-          {"subject", or_null(one.subject)},
-          {"what", lossless_utf8(one.what)},
-          {"steps", std::move(steps)},
-          {"next", or_null(one.next)}};
+  return {
+      {"kind", to_string(one.kind)},         {"subject", or_null(one.subject)},
+      {"what", lossless_utf8(one.what)},     {"steps", std::move(steps)},
+      {"next_does", or_null(one.next_does)}, {"next", or_null(one.next)}};
 }
 
 // --- Text
@@ -829,7 +862,9 @@ std::string incomplete_text(const IncompleteThing& one) {
             ? ""
             : ": " + printable(from_lossless_utf8(step.reason)));
   }
-  if (!one.next.empty()) text += "    " + one.next + "\n";
+  if (!one.next.empty()) {
+    text += fmt::format("    this {}: {}\n", one.next_does, one.next);
+  }
   return text;
 }
 
@@ -902,6 +937,10 @@ std::string CaseStatus::to_text() const {
 }
 
 std::string CaseStatus::closing_text() const {
+  if (!problem.empty()) {
+    return "What is out of service now is UNKNOWN: " + printable(problem) +
+           "\n";
+  }
   if (contained.empty()) {
     if (containments_begun == 0) {
       return "Nothing is contained in this case: it never contained "
@@ -938,6 +977,20 @@ std::string CaseStatus::closing_text() const {
   }
   for (const std::string& line : last) text += line;
   return text;
+}
+
+std::string CaseStatus::closing_text(std::string_view run) const {
+  std::string text;
+  for (const WaitingRun& one : waiting) {
+    if (one.run == run) text += waiting_text(one, measured_at);
+  }
+  for (const IncompleteThing& one : incomplete) {
+    if (one.kind == IncompleteKind::run && one.subject == run &&
+        !one.next.empty()) {
+      text += fmt::format("This {}: {}\n", one.next_does, one.next);
+    }
+  }
+  return text + closing_text();
 }
 
 CaseStatus status_of(const CaseFile& case_file,

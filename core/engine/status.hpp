@@ -89,7 +89,8 @@ struct IncompleteThing {
   std::string subject;  ///< "R001", "E003", a file name; empty = by hand
   std::string what;     ///< a statement without a full stop
   std::vector<StepNotDone> steps;
-  std::string next;  ///< empty if no command mends it
+  std::string next_does;  ///< what `next` does: "goes on where it stopped"
+  std::string next;       ///< empty if no command mends it
 };
 
 /// A run or an exhibit whose process holds its lock now.
@@ -123,6 +124,8 @@ struct CaseStatus {
   /// The last words of a run: what is out of service now, or on what it rests
   /// that nothing is. One line a containment, that of a cleared model last.
   [[nodiscard]] std::string closing_text() const;
+  /// The same after what the run itself waits for, or how it goes on.
+  [[nodiscard]] std::string closing_text(std::string_view run) const;
 };
 
 /// Folds the chain and measures. `methods` are those that cli knows.
