@@ -213,7 +213,6 @@ ExitCode drive(const Globals& globals, OpenCase& open,
                const RunSubject& subject, const std::string& resumed_sha256) {
   Session& session = open.session();
   const EvidenceLock lock(session.case_file.folder() / "evidence", session.run);
-  EngineHost host(session, subject);
   lua::RunOptions options;
   options.parameters = subject.parameters;
   options.deployment = deployment_view(subject.deployment);
@@ -222,6 +221,7 @@ ExitCode drive(const Globals& globals, OpenCase& open,
   options.child = child_options(globals);
   lua::RunOutcome outcome;
   try {
+    EngineHost host(session, subject);
     outcome = lua::run_playbook(subject.playbook, options, host);
   } catch (const std::exception& error) {
     // Whatever it is, the record must not say that the run still goes on.

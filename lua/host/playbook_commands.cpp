@@ -254,6 +254,10 @@ Json show_playbook(const LoadedPlaybook& playbook) {
                          {"after", step.after},
                          {"conditional", step.has_condition}});
   }
+  Json questions = Json::array();
+  for (const Question& one : playbook.questions) {
+    questions.push_back(one.to_json());
+  }
   Json files = Json::array();
   for (const auto& [name, source] : playbook.sources) files.push_back(name);
   return Json{{"id", playbook.id},
@@ -266,6 +270,7 @@ Json show_playbook(const LoadedPlaybook& playbook) {
                              {"min_tool", playbook.min_tool}}},
               {"references", playbook.references},
               {"params", std::move(parameters)},
+              {"questions", std::move(questions)},
               {"steps", std::move(steps)},
               {"folder", playbook.folder.string()},
               {"files", std::move(files)},

@@ -63,6 +63,20 @@ std::string document_playbook(const LoadedPlaybook& playbook) {
             std::string(to_string(step.effect)) + " | " +
             (step.after.empty() ? "–" : names(step.after)) + " |\n";
   }
+  if (!playbook.questions.empty()) {
+    text +=
+        "\n| question | asks | answers | default | allows |\n"
+        "|---|---|---|---|---|\n";
+    for (const Question& one : playbook.questions) {
+      text += "| `" + cell(one.id) + "` | " + cell(one.text) + " | " +
+              cell(one.admitted()) + " | " +
+              (one.otherwise ? cell(*one.otherwise) : "–") + " | " +
+              (one.approves == GuardedAct::none
+                   ? "–"
+                   : std::string(to_string(one.approves))) +
+              " |\n";
+    }
+  }
   if (!playbook.references.empty()) {
     text += "\n";
     for (const std::string& reference : playbook.references) {

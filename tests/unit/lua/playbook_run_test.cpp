@@ -301,6 +301,8 @@ TEST_CASE("a declared question is asked as it was declared", "[lua]") {
       declare("{ go = { question = \"Now?\", choices = { \"a\", \"b\" } } }"));
   REQUIRE(same.questions.size() == 1);
   CHECK(run_playbook(same, run_options(), host).state == RunState::done);
+  CHECK(has(document_playbook(same), "| `go` | Now? | a or b | – | – |"));
+  CHECK(show_playbook(same)["questions"][0]["id"] == "go");
   const LoadedPlaybook other = scratch.load(
       declare("{ go = { question = \"Now?\", choices = { \"a\" } } }"));
   test::RecordingHost again;
