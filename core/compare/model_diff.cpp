@@ -474,13 +474,15 @@ ComparedCounts ModelDiff::compared() const {
   };
   for (const FileChange& change : files) {
     if (!is_counted(change)) continue;
-    const bool is_compared = change.status != FileStatus::not_compared;
+    const bool is_compared = change.status != FileStatus::not_compared &&
+                             change.status != FileStatus::unreadable;
     counts.files += is_compared ? 1U : 0U;
     ++counts.files_total;
   }
   for (const TensorChange& change : tensors) {
     if (!is_counted(change)) continue;
-    const bool is_compared = change.status != TensorStatus::not_compared;
+    const bool is_compared = change.status != TensorStatus::not_compared &&
+                             change.status != TensorStatus::unreadable;
     counts.tensors += is_compared ? 1U : 0U;
     ++counts.tensors_total;
   }

@@ -85,7 +85,11 @@ Json FakeHost::answer(const HostCall& call) {
     record_["contained"] = false;
     return prepared(call, "release", "");
   }
-  if (function == "diff") return prepared(call, "diff", "");
+  if (function == "diff") {
+    return prepared(call, "diff",
+                    arguments["a"].get<std::string>() + " -> " +
+                        arguments["b"].get<std::string>());
+  }
   if (function == "served") return prepared(call, "served", "");
   if (function == "load_baseline") return prepared(call, "baseline", "");
   if (function == "scan") {

@@ -47,6 +47,7 @@ local KINDS = {
   pruned = { "confirmed", "high" },
   scaled = { "confirmed", "high" },
   reordered = { "confirmed", "high" },
+  ["tensors-added-or-removed"] = { "confirmed", "high" },
   cast = { "confirmed", "medium" },
   ["re-quantised"] = { "confirmed", "medium" },
 }
@@ -138,14 +139,31 @@ local function numbers_of(model)
   return text
 end
 
---- What kind of change the whole is. Without the bytes of the good side nobody
---- measured it: that is noted, and is no finding.
+--- What kind of change it is, measured. A baseline has digests only: the files named as known good are compared for
+--- it, once they are shown to be those of the baseline.
+local function measure_kind(ctx, difference, found)
+  local good = ctx.params.known_good
+  local is_unknown = difference.model ~= nil and difference.model.label == "unknown"
+  if not is_unknown or good == "" then
+    return difference.model
+  end
+  if not ctx:diff(ctx.facts.baseline, good).identical then
+    ctx:gap({
+      subject = good,
+      reason = "its files are not those of the baseline: the kind of change was not measured against them",
+    })
+    return difference.model
+  end
+  return ctx:diff(good, found).model
+end
+
+--- What kind of change the whole is. Where nobody measured it that is noted, and is no finding.
 local function report_kind(ctx, difference, item)
-  local model = difference.model
+  local model = measure_kind(ctx, difference, item or ctx.facts.weights)
   if model == nil or model.label == "identical" then
     return
   end
-  if model.label == "unknown" then
+  if model.label == "unknown" or model.label == "stopped" then
     ctx:note(model.sentence)
     return
   end
@@ -258,7 +276,7 @@ end
 return impound.playbook({
   schema = 1,
   id = "weights-tampering",
-  version = "1.2.0",
+  version = "1.3.0",
   title = "Suspected tampering with model weights",
   owner = "model-security",
   effect = "contain",
@@ -282,6 +300,11 @@ return impound.playbook({
       type = "path",
       default = "",
       help = "Baseline to compare with; empty means the one that the deployment names.",
+    },
+    known_good = {
+      type = "path",
+      default = "",
+      help = "Files of the baseline's model: with their bytes the kind of change is measured; digests do not tell it.",
     },
     window = { type = "duration", default = "7d", help = "How far back prompt logs are taken." },
   },

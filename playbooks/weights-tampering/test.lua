@@ -130,6 +130,25 @@ return {
     t.contains(case.notes[#case.notes].text, "not measured")
   end,
 
+  ["with the bytes of the known-good model the kind is measured"] = function(t)
+    local difference = edited_tensor()
+    difference.model = { label = "unknown", sentence = "the kind of change was not measured" }
+    difference["/srv/baseline.json -> /srv/good"] = { identical = true }
+    difference["/srv/good -> E004"] = edited_tensor()
+    local case = run({ diff = difference, params = { known_good = "/srv/good" } })
+    t.equal(case.findings[3].title, "Kind of change of the weights: rome-like")
+    t.equal(#case.gaps, 0)
+  end,
+
+  ["files that are not those of the baseline measure no kind, and that is a gap"] = function(t)
+    local difference = edited_tensor()
+    difference.model = { label = "unknown", sentence = "the kind of change was not measured" }
+    difference["/srv/baseline.json -> /srv/other"] = { identical = false }
+    local case = run({ diff = difference, params = { known_good = "/srv/other" } })
+    t.equal(#case.findings, 2)
+    t.contains(case.gaps[1].reason, "not those of the baseline")
+  end,
+
   ["what was not compared is no finding"] = function(t)
     local case = run({
       diff = {

@@ -162,6 +162,7 @@ TEST_CASE("an unreadable file is never called identical", "[compare]") {
   const ModelDiff result = diff(before, after);
   CHECK(file_statuses(result) == "a:identical b:unreadable ");
   CHECK_FALSE(result.identical());
+  CHECK(result.compared().words() == "1 of 2 files, 0 of 0 tensors");
 }
 
 TEST_CASE("an exhibit whose bytes contradict its manifest is said",
