@@ -498,9 +498,9 @@ IncompleteThing unsealed(const CaseFile& case_file, const ExhibitRow& row,
   } else {
     what +=
         stat_path(bundle, Links::refuse)
-            ? ", and no process works on it; a bundle of it is on disk, not "
+            ? ", and no process holds its lock; a bundle of it is on disk, not "
               "verified yet"
-            : ", and no process works on it";
+            : ", and no process holds its lock";
   }
   return {.kind = IncompleteKind::exhibit,
           .subject = row.id,
@@ -822,7 +822,7 @@ std::string waits_for_text(const WaitingRun& one) {
           one.approvals_missing == 1 ? "another examiner" : "other examiners",
           printable(one.starter));
     case WaitsFor::resume:
-      return "somebody to go on: all it asked for is there";
+      return "somebody to go on: nothing that it asked for is open";
     case WaitsFor::abort:
       return fmt::format("nothing any more: {}; end it",
                          printable(from_lossless_utf8(one.text)));
@@ -943,12 +943,12 @@ std::string CaseStatus::closing_text() const {
   }
   if (contained.empty()) {
     if (containments_begun == 0) {
-      return "Nothing is contained in this case: it never contained "
-             "anything.\n";
+      return "Nothing is contained in this case: its record has no "
+             "containment.\n";
     }
     return fmt::format(
-        "Nothing is contained in this case: {} was undone, and measured to be "
-        "undone.\n",
+        "Nothing is contained in this case: {} was undone, and was measured to "
+        "be undone then.\n",
         containments_begun == 1
             ? std::string("its one containment")
             : fmt::format("each of its {} containments", containments_begun));

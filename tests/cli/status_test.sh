@@ -22,7 +22,7 @@ examiner
 new_case IR-1
 new_case "IR-2"
 code 0 impound status
-says "2 cases: nothing is contained, waits or is incomplete."
+says "2 cases: no containment is open in the record, nothing waits or is incomplete."
 code 0 impound status --json
 json '[c["case"] for c in d["cases"]] == ["IR-1", "IR-2"]'
 json 'all(c["contained"] == c["waiting"] == c["incomplete"] == [] for c in d["cases"])'
@@ -107,7 +107,7 @@ new_case IR-W
 code 5 impound run weights-tampering --case IR-W --deployment d/d.toml </dev/null
 says "impound answer R001 contain yes --case IR-W"
 says "then: impound resume R001 --case IR-W"
-equal "$(tail -n 1 out)" "Nothing is contained in this case: it never contained anything."
+equal "$(tail -n 1 out)" "Nothing is contained in this case: its record has no containment."
 answers || fail "it was contained without an answer"
 code 1 impound status --case IR-W --json
 json '[(w["run"], w["question"], w["waits_for"]) for w in d["cases"][0]["waiting"]] == [("R001", "contain", "answer")]'
@@ -180,6 +180,6 @@ for i in $(seq 1000); do cp -r "$IMPOUND_HOME/IR-5" "$IMPOUND_HOME/many-$i"; don
 began=$(date +%s%N)
 code 1 impound status
 took=$((($(date +%s%N) - began) / 1000000))
-says "cases: nothing is contained, waits or is incomplete."
+says "cases: no containment is open in the record, nothing waits or is incomplete."
 echo "more than a thousand cases in $took ms"
 [ "$took" -lt 30000 ] || fail "a thousand cases took $took ms"

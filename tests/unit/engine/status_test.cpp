@@ -176,7 +176,7 @@ TEST_CASE(
   CHECK_FALSE(status.is_open());
   CHECK(status.to_text().empty());
   CHECK(status.closing_text() ==
-        "Nothing is contained in this case: it never contained anything.\n");
+        "Nothing is contained in this case: its record has no containment.\n");
 }
 
 TEST_CASE(
