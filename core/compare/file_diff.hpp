@@ -30,7 +30,7 @@ struct FileChange {
   std::string path;      ///< on the new side; the old one where it is removed
   std::string old_path;  ///< renamed, or paired under two names; else empty
   FileStatus status = FileStatus::identical;
-  std::string why;  ///< of what was not compared
+  std::string why;  ///< of what was not compared or could not be read
   std::optional<ViewFile> before;
   std::optional<ViewFile> after;
   /// Filled by explain_files() (text_changes.hpp); null until then and for

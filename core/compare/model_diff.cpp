@@ -219,12 +219,50 @@ std::string metadata_text(const std::vector<MetadataChange>& changes) {
   return text;
 }
 
+/// Why a side may have the file after all: the file, or a folder above it,
+/// could not be read. Null if its absence was measured.
+const TreeLack* lack_of(const ModelView& side, const std::string& file) {
+  if (side.tree == nullptr) return nullptr;
+  for (const TreeLack& lack : side.tree->lacks()) {
+    if (lack.path.empty()) return &lack;
+    for (std::size_t end = 0; end != file.npos;) {
+      end = file.find('/', end + 1);
+      if (lack.path.ends_with("/" + file.substr(0, end))) return &lack;
+    }
+  }
+  return nullptr;
+}
+
+/// "Removed" and "added" are said of what was looked for and is not there. Of
+/// what could not be read nothing is known.
+void tell_unread_from_absent(const ModelView& before, const ModelView& after,
+                             ModelDiff& diff) {
+  for (FileChange& change : diff.files) {
+    const bool is_removed = change.status == FileStatus::removed;
+    if (!is_removed && change.status != FileStatus::added) continue;
+    const TreeLack* const lack =
+        lack_of(is_removed ? after : before, change.path);
+    if (lack == nullptr) continue;
+    change.status = FileStatus::unreadable;
+    change.why = lack->why;
+  }
+  for (TensorChange& change : diff.tensors) {
+    const bool is_removed = change.status == TensorStatus::removed;
+    if (!is_removed && change.status != TensorStatus::added) continue;
+    const auto& tensor = is_removed ? change.before : change.after;
+    if (lack_of(is_removed ? after : before, tensor->file) != nullptr) {
+      change.status = TensorStatus::unreadable;
+    }
+  }
+}
+
 ModelDiff diff_whole(const ModelView& before, const ModelView& after) {
   ModelDiff diff;
   diff.before = side_of(before);
   diff.after = side_of(after);
   diff.files = diff_files(before, after);
   diff.tensors = diff_tensors(before, after);
+  tell_unread_from_absent(before, after, diff);
   diff.metadata = diff_metadata(before, after);
   return diff;
 }

@@ -11,6 +11,7 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/evidence/bundle_reader.hpp"
+#include "core/evidence/model_items.hpp"
 
 namespace impound {
 namespace {
@@ -105,6 +106,9 @@ class PathTree final : public Tree {
   [[nodiscard]] const std::vector<std::string>& problems() const override {
     return problems_;
   }
+  [[nodiscard]] const std::vector<TreeLack>& lacks() const override {
+    return lacks_;
+  }
 
   [[nodiscard]] std::unique_ptr<ByteSource> open(
       const TreeFile& file) const override {
@@ -125,12 +129,12 @@ class PathTree final : public Tree {
       return;
     }
     const auto names = list_directory(folder);
-    if (!names) return problem(folder, names.failure().message());
+    if (!names) return lack(folder, names.failure().message());
     for (const std::string& name : *names) {
       const fs::path path = folder / name;
       const auto stat = stat_path(path, Links::refuse);
       if (!stat) {
-        problem(path, stat.failure().message());
+        lack(path, stat.failure().message());
         continue;
       }
       TreeFile file{.name = prefix + name,
@@ -170,6 +174,11 @@ class PathTree final : public Tree {
     paths_[file.name] = real;
   }
 
+  void lack(const fs::path& path, const std::string& why) {
+    problem(path, why);
+    lacks_.push_back({path.native(), why});
+  }
+
   void problem(const fs::path& path, std::string_view what) {
     problems_.push_back(
         fmt::format("{}: {}", printable(path.native()), printable(what)));
@@ -181,6 +190,7 @@ class PathTree final : public Tree {
   std::map<std::string, fs::path> paths_;  // of files that can be opened
   std::vector<TreeFile> files_;
   std::vector<std::string> problems_;
+  std::vector<TreeLack> lacks_;
 };
 
 class BundleTree final : public Tree {
@@ -211,6 +221,13 @@ class BundleTree final : public Tree {
       problems_.push_back(fmt::format("{}: {}: {}", printable(gap.subject),
                                       to_string(gap.outcome),
                                       printable(gap.reason)));
+      // A collector that failed as a whole names itself.
+      const bool is_of_model = gap.collector == kModelCollector;
+      if (is_of_model && gap.outcome != Outcome::missing) {
+        lacks_.push_back({gap.subject == gap.collector ? "" : gap.subject,
+                          fmt::format("{}: {}", to_string(gap.outcome),
+                                      printable(gap.reason))});
+      }
     }
   }
 
@@ -222,6 +239,9 @@ class BundleTree final : public Tree {
   }
   [[nodiscard]] const std::vector<std::string>& problems() const override {
     return problems_;
+  }
+  [[nodiscard]] const std::vector<TreeLack>& lacks() const override {
+    return lacks_;
   }
   [[nodiscard]] std::unique_ptr<ByteSource> open(
       const TreeFile& file) const override {
@@ -240,6 +260,7 @@ class BundleTree final : public Tree {
   bool is_one_item_;
   std::vector<TreeFile> files_;
   std::vector<std::string> problems_;
+  std::vector<TreeLack> lacks_;
 };
 
 }  // namespace

@@ -31,6 +31,13 @@ struct TreeFile {
   std::uint64_t links = 1;  ///< names on its disk; 1 where nobody recorded it
 };
 
+/// Something that belongs to what was asked for and that the tree does not
+/// have, because it could not be read: its absence says nothing.
+struct TreeLack {
+  std::string path;  ///< as asked for; empty: all of it
+  std::string why;   ///< "denied: Permission denied"
+};
+
 class Tree {
  public:
   Tree() = default;
@@ -46,6 +53,12 @@ class Tree {
   [[nodiscard]] virtual const std::vector<TreeFile>& files() const = 0;
   /// What could not be looked at: unreadable folders, links leading outside.
   [[nodiscard]] virtual const std::vector<std::string>& problems() const = 0;
+
+  /// Those of them that are files or folders which could not be read.
+  [[nodiscard]] virtual const std::vector<TreeLack>& lacks() const {
+    static const std::vector<TreeLack> kNone;
+    return kNone;
+  }
 
   /// True if it is one file that was named by itself: a path, or one item of an
   /// exhibit. A folder that happens to hold one file is none.

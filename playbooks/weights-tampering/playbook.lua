@@ -77,6 +77,10 @@ end
 
 ---@param ctx impound.Context
 local function compare(ctx)
+  if ctx.facts.weights.empty_handed then
+    ctx:gap({ subject = "model", reason = "nothing of it could be taken: it was not compared", outcome = "missing" })
+    return
+  end
   local baseline = find_baseline(ctx)
   if baseline == nil then
     return

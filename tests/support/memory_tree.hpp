@@ -30,6 +30,14 @@ class MemoryTree final : public Tree {
     }
   }
 
+  /// Something that belongs here and could not be read.
+  void add_lack(const std::string& path, const std::string& why) {
+    lacks_.push_back({path, why});
+  }
+  [[nodiscard]] const std::vector<TreeLack>& lacks() const override {
+    return lacks_;
+  }
+
   /// A symbolic link, kept in order.
   void add_link(const std::string& name, const std::string& target) {
     TreeFile file;
@@ -78,6 +86,7 @@ class MemoryTree final : public Tree {
   std::string broken_;
   bool is_one_item_ = false;
   std::vector<TreeFile> files_;
+  std::vector<TreeLack> lacks_;
   std::vector<std::string> problems_;
 };
 

@@ -57,6 +57,47 @@ TEST_CASE("files: added, removed, changed, renamed, identical", "[compare]") {
   CHECK(result.to_text().find("renamed") != std::string::npos);
 }
 
+TEST_CASE(
+    "[I13] what could not be read is not called removed, added or identical",
+    "[compare]") {
+  const auto weights = [](const char* name) {
+    return SafetensorsBuilder().tensor(name, Dtype::u8, {4}, "aaaa").build();
+  };
+  const MemoryTree before(MemoryTree::Files{{"a", "same"},
+                                            {"m/1.safetensors", weights("one")},
+                                            {"m/2.safetensors", weights("two")},
+                                            {"z", "gone"}});
+  MemoryTree after(MemoryTree::Files{{"a", "same"}});
+  after.add_lack("/srv/model/m/1.safetensors", "denied: Permission denied");
+  ModelDiff result = diff(before, after);
+  CHECK(file_statuses(result) ==
+        "a:identical m/1.safetensors:unreadable m/2.safetensors:removed "
+        "z:removed ");
+  CHECK(tensor_statuses(result) == "one:unreadable two:removed ");
+  CHECK(result.to_json()["files"][1]["why"] == "denied: Permission denied");
+  CHECK_FALSE(result.identical());
+
+  // The folder above it, or all of it.
+  after.add_lack("/srv/model/m", "denied: Permission denied");
+  CHECK(file_statuses(diff(before, after)) ==
+        "a:identical m/1.safetensors:unreadable m/2.safetensors:unreadable "
+        "z:removed ");
+  after.add_lack("", "failed: cannot read /srv/model");
+  CHECK(file_statuses(diff(before, after)) ==
+        "a:identical m/1.safetensors:unreadable m/2.safetensors:unreadable "
+        "z:unreadable ");
+  // Nor is it new on the other side.
+  CHECK(file_statuses(diff(after, before)) ==
+        "a:identical m/1.safetensors:unreadable m/2.safetensors:unreadable "
+        "z:unreadable ");
+  // A name that only ends alike is another file.
+  MemoryTree other(MemoryTree::Files{{"a", "same"}});
+  other.add_lack("/srv/model/buzz", "denied: Permission denied");
+  CHECK(file_statuses(diff(before, other)) ==
+        "a:identical m/1.safetensors:removed m/2.safetensors:removed "
+        "z:removed ");
+}
+
 TEST_CASE("links and modes", "[compare]") {
   MemoryTree before(MemoryTree::Files{{"a", "x"}, {"b", "y"}});
   MemoryTree after(MemoryTree::Files{{"a", "x"}, {"b", "y"}});
