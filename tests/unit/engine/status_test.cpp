@@ -261,7 +261,7 @@ TEST_CASE(
   CHECK(
       status.closing_text() ==
       "Nothing is contained in this case: its one containment was undone, and "
-      "measured to be undone.\n");
+      "was measured to be undone then.\n");
 }
 
 TEST_CASE(
