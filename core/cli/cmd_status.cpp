@@ -15,19 +15,21 @@
 namespace impound {
 namespace {
 
-constexpr const char* kHelp =
-    "What is open: deployments that are out of service now, as their method\n"
-    "measures it; runs that wait, and for whom; what was begun and not done;\n"
-    "each with the command that goes on. Over all cases below $IMPOUND_HOME\n"
-    "(~/impound/cases) and $IMPOUND_CASE, or the one that --case names. Needs\n"
-    "no key and writes nothing.";
+constexpr const char* kSentence =
+    "All cases: what is contained now (measured), what waits for whom, what is "
+    "incomplete.";
 
 constexpr const char* kFooter =
+    "Looks at the cases below $IMPOUND_HOME (~/impound/cases) and at\n"
+    "$IMPOUND_CASE, or at the one that --case names. Under each line stands "
+    "the\n"
+    "command that goes on. Needs no key and writes nothing.\n"
+    "\n"
     "Exit codes: 0 nothing is open; 1 something is: out of service or not\n"
     "known, waiting, incomplete, or a case that cannot be read. What stayed\n"
     "incomplete when a case was closed does not count.\n"
     "\n"
-    "Example:\n"
+    "Example, what waits and the command that answers it:\n"
     "  impound status --json | jq -r '.cases[].waiting[].next'";
 
 std::vector<fs::path> folders_of_all() {
@@ -113,7 +115,7 @@ ExitCode show_status(const Globals& globals) {
 }  // namespace
 
 void add_status(CLI::App& app, Globals& globals, Run& run) {
-  CLI::App* command = add_command(app, "status", kHelp);
+  CLI::App* command = add_command(app, "status", kSentence);
   command->footer(kFooter);
   command->callback(
       [&globals, &run] { run = [&globals] { return show_status(globals); }; });
