@@ -539,12 +539,14 @@ void sort_exhibits(CaseStatus& status, const CaseFile& case_file,
            .steps = {},
            .next_does = {},
            .next = {}});
-    } else if (outcome_from(row.outcome) == Outcome::partial) {
+    } else if (const auto outcome = outcome_from(row.outcome);
+               outcome != Outcome::ok && outcome != Outcome::empty) {
       status.incomplete.push_back(
           {.kind = IncompleteKind::exhibit,
            .subject = row.id,
-           .what = fmt::format("{} ({}) was sealed in part: {} items, {} gaps",
-                               row.id, title, row.items, row.gaps),
+           .what = fmt::format(
+               "{} ({}) was sealed with the outcome {}: {} items, {} gaps",
+               row.id, title, row.outcome, row.items, row.gaps),
            .steps = {},
            .next_does = "lists what there is",
            .next =

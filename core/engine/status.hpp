@@ -69,7 +69,7 @@ struct WaitingRun {
 
 enum class IncompleteKind : std::uint8_t {
   run,      ///< ended and did not do everything, or its process is gone
-  exhibit,  ///< begun and never sealed, failed, or sealed in part
+  exhibit,  ///< begun and never sealed, failed, or sealed short of whole
   gaps,     ///< things asked for and not obtained
   release,  ///< was tried and failed
   stray,    ///< a file in evidence/ that no entry mentions
