@@ -109,8 +109,8 @@ std::string actor_of(const Entry& entry) {
 /// "2026-11-27T22:16:30Z": nobody reads microseconds.
 std::string to_the_second(std::string_view time) {
   const std::size_t dot = time.find('.');
-  if (dot == std::string_view::npos) return std::string(time);
-  return std::string(time.substr(0, dot)) + "Z";
+  if (dot == std::string_view::npos) return printable(time);
+  return printable(time.substr(0, dot)) + "Z";
 }
 
 /// What was read of one moment.
@@ -774,15 +774,16 @@ std::string measured_text(const OpenContainment& one) {
   switch (one.now.measured) {
     case Containedness::contained:
       return fmt::format("{} is out of service by {} (measured now: {})", name,
-                         one.now.row.method, why);
+                         printable(one.now.row.method), why);
     case Containedness::not_contained:
       return fmt::format(
           "{} is NOT out of service (measured now: {}), and the record of its "
           "containment by {} is open ({})",
-          name, why, one.now.row.method, to_string(one.now.row.state));
+          name, why, printable(one.now.row.method),
+          to_string(one.now.row.state));
     case Containedness::unknown:
       return fmt::format("whether {} is out of service by {} is UNKNOWN: {}",
-                         name, one.now.row.method, why);
+                         name, printable(one.now.row.method), why);
   }
   return {};
 }
@@ -791,13 +792,14 @@ std::string contained_text(const OpenContainment& one, TimeNs now) {
   std::string text = "  " + measured_text(one) + "\n";
   const std::string& at = one.now.row.at;
   const std::string duration = how_long(at, now);
-  text += fmt::format("    contained since {}{}{}{}\n", to_the_second(at),
-                      duration.empty() ? "" : " (" + duration + ")",
-                      one.by.empty() ? "" : ", by " + printable(one.by),
-                      one.run.empty() ? ", by hand" : ", in " + one.run);
+  text += fmt::format(
+      "    its containment is recorded at {}{}{}{}\n", to_the_second(at),
+      duration.empty() ? "" : " (" + duration + " ago)",
+      one.by.empty() ? "" : ", by " + printable(one.by),
+      one.run.empty() ? ", by hand" : ", in " + printable(one.run));
   if (!one.cleared_by.empty()) {
-    text += fmt::format("    the model was {} by {}\n", one.cleared_as,
-                        one.cleared_by);
+    text += fmt::format("    the model was {} by {}\n",
+                        printable(one.cleared_as), printable(one.cleared_by));
   }
   return text + "    give it back: " + one.next + "\n";
 }
@@ -837,7 +839,7 @@ std::string waiting_text(const WaitingRun& one, TimeNs now) {
   std::string text =
       one.run.empty()
           ? fmt::format("  An act by hand waits for {}\n", waits_for_text(one))
-          : fmt::format("  {} of {} ({}) waits for {}\n", one.run,
+          : fmt::format("  {} of {} ({}) waits for {}\n", printable(one.run),
                         printable(one.playbook), printable(one.deployment),
                         waits_for_text(one));
   if (!duration.empty()) {
@@ -964,8 +966,8 @@ std::string CaseStatus::closing_text() const {
         is_cleared ? fmt::format(
                          "{} was {} and is still out of service (measured "
                          "now: {})",
-                         printable(one.now.row.deployment), one.cleared_as,
-                         printable(one.now.why))
+                         printable(one.now.row.deployment),
+                         printable(one.cleared_as), printable(one.now.why))
                    : measured_text(one);
     line += fmt::format("; {}: {}\n",
                         one.now.is_over() ? "this records that it is over"

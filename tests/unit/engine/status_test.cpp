@@ -202,7 +202,7 @@ TEST_CASE(
              Catch::Contains("support-llm is out of service by switch "
                              "(measured now: process 12 (served) stands "
                              "still)") &&
-                 Catch::Contains("(2 h 00 min), by Eve Example, in R001"));
+                 Catch::Contains("(2 h 00 min ago), by Eve Example, in R001"));
 
   server = {Containedness::not_contained, "process 12 (served) runs"};
   status = scene.status();
