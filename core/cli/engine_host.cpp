@@ -294,6 +294,7 @@ Json EngineHost::items(const Json& arguments) {
     one["outcome"] = to_string(item.outcome);
     one["source"] = lossless_utf8(item.source);
     one["collector"] = item.collector;
+    one["slice"] = !item.ranges.empty();
     page.push_back(std::move(one));
   }
   answer["items"] = std::move(page);

@@ -382,8 +382,9 @@ function Exhibit:item(name) end
 ---@field exhibit string "E001"
 ---@field name string
 ---@field size integer Bytes stored.
----@field sha256 string
----@field outcome string "ok", "partial", "short_read" …
+---@field sha256 string Of the stored bytes; of a slice, not of the file.
+---@field slice boolean Only parts of the file at its source: records of a time window.
+---@field outcome string "ok", "partial", "short_read", "incomplete" …
 local Item = {}
 
 --- Bytes of the item, as a Lua string. Evidence is hostile: search it with find(x, 1, true), build no patterns of it.
