@@ -57,6 +57,12 @@ bool is_shared_memory(std::string_view path) {
   return path == "/dev/zero" || path.starts_with("/SYSV");
 }
 
+/// Files that the kernel makes up as they are read: never a model, and reading
+/// one may do something.
+bool is_made_by_kernel(std::string_view path) {
+  return path.starts_with("/proc/") || path.starts_with("/sys/");
+}
+
 bool lies_below(const fs::path& path, const fs::path& folder) {
   return std::ranges::mismatch(folder, path).in1 == folder.end();
 }
@@ -206,7 +212,9 @@ class Look {
       if (stat->kind == FileKind::character_device && is_accelerator(*target)) {
         accelerator(pid, *target);
       }
-      if (stat->kind != FileKind::regular) continue;
+      if (stat->kind != FileKind::regular || is_made_by_kernel(*target)) {
+        continue;
+      }
       std::string path = *target;
       const bool is_deleted = stat->links == 0 || path.ends_with(kDeleted);
       if (path.ends_with(kDeleted)) path.resize(path.size() - kDeleted.size());
