@@ -114,8 +114,7 @@ std::string default_commit(const fs::path& repository) {
 }
 
 fs::path asked_path(const Target& target) {
-  const std::string root = text_or(target.arguments, "root", "");
-  return root.empty() ? target.deployment.model_path : fs::path(root);
+  return target.arguments.path("root").value_or(target.deployment.model_path);
 }
 
 /// @throws Error{io} if the path is not there, Error{bad_input}.
@@ -391,10 +390,11 @@ std::uint64_t estimate(const Target& target) {
   return sizes.bytes_seen();
 }
 
-constexpr std::array kParameters{
-    Parameter{"root", "path",
-              "A folder, file or Hugging Face snapshot to take instead of the "
-              "deployment's model."}};
+const std::array kParameters{Parameter{
+    .name = "root",
+    .type = ParameterType::path,
+    .help = "A folder, file or Hugging Face snapshot to take instead of the "
+            "deployment's model."}};
 
 }  // namespace
 

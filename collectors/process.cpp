@@ -440,14 +440,13 @@ class ProcessCollector {
   std::set<FileIdentity> recovered_;
 };
 
+/// The process that was asked for, or the deployment's if none was.
 ProcessLocator locator_of(const Target& target) {
-  if (target.arguments.is_object() && target.arguments.contains("pid") &&
-      target.arguments.at("pid").is_number_integer()) {
-    ProcessLocator locator;
-    locator.pid = target.arguments.at("pid").get<std::int32_t>();
-    return locator;
-  }
-  return target.deployment.process;
+  const auto pid = target.arguments.integer("pid");
+  if (!pid) return target.deployment.process;
+  ProcessLocator locator;
+  locator.pid = narrow<Pid>(*pid);
+  return locator;
 }
 
 void collect(const Target& target, EvidenceSink& sink) {
@@ -516,9 +515,16 @@ std::uint64_t estimate(const Target& target) {
   return file_bytes(tree, served, procfs) + tree.size() * kTextPerProcess;
 }
 
-constexpr std::array kParameters{Parameter{
-    "pid", "integer",
-    "A process to take instead of the one that the deployment names."}};
+/// PID_MAX_LIMIT of 64-bit Linux (linux/threads.h).
+constexpr std::int64_t kMaxPid = 4 * 1024 * 1024;
+
+const std::array kParameters{Parameter{
+    .name = "pid",
+    .type = ParameterType::integer,
+    .help = "A process to take, with those below it, instead of the one that "
+            "the deployment names.",
+    .least = 1,
+    .most = kMaxPid}};
 
 }  // namespace
 

@@ -30,31 +30,24 @@ namespace {
 constexpr std::string_view kPrefix = "logs/";
 constexpr std::string_view kSlicePrefix = "log-slices/";
 
-/// "since" or "until": a time, or a duration back from now.
-/// @throws Error{bad_input}.
-std::optional<TimeNs> bound(const Target& target, std::string_view key) {
-  const std::string text = text_or(target.arguments, key, "");
-  if (text.empty()) return std::nullopt;
-  if (const auto time = parse_time(text)) return time;
-  if (const auto back = parse_duration(text)) {
-    return target.clock.now() - *back;
-  }
-  throw Error(Errc::bad_input,
-              fmt::format("{} is \"{}\": expected a time as "
-                          "2026-11-23T04:05:06Z or a duration back from now "
-                          "as 90s, 15m, 36h, 7d",
-                          key, printable(text)));
+TimeWindow window_of(const Arguments& arguments) {
+  return {arguments.time("since"), arguments.time("until")};
 }
 
-TimeWindow window_of(const Target& target) {
-  TimeWindow window{bound(target, "since"), bound(target, "until")};
+/// @throws Error{bad_input}.
+void check(const Arguments& arguments) {
+  const TimeWindow window = window_of(arguments);
   if (window.since && window.until && *window.since > *window.until) {
     throw Error(
         Errc::bad_input,
-        fmt::format("since ({}) is later than until ({})",
+        fmt::format("collector prompt-log: since ({}) is later than until ({})",
                     format_time(*window.since), format_time(*window.until)));
   }
-  return window;
+  if (arguments.has("timestamp") && !arguments.has("path")) {
+    throw Error(Errc::bad_input,
+                "collector prompt-log: timestamp: is about the log that path "
+                "names, and no path was given");
+  }
 }
 
 Json to_json(const TimeWindow& window) {
@@ -73,16 +66,17 @@ std::string in_words(const TimeWindow& window) {
 
 /// The sources to look at: the "path" argument alone, or the deployment's.
 std::vector<LogSource> sources_of(const Target& target) {
-  const std::string path = text_or(target.arguments, "path", "");
-  if (path.empty()) return target.deployment.logs;
+  const auto path = target.arguments.path("path");
+  if (!path) return target.deployment.logs;
   std::error_code failure;
-  const fs::path whole = fs::absolute(path, failure);
+  const fs::path whole = fs::absolute(*path, failure);
   if (failure) {
-    throw Error(Errc::io, fmt::format("cannot resolve {}: {}", printable(path),
-                                      failure.message()));
+    throw Error(Errc::io,
+                fmt::format("cannot resolve {}: {}", printable(path->native()),
+                            failure.message()));
   }
   LogSource source{.path = whole.lexically_normal().native()};
-  source.timestamp_key = text_or(target.arguments, "timestamp", "");
+  source.timestamp_key = target.arguments.text("timestamp").value_or("");
   source.rotated = false;  // what was named by hand is taken, and no more
   return {source};
 }
@@ -119,7 +113,7 @@ Json to_json(const LogScan& scan) {
 class LogCollector {
  public:
   LogCollector(const Target& target, EvidenceSink& sink)
-      : window_(window_of(target)), target_(target), sink_(sink) {}
+      : window_(window_of(target.arguments)), target_(target), sink_(sink) {}
 
   void source(const LogSource& source) {
     const LogSet found = find_log_files(source);
@@ -304,7 +298,7 @@ void add_sizes(const Target& target, SizingSink& sizes) {
 std::string describe(const Target& target) {
   SizingSink sizes;
   add_sizes(target, sizes);
-  const TimeWindow window = window_of(target);
+  const TimeWindow window = window_of(target.arguments);
   std::string text = fmt::format("Reads {} log files, {}", sizes.files_seen(),
                                  human_bytes(sizes.bytes_seen()));
   if (!window.is_open()) {
@@ -319,17 +313,25 @@ std::uint64_t estimate(const Target& target) {
   return sizes.bytes_seen();
 }
 
-constexpr std::array kParameters{
-    Parameter{"since", "time",
-              "Take records from this time on: RFC 3339, or a duration back "
-              "from now such as 36h."},
-    Parameter{"until", "time",
-              "Take records up to this time: RFC 3339, or a duration back from "
-              "now."},
-    Parameter{"path", "path",
-              "A file or pattern to take instead of the deployment's logs."},
-    Parameter{"timestamp", "text",
-              "With path: where a record states its time, as a dotted path."},
+/// A dotted path into a record is a few words.
+constexpr std::int64_t kMaxTimestampKey = 200;
+
+const std::array kParameters{
+    Parameter{.name = "since",
+              .type = ParameterType::time,
+              .help = "Take records from this time on."},
+    Parameter{.name = "until",
+              .type = ParameterType::time,
+              .help = "Take records up to this time."},
+    Parameter{
+        .name = "path",
+        .type = ParameterType::path,
+        .help = "A file or pattern to take instead of the deployment's logs."},
+    Parameter{.name = "timestamp",
+              .type = ParameterType::text,
+              .help = "With path: where a record states its time, as a dotted "
+                      "path.",
+              .most = kMaxTimestampKey},
 };
 
 }  // namespace
@@ -341,6 +343,7 @@ constinit const Collector kPromptLog{
     .reach = Reach::files,
     .volatility = 4,
     .parameters = kParameters,
+    .check = check,
     .collect = collect,
     .describe = describe,
     .estimate = estimate,

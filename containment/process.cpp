@@ -80,18 +80,13 @@ std::string group_name(const Target& target) {
   return fmt::format("{}{}-{:016x}", name, plain(target.deployment.name), hash);
 }
 
-/// @throws Error{bad_input} for an unknown method, Error{io} if none can be
-///         used.
+constexpr std::string_view kAuto = "auto";
+
+/// @throws Error{io} if the method that was asked for cannot be used.
 FreezeMethod choose_method(const Target& target, const ProcFs& procfs) {
-  const std::string asked = text_or(target.arguments, "method", "auto");
-  if (asked != "auto") {
-    const auto method = freeze_method_from(asked);
-    if (!method) {
-      throw Error(Errc::bad_input,
-                  fmt::format("method is \"{}\": expected auto, freeze-v2, "
-                              "freeze-v1 or stop",
-                              printable(asked)));
-    }
+  const std::string asked =
+      target.arguments.text("method").value_or(std::string(kAuto));
+  if (const auto method = freeze_method_from(asked)) {
     if (*method != FreezeMethod::stop) {
       const FreezerMount mount = find_freezer(*method, procfs);
       if (!mount.path) {
@@ -632,9 +627,15 @@ std::string describe(const Target& target) {
       to_string(method));
 }
 
-constexpr std::array kParameters{Parameter{
-    "method", "choice",
-    "auto, freeze-v2, freeze-v1 or stop; auto takes the first that works."}};
+const std::array kParameters{
+    Parameter{.name = "method",
+              .type = ParameterType::choice,
+              .help = "How it is frozen; auto takes the first that works.",
+              .otherwise = kAuto,
+              .choices = {std::string(kAuto),
+                          std::string(to_string(FreezeMethod::cgroup_v2)),
+                          std::string(to_string(FreezeMethod::cgroup_v1)),
+                          std::string(to_string(FreezeMethod::stop))}}};
 
 }  // namespace
 

@@ -6,7 +6,9 @@
 #include <algorithm>
 
 #include "collectors/registry.hpp"
+#include "containment/registry.hpp"
 #include "core/base/error.hpp"
+#include "core/base/spelling.hpp"
 #include "core/base/text.hpp"
 
 namespace impound {
@@ -20,46 +22,70 @@ std::pair<std::string, std::string> split_assignment(const std::string& text) {
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-Json arguments_for(std::span<const Parameter> parameters,
-                   const std::vector<std::string>& assignments) {
-  Json arguments = Json::object();
+Json given_by(const std::vector<std::string>& assignments) {
+  Json given = Json::object();
   for (const std::string& assignment : assignments) {
     const auto [name, value] = split_assignment(assignment);
-    if (std::ranges::find(parameters, name, &Parameter::name) !=
-        parameters.end()) {
-      arguments[name] = value;
+    const std::string key = lossless_utf8(name);
+    if (given.contains(key)) {
+      throw Error(Errc::bad_input,
+                  fmt::format("parameter {} is given twice: \"{}\" and \"{}\"",
+                              printable(name), given.at(key).get<std::string>(),
+                              printable(value)));
     }
+    given[key] = lossless_utf8(value);
   }
-  return arguments;
+  return given;
 }
 
-void refuse_unused_arguments(const std::vector<CollectRequest>& requests,
-                             const std::vector<std::string>& assignments) {
-  for (const std::string& assignment : assignments) {
-    const std::string name = split_assignment(assignment).first;
-    const bool is_used =
-        std::ranges::any_of(requests, [&](const CollectRequest& request) {
-          return request.arguments.contains(name);
-        });
-    if (!is_used) {
-      throw Error(Errc::bad_input,
-                  fmt::format("no named collector has a parameter \"{}\"; "
-                              "'impound collect --list' prints them",
-                              printable(name)));
-    }
+std::vector<CollectRequest> collect_requests(
+    const std::vector<std::string>& names,
+    const std::vector<std::string>& assignments, TimeNs now) {
+  std::vector<const Collector*> collectors;
+  for (const std::string& name : names) {
+    collectors.push_back(&find_collector(name));
   }
+  std::vector<Arguments> shared =
+      share_arguments(collectors, given_by(assignments), now);
+  std::vector<CollectRequest> requests;
+  for (std::size_t i = 0; i < collectors.size(); ++i) {
+    requests.push_back(
+        {.collector = collectors[i], .arguments = std::move(shared[i])});
+  }
+  return requests;
+}
+
+lua::Instruments instruments() {
+  return {.collectors = all_collectors(), .containments = all_containments()};
 }
 
 const Collector& find_collector(std::string_view name) {
-  std::string names;
+  std::vector<std::string> names;
   for (const Collector* one : all_collectors()) {
     if (one->name == name) return *one;
-    names += names.empty() ? "" : ", ";
-    names += one->name;
+    names.emplace_back(one->name);
   }
   throw Error(Errc::bad_input,
-              fmt::format("there is no collector \"{}\"; there are: {}",
-                          printable(name), names));
+              "collector: " + no_such_word(name, names, "there are"));
+}
+
+std::string help_text(std::span<const Parameter> parameters) {
+  std::string text;
+  for (const Parameter& one : parameters) {
+    text += fmt::format(
+        "    -p {}=<{}>  {} Expects {}{}.\n", one.name, to_string(one.type),
+        one.help, one.expectation(),
+        one.otherwise.is_string()
+            ? "; " + one.otherwise.get<std::string>() + " if not said"
+            : "");
+  }
+  return text;
+}
+
+Json to_json(std::span<const Parameter> parameters) {
+  Json list = Json::array();
+  for (const Parameter& one : parameters) list.push_back(one.to_json());
+  return list;
 }
 
 }  // namespace impound

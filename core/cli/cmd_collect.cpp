@@ -27,19 +27,14 @@ ExitCode list_collectors(const Globals& globals) {
   Json documents = Json::array();
   std::string text;
   for (const Collector* one : all_collectors()) {
-    Json parameters = Json::array();
-    text += fmt::format("{}\n    {}\n", one->name, one->summary);
-    for (const Parameter& parameter : one->parameters) {
-      parameters.push_back({{"name", parameter.name},
-                            {"type", parameter.type},
-                            {"help", parameter.help}});
-      text += fmt::format("    -p {}=<{}>  {}\n", parameter.name,
-                          parameter.type, parameter.help);
-    }
+    text += fmt::format("{}\n    {}\n    Reaches {}.\n", one->name,
+                        one->summary, in_words(one->reach));
+    text += help_text(one->parameters);
     documents.push_back({{"name", one->name},
                          {"summary", one->summary},
+                         {"reach", to_string(one->reach)},
                          {"volatility", one->volatility},
-                         {"parameters", parameters}});
+                         {"parameters", to_json(one->parameters)}});
   }
   if (globals.json) {
     print_json(documents);
@@ -47,6 +42,15 @@ ExitCode list_collectors(const Globals& globals) {
     print_text(globals, text);
   }
   return ExitCode::clean;
+}
+
+/// Before anything is touched, who reads what: a person may still say no.
+void announce(const Globals& globals,
+              const std::vector<CollectRequest>& requests) {
+  for (const CollectRequest& one : requests) {
+    print_note(globals, fmt::format("{} reaches {}.", one.collector->name,
+                                    in_words(one.collector->reach)));
+  }
 }
 
 ExitCode collect(const Globals& globals, const Options& options) {
@@ -60,16 +64,10 @@ ExitCode collect(const Globals& globals, const Options& options) {
   SnapshotRequest request{.deployment = deployment};
   request.purpose = options.purpose;
   request.threads = options.threads;
-  for (const std::string& name : options.names) {
-    const Collector& collector = find_collector(name);
-    // A parameter goes to every named collector that has it.
-    request.collectors.push_back(
-        {.collector = &collector,
-         .arguments = arguments_for(collector.parameters, options.parameters)});
-    request.title += (request.title.empty() ? "" : ", ") + name;
-  }
-  refuse_unused_arguments(request.collectors, options.parameters);
-  request.title += " of " + deployment.name;
+  request.collectors =
+      collect_requests(options.names, options.parameters, globals.clock.now());
+  request.title = title_of(request.collectors, deployment);
+  announce(globals, request.collectors);
   OpenCase open(globals, Events::stream);
   const Snapshot snapshot = take_snapshot(open.session(), request);
   if (globals.json) {
@@ -94,7 +92,7 @@ void add_collect(CLI::App& app, Globals& globals, Run& run) {
       app, "collect", "Take evidence by hand into one sealed exhibit.");
   auto options = std::make_shared<Options>();
   command->add_option("collectors", options->names,
-                      "model-files, prompt-log, process, host.");
+                      "Names, as 'impound collect --list' prints them.");
   command->add_option("--deployment", options->deployment,
                       "Descriptor of the deployment (TOML).");
   command->add_option("-p,--param", options->parameters,

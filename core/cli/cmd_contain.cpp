@@ -23,6 +23,7 @@ struct ContainOptions {
   fs::path deployment;
   std::vector<std::string> parameters;
   std::string purpose = "containment by hand";
+  bool list = false;
 };
 
 /// The case asks for more people than the one who acts.
@@ -49,8 +50,32 @@ ExitCode wait_for_approval(const Globals& globals, Session& session,
   return ExitCode::waiting;
 }
 
+ExitCode list_containments(const Globals& globals) {
+  Json documents = Json::array();
+  std::string text;
+  for (const Containment* one : all_containments()) {
+    text += fmt::format("{}\n    {}\n", one->name, one->summary) +
+            help_text(one->parameters);
+    documents.push_back({{"name", one->name},
+                         {"summary", one->summary},
+                         {"parameters", to_json(one->parameters)}});
+  }
+  if (globals.json) {
+    print_json(documents);
+  } else {
+    print_text(globals, text);
+  }
+  return ExitCode::clean;
+}
+
 ExitCode contain_by_hand(const Globals& globals,
                          const ContainOptions& options) {
+  if (options.list) return list_containments(globals);
+  if (options.deployment.empty()) {
+    throw Error(Errc::bad_input,
+                "contain needs --deployment; 'impound contain --list' prints "
+                "the methods");
+  }
   const Deployment deployment = load_deployment(options.deployment);
   const std::string& name =
       options.method.empty() ? deployment.containment_method : options.method;
@@ -61,10 +86,12 @@ ExitCode contain_by_hand(const Globals& globals,
                             printable(options.deployment.native())));
   }
   const Containment& method = find_containment(all_containments(), name);
-  const Json arguments = arguments_for(method.parameters, options.parameters);
+  Arguments arguments =
+      arguments_for(method, given_by(options.parameters),
+                    Spelling::command_line, globals.clock.now());
   OpenCase open(globals);
   const ApprovalSubject subject =
-      subject_by_hand(open.session(), deployment, name, arguments);
+      subject_by_hand(open.session(), deployment, name, arguments.json());
   const ApprovalState approvals =
       approvals_for(open.file(), subject, globals.clock.now());
   if (approvals.missing > 0) {
@@ -78,7 +105,7 @@ ExitCode contain_by_hand(const Globals& globals,
   const ContainResult result =
       contain(open.session(), {.deployment = deployment,
                                .method = method,
-                               .arguments = arguments,
+                               .arguments = std::move(arguments),
                                .purpose = options.purpose,
                                .authority = authority,
                                .probe = run_probe});
@@ -136,13 +163,12 @@ void add_contain(CLI::App& app, Globals& globals, Run& run) {
   auto options = std::make_shared<ContainOptions>();
   command->add_option("method", options->method,
                       "Method; the descriptor's own if not named.");
-  command
-      ->add_option("--deployment", options->deployment,
-                   "Descriptor of the deployment (TOML).")
-      ->required();
+  command->add_option("--deployment", options->deployment,
+                      "Descriptor of the deployment (TOML).");
   command->add_option("-p,--param", options->parameters,
                       "Parameter of the method, name=value.");
   command->add_option("--purpose", options->purpose, "Why, for the chain.");
+  command->add_flag("--list", options->list, "Print the methods there are.");
   command->callback([&globals, &run, options] {
     run = [&globals, options] { return contain_by_hand(globals, *options); };
   });

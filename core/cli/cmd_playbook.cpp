@@ -6,6 +6,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
+#include "core/cli/arguments.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/run_driver.hpp"
 #include "lua/host/playbook_commands.hpp"
@@ -80,11 +81,11 @@ ExitCode show(const Globals& globals, const std::string& what) {
       join_texts(Json(playbook.containments)), playbook.sha256,
       printable(playbook.folder.native()));
   std::vector<std::vector<std::string>> rows;
-  for (const lua::ParameterInfo& one : playbook.parameters) {
-    rows.push_back({"  " + one.name, one.type,
-                    one.otherwise
-                        ? "default " + printable(dump_line(*one.otherwise))
-                        : "required",
+  for (const Parameter& one : playbook.parameters) {
+    rows.push_back({"  " + one.name, std::string(to_string(one.type)),
+                    one.is_required
+                        ? "required"
+                        : "default " + printable(dump_line(one.otherwise)),
                     printable(one.help)});
   }
   text += format_table(rows) + "\nSteps\n";
@@ -98,8 +99,8 @@ ExitCode show(const Globals& globals, const std::string& what) {
 }
 
 ExitCode check(const Globals& globals, const std::string& what) {
-  const auto problems =
-      lua::check_playbook(lua::find_playbook(what), child_options(globals));
+  const auto problems = lua::check_playbook(
+      lua::find_playbook(what), child_options(globals), instruments());
   if (globals.json) {
     print_json(
         {{"ok", problems.empty()}, {"problems", problems_json(problems)}});
@@ -114,8 +115,8 @@ ExitCode check(const Globals& globals, const std::string& what) {
 }
 
 ExitCode test(const Globals& globals, const std::string& what) {
-  const auto results =
-      lua::test_playbook(lua::find_playbook(what), child_options(globals));
+  const auto results = lua::test_playbook(
+      lua::find_playbook(what), child_options(globals), instruments());
   Json documents = Json::array();
   std::size_t failed = 0;
   for (const lua::TestResult& result : results) {

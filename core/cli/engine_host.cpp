@@ -57,9 +57,9 @@ bool is_declared_path(const RunSubject& subject, const std::string& path) {
     return true;
   }
   return std::ranges::any_of(
-      subject.playbook.parameters, [&](const lua::ParameterInfo& parameter) {
-        return parameter.type == "path" &&
-               text_or(subject.parameters, parameter.name, "") == path;
+      subject.playbook.parameters, [&](const Parameter& parameter) {
+        return parameter.type == ParameterType::path &&
+               subject.parameters.text(parameter.name) == path;
       });
 }
 
@@ -84,7 +84,7 @@ std::vector<std::pair<std::string, std::string>> playbook_members(
   run["playbook"] = subject.playbook.id;
   run["version"] = subject.playbook.version;
   run["sha256"] = subject.playbook.sha256;
-  run["parameters"] = subject.parameters;
+  run["parameters"] = subject.parameters.json();
   const ToolFacts tool = read_tool_facts();
   run["tool"] = {{"name", tool.name},
                  {"version", tool.version},
@@ -244,10 +244,13 @@ Json EngineHost::collect(const Json& arguments) {
     return adopted->to_json();
   }
   SnapshotRequest request{.deployment = subject_.deployment};
+  const Collector& collector = find_collector(name);
   request.collectors.push_back(
-      {.collector = &find_collector(name),
-       .arguments = require_key(arguments, "arguments", kSource)});
-  request.title = name + " of " + subject_.deployment.name;
+      {.collector = &collector,
+       .arguments = arguments_for(collector,
+                                  require_key(arguments, "arguments", kSource),
+                                  Spelling::values, session_.clock.now())});
+  request.title = title_of(request.collectors, subject_.deployment);
   request.purpose = fmt::format("playbook {} {}, step {}", subject_.playbook.id,
                                 subject_.playbook.version, session_.step);
   request.meta = playbook_members(subject_);
@@ -365,17 +368,17 @@ Json EngineHost::contain_deployment(const lua::HostCall& call) {
     return *waiting;
   }
   Json authority = authority_of(call, GuardedAct::contain);
-  const Json method_arguments = arguments.contains("arguments")
-                                    ? arguments.at("arguments")
-                                    : Json::object();
-  const ContainResult result =
-      contain(session_, {.deployment = subject_.deployment,
-                         .method = find_containment(all_containments(), name),
-                         .arguments = method_arguments,
-                         .purpose = text_or(arguments, "reason",
-                                            "playbook " + subject_.playbook.id),
-                         .authority = std::move(authority),
-                         .probe = run_probe});
+  const Containment& method = find_containment(all_containments(), name);
+  const ContainResult result = contain(
+      session_, {.deployment = subject_.deployment,
+                 .method = method,
+                 .arguments = arguments_for(
+                     method, require_key(arguments, "arguments", kSource),
+                     Spelling::values, session_.clock.now()),
+                 .purpose = text_or(arguments, "reason",
+                                    "playbook " + subject_.playbook.id),
+                 .authority = std::move(authority),
+                 .probe = run_probe});
   Json answer = result.to_json();
   tell_containment(answer);
   return answer;
@@ -621,8 +624,11 @@ Json EngineHost::scan(const Json& arguments) {
 
 Json EngineHost::finding(const Json& arguments) {
   Finding finding;
-  finding.verdict = require_text(arguments, "verdict", kSource);
-  finding.severity = text_or(arguments, "severity", "info");
+  // Words that call_check did not know never came here.
+  finding.verdict =
+      finding_verdict_from(require_text(arguments, "verdict", kSource)).value();
+  finding.severity =
+      finding_severity_from(text_or(arguments, "severity", "info")).value();
   finding.title = require_text(arguments, "title", kSource);
   finding.detail = text_or(arguments, "detail", "");
   for (const Json& one : require_key(arguments, "evidence", kSource)) {
@@ -633,8 +639,8 @@ Json EngineHost::finding(const Json& arguments) {
   Json event;
   event["event"] = "finding";
   event["finding"] = id;
-  event["verdict"] = finding.verdict;
-  event["severity"] = finding.severity;
+  event["verdict"] = to_string(finding.verdict);
+  event["severity"] = to_string(finding.severity);
   event["title"] = finding.title;
   event["detail"] = finding.detail;
   event["items"] = finding.items;

@@ -23,7 +23,7 @@ namespace impound {
 struct RunSubject {
   const lua::LoadedPlaybook& playbook;
   const Deployment& deployment;
-  Json parameters;
+  Arguments parameters;
   GivenConsent consent;  ///< given on the command line
   bool may_ask = false;  ///< a person sits at a terminal
 };

@@ -36,13 +36,16 @@ lua::PlannedCall PlanHost::plan(const lua::HostCall& call) {
         find_collector(require_text(call.arguments, "collector", kSource));
     const Target target{
         .deployment = *deployment_,
-        .arguments = require_key(call.arguments, "arguments", kSource),
+        .arguments = arguments_for(
+            collector, require_key(call.arguments, "arguments", kSource),
+            Spelling::values, globals_.clock.now()),
         .clock = globals_.clock,
         .cancellation = never};
     planned.sentence = collector.describe(target);
     if (const std::uint64_t bytes = collector.estimate(target); bytes > 0) {
       planned.sentence += fmt::format(" About {}.", human_bytes(bytes));
     }
+    planned.sentence += fmt::format(" Reaches {}.", in_words(collector.reach));
   } else if (call.function == "served") {
     const ServedModel model = look_at_served_model(
         *deployment_, deployment_->process, ProcFs(), holds_weights);
@@ -58,9 +61,13 @@ lua::PlannedCall PlanHost::plan(const lua::HostCall& call) {
     const Containment& method = find_containment(
         all_containments(),
         text_or(call.arguments, "method", deployment_->containment_method));
-    const Target target{.deployment = *deployment_,
-                        .clock = globals_.clock,
-                        .cancellation = never};
+    const Target target{
+        .deployment = *deployment_,
+        .arguments = arguments_for(
+            method, require_key(call.arguments, "arguments", kSource),
+            Spelling::values, globals_.clock.now()),
+        .clock = globals_.clock,
+        .cancellation = never};
     planned.sentence =
         fmt::format("{} Proved by {} probes.", method.describe(target),
                     deployment_->probes.size());

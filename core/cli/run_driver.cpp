@@ -30,15 +30,13 @@ lua::ChildOptions child_options(const Globals& globals) {
   return options;
 }
 
-Json given_parameters(const lua::LoadedPlaybook& playbook,
-                      const PlaybookOptions& options) {
-  Json given = Json::object();
-  for (const std::string& assignment : options.parameters) {
-    const auto [name, value] = split_assignment(assignment);
-    given[name] = value;
-  }
+Arguments given_parameters(const Globals& globals,
+                           const lua::LoadedPlaybook& playbook,
+                           const PlaybookOptions& options) {
+  Json given = given_by(options.parameters);
   if (options.active_harm) given["active_harm"] = true;
-  return lua::check_parameters(playbook, given);
+  return arguments_for(playbook, given, Spelling::command_line,
+                       globals.clock.now());
 }
 
 Json plan_json(const lua::RunOutcome& outcome) {
@@ -54,13 +52,15 @@ Json plan_json(const lua::RunOutcome& outcome) {
 
 lua::RunOutcome make_plan(const Globals& globals,
                           const lua::LoadedPlaybook& playbook,
-                          const Json& parameters,
+                          const Arguments& parameters,
                           const Deployment* deployment) {
   PlanHost host(globals, deployment);
   lua::RunOptions options;
   options.parameters = parameters;
   options.deployment =
       deployment == nullptr ? Json::object() : deployment_view(*deployment);
+  options.instruments = instruments();
+  options.now = globals.clock.now();
   options.mode = lua::RunMode::plan;
   options.tool_version = IMPOUND_VERSION;
   options.child = child_options(globals);
@@ -70,10 +70,10 @@ lua::RunOutcome make_plan(const Globals& globals,
 /// What a run will compare with, opened before anything is done: the parameter
 /// "baseline", or the descriptor's where the plan comes to it. Empty if there
 /// is none, or if it is an exhibit of the case.
-std::optional<BaselineCheck> baseline_of_run(const Json& parameters,
+std::optional<BaselineCheck> baseline_of_run(const Arguments& parameters,
                                              const Deployment& deployment,
                                              const lua::RunOutcome& plan) {
-  std::string path = text_or(parameters, "baseline", "");
+  std::string path = parameters.text("baseline").value_or("");
   if (path.empty()) {
     path = deployment.baseline_path.native();
     const bool is_used =
@@ -215,6 +215,8 @@ ExitCode drive(const Globals& globals, OpenCase& open,
   const EvidenceLock lock(session.case_file.folder() / "evidence", session.run);
   lua::RunOptions options;
   options.parameters = subject.parameters;
+  options.instruments = instruments();
+  options.now = globals.clock.now();
   options.deployment = deployment_view(subject.deployment);
   options.resumed_sha256 = resumed_sha256;
   options.tool_version = IMPOUND_VERSION;
@@ -273,7 +275,7 @@ Json permissions(const lua::LoadedPlaybook& playbook) {
 GivenConsent consent_of_resumed(const Globals& globals,
                                 const ConsentOptions& typed,
                                 const lua::LoadedPlaybook& playbook,
-                                const Json& parameters,
+                                const Arguments& parameters,
                                 const Deployment& deployment,
                                 const std::vector<OpenQuestion>& open) {
   if (typed.answers.empty()) return check_consent(typed, {}, playbook.id);
@@ -303,7 +305,7 @@ void add_playbook_options(CLI::App& command, PlaybookOptions& options) {
 ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
   const auto playbook = lua::load_playbook(lua::find_playbook(options.playbook),
                                            child_options(globals));
-  const Json parameters = given_parameters(playbook, options);
+  const Arguments parameters = given_parameters(globals, playbook, options);
   std::optional<Deployment> deployment;
   if (!options.deployment.empty()) {
     deployment = load_deployment(options.deployment);
@@ -319,7 +321,7 @@ ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
     document["version"] = playbook.version;
     document["sha256"] = playbook.sha256;
     document["permissions"] = permissions(playbook);
-    document["parameters"] = parameters;
+    document["parameters"] = parameters.json();
     document["state"] = to_string(outcome.state);
     document["message"] = lossless_utf8(outcome.message);
     document["acts"] = plan_json(outcome);
@@ -356,7 +358,7 @@ ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
 ExitCode start_run(const Globals& globals, const PlaybookOptions& options) {
   const auto playbook = lua::load_playbook(lua::find_playbook(options.playbook),
                                            child_options(globals));
-  const Json parameters = given_parameters(playbook, options);
+  const Arguments parameters = given_parameters(globals, playbook, options);
   if (options.deployment.empty()) {
     throw Error(Errc::bad_input, "run needs --deployment");
   }
@@ -382,7 +384,7 @@ ExitCode start_run(const Globals& globals, const PlaybookOptions& options) {
   start.detail["playbook_sha256"] = playbook.sha256;
   start.detail["folder"] =
       lossless_utf8(std::filesystem::absolute(playbook.folder).native());
-  start.detail["parameters"] = parameters;
+  start.detail["parameters"] = parameters.json();
   start.detail["permissions"] = permissions(playbook);
   start.detail["plan_sha256"] = sha256(dump_line(plan)).hex();
   start.detail["plan"] = plan;
@@ -445,7 +447,9 @@ ExitCode resume_run(const Globals& globals, const std::string& run,
     check_baseline(from_lossless_utf8(require_text(named, "path", source)))
         .require_usable();
   }
-  const Json& parameters = require_key(*start, "parameters", source);
+  const Arguments parameters =
+      arguments_for(playbook, require_key(*start, "parameters", source),
+                    Spelling::values, globals.clock.now());
   const GivenConsent consent =
       consent_of_resumed(globals, typed, playbook, parameters, deployment,
                          open_questions(open.file(), run));

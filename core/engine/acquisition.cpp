@@ -40,7 +40,7 @@ EntryDraft acquisition_begin(const Session& session,
     Json entry;
     entry["name"] = one.collector->name;
     entry["volatility"] = one.collector->volatility;
-    entry["arguments"] = one.arguments;
+    entry["arguments"] = one.arguments.json();
     collectors.push_back(std::move(entry));
   }
   draft.detail["title"] = request.title;

@@ -12,7 +12,6 @@
 #include "core/engine/evidence_lock.hpp"
 #include "core/engine/next_command.hpp"
 #include "core/engine/places.hpp"
-#include "core/engine/snapshot.hpp"
 
 namespace impound {
 namespace {
@@ -568,8 +567,6 @@ const Containment& find_containment(std::span<const Containment* const> methods,
 }
 
 ContainResult contain(Session& session, const ContainRequest& request) {
-  check_arguments(request.method.name, request.method.parameters,
-                  request.arguments);
   const Target target{.deployment = request.deployment,
                       .arguments = request.arguments,
                       .clock = session.clock,
@@ -577,7 +574,7 @@ ContainResult contain(Session& session, const ContainRequest& request) {
                       .case_id = session.case_file.id()};
   const Isolation isolation{.deployment = request.deployment,
                             .method = request.method,
-                            .arguments = request.arguments,
+                            .arguments = request.arguments.json(),
                             .purpose = request.purpose,
                             .authority = request.authority};
   if (!session.case_file.summary().closed_at.empty()) {

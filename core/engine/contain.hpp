@@ -25,7 +25,7 @@ namespace impound {
 struct ContainRequest {
   const Deployment& deployment;
   const Containment& method;
-  Json arguments = Json::object();
+  Arguments arguments = {};
   std::string purpose;
   Json authority;  ///< who allowed it; null if nobody was asked
   ProbeFunction probe = nullptr;

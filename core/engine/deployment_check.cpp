@@ -32,7 +32,6 @@ class Checker {
       : deployment_(deployment),
         tools_(tools),
         target_{.deployment = deployment,
-                .arguments = Json::object(),
                 .clock = tools.clock,
                 .cancellation = tools.cancellation} {}
 

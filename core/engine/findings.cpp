@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
@@ -13,20 +12,6 @@
 
 namespace impound {
 namespace {
-
-template <std::size_t N>
-void require_one_of(std::string_view value,
-                    const std::array<std::string_view, N>& known,
-                    std::string_view what) {
-  if (std::ranges::find(known, value) != known.end()) return;
-  std::string names;
-  for (const std::string_view name : known) {
-    names += names.empty() ? "" : ", ";
-    names += name;
-  }
-  throw Error(Errc::bad_input, fmt::format("{} \"{}\": expected one of {}",
-                                           what, printable(value), names));
-}
 
 /// @throws Error{bad_input} unless `reference` names a sealed exhibit of this
 /// case or an item of one.
@@ -56,8 +41,6 @@ void require_evidence(const std::vector<ExhibitRow>& exhibits,
 }  // namespace
 
 std::string add_finding(Session& session, const Finding& finding) {
-  require_one_of(finding.verdict, kFindingVerdicts, "verdict");
-  require_one_of(finding.severity, kFindingSeverities, "severity");
   if (finding.items.empty()) {
     throw Error(Errc::bad_input,
                 "a finding must name the evidence it rests on");
@@ -69,8 +52,8 @@ std::string add_finding(Session& session, const Finding& finding) {
   EntryDraft draft = session.draft("note");
   draft.item = finding.items.front();
   draft.detail["kind"] = "finding";
-  draft.detail["verdict"] = finding.verdict;
-  draft.detail["severity"] = finding.severity;
+  draft.detail["verdict"] = to_string(finding.verdict);
+  draft.detail["severity"] = to_string(finding.severity);
   draft.detail["title"] = lossless_utf8(finding.title);
   draft.detail["detail"] = lossless_utf8(finding.detail);
   draft.detail["items"] = finding.items;

@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "core/engine/session.hpp"
+#include "core/evidence/finding_words.hpp"
 
 namespace impound {
 
 struct Finding {
-  std::string verdict;   ///< cleared, cleared (files only), likely, confirmed
-  std::string severity;  ///< info, low, medium, high, critical
+  FindingVerdict verdict = FindingVerdict::likely;
+  FindingSeverity severity = FindingSeverity::info;
   std::string title;
   std::string detail;
   std::vector<std::string> items;  ///< "E001", "E001/17"
@@ -19,9 +20,8 @@ struct Finding {
 };
 
 /// Writes a finding into the chain and returns its id ("F001").
-/// @throws Error{bad_input} for an unknown verdict or severity, or a finding
-///         that rests on nothing, or on evidence that the case does not hold
-///         sealed.
+/// @throws Error{bad_input} for a finding that rests on nothing, or on evidence
+///         that the case does not hold sealed.
 [[nodiscard]] std::string add_finding(Session& session, const Finding& finding);
 
 /// Records that something was looked for and not obtained [I6]; needs no

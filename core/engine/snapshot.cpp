@@ -101,6 +101,20 @@ BundleOptions bundle_options(Session& session, const SnapshotRequest& request,
 
 }  // namespace
 
+std::string title_of(const std::vector<CollectRequest>& requests,
+                     const Deployment& deployment) {
+  std::string title;
+  std::string_view relation = "of";
+  for (const CollectRequest& one : requests) {
+    title += (title.empty() ? "" : ", ") + std::string(one.collector->name);
+    const std::string arguments = one.arguments.in_words();
+    if (arguments.empty()) continue;
+    title += " (" + arguments + ")";
+    relation = "for";
+  }
+  return fmt::format("{} {} {}", title, relation, deployment.name);
+}
+
 void CollectorSummary::add(const Item& item) {
   bytes += item.size_stored;
   if (item.outcome == Outcome::ok) {
@@ -234,33 +248,10 @@ std::string Snapshot::to_text() const {
   return text;
 }
 
-void check_arguments(std::string_view owner,
-                     std::span<const Parameter> parameters,
-                     const Json& arguments) {
-  if (!arguments.is_object()) {
-    throw Error(Errc::bad_input,
-                fmt::format("{}: arguments must be an object", owner));
-  }
-  for (const auto& [key, value] : arguments.items()) {
-    const auto known = std::ranges::find(parameters, key, &Parameter::name);
-    if (known != parameters.end()) continue;
-    std::string names;
-    for (const Parameter& parameter : parameters) {
-      names += names.empty() ? "" : ", ";
-      names += parameter.name;
-    }
-    throw Error(Errc::bad_input,
-                fmt::format("{} has no parameter \"{}\"; it has: {}", owner,
-                            printable(key), names.empty() ? "none" : names));
-  }
-}
-
 Snapshot take_snapshot(Session& session, const SnapshotRequest& request) {
   const auto requests = most_volatile_first(request.collectors);
   std::uint64_t expected_bytes = 0;
   for (const CollectRequest& one : requests) {
-    check_arguments(one.collector->name, one.collector->parameters,
-                    one.arguments);
     const Target target{.deployment = request.deployment,
                         .arguments = one.arguments,
                         .clock = session.clock,

@@ -18,7 +18,7 @@ namespace impound {
 
 struct CollectRequest {
   const Collector* collector = nullptr;
-  Json arguments = Json::object();  ///< checked by check_arguments()
+  Arguments arguments = {};
 };
 
 struct SnapshotRequest {
@@ -30,6 +30,11 @@ struct SnapshotRequest {
   std::vector<std::pair<std::string, std::string>> meta = {};
   unsigned threads = 0;  ///< 0 = all cores
 };
+
+/// "model-files of support-llm"; with arguments, which may name another thing
+/// than the deployment does, "process (pid=7) for support-llm".
+[[nodiscard]] std::string title_of(const std::vector<CollectRequest>& requests,
+                                   const Deployment& deployment);
 
 /// What one collector brought, for the summary table.
 struct CollectorSummary {
@@ -65,12 +70,6 @@ struct Snapshot {
   [[nodiscard]] Json to_json() const;
   [[nodiscard]] std::string to_text() const;  ///< table and one sentence
 };
-
-/// Checks names of arguments against the collector's parameters.
-/// @throws Error{bad_input} naming the parameter and those there are.
-void check_arguments(std::string_view owner,
-                     std::span<const Parameter> parameters,
-                     const Json& arguments);
 
 /// Runs the collectors, most volatile first, and seals what they brought.
 /// Interrupted (Ctrl-C, full disk), it seals what it has and says so.

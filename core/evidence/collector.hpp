@@ -13,11 +13,13 @@
 
 #include "core/base/bytes.hpp"
 #include "core/evidence/outcome.hpp"
+#include "core/evidence/parameter.hpp"
 #include "core/evidence/target.hpp"
 
 namespace impound {
 
-/// What a collector may touch. The engine shows it before anything runs.
+/// What a collector may touch. Shown by `collect --list`, by plans, and at a
+/// terminal before `collect` begins.
 enum class Reach : std::uint8_t {
   files,    ///< reads files below the deployment's paths
   process,  ///< reads /proc of the serving processes
@@ -96,13 +98,6 @@ class EvidenceSink {
   [[nodiscard]] virtual bool must_stop() const = 0;
 };
 
-/// A parameter of a collector or containment, as shown in help and in Lua.
-struct Parameter {
-  std::string_view name;  ///< kebab-case
-  std::string_view type;  ///< path, text, integer, choice, duration, time
-  std::string_view help;  ///< one sentence, with a full stop
-};
-
 /// One way of taking evidence: a name, a promise, a function.
 struct Collector {
   std::string_view name;     ///< [a-z0-9-]+, stable: it is written into bundles
@@ -110,6 +105,9 @@ struct Collector {
   Reach reach;
   int volatility;  ///< 1 (first to vanish) … 7, RFC 3227 order
   std::span<const Parameter> parameters;
+  /// What the parameters must be to each other, as "since" is before "until".
+  /// Throws Error{bad_input}; null where nothing needs to be said.
+  void (*check)(const Arguments& arguments) = nullptr;
 
   /// Reads only [I5]. Throws Error only if the whole collection is impossible;
   /// anything smaller is a gap.
@@ -123,5 +121,23 @@ struct Collector {
   /// 0 where it cannot be known cheaply.
   std::uint64_t (*estimate)(const Target& target);
 };
+
+/// What follows "Reaches " for a person; and the enumerator's name.
+[[nodiscard]] std::string_view in_words(Reach reach) noexcept;
+[[nodiscard]] std::string_view to_string(Reach reach) noexcept;
+
+/// `given` as the collector will see it.
+/// @throws Error{bad_input} naming the collector, the parameter, the value and
+///         what is expected.
+[[nodiscard]] Arguments arguments_for(const Collector& collector,
+                                      const Json& given, Spelling spelling,
+                                      TimeNs now);
+
+/// What a command line gave to several collectors at once: each gets the
+/// parameters that it declares, and checks them by its own declaration.
+/// @throws Error{bad_input} also for a name that none of them declares.
+[[nodiscard]] std::vector<Arguments> share_arguments(
+    std::span<const Collector* const> collectors, const Json& given,
+    TimeNs now);
 
 }  // namespace impound

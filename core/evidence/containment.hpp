@@ -76,6 +76,16 @@ struct Containment {
   std::string (*describe)(const Target& target);
 };
 
+/// `given` as the method will see it.
+/// @throws Error{bad_input} naming the method, the parameter, the value and
+///         what is expected.
+[[nodiscard]] inline Arguments arguments_for(const Containment& method,
+                                             const Json& given,
+                                             Spelling spelling, TimeNs now) {
+  return check_parameters("containment " + std::string(method.name),
+                          method.parameters, given, spelling, now);
+}
+
 /// What a probe saw.
 struct ProbeResult {
   std::string name;

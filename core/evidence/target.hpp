@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "core/base/clock.hpp"
-#include "core/base/json.hpp"
 #include "core/base/progress.hpp"
+#include "core/evidence/parameter.hpp"
 
 namespace impound {
 
@@ -76,9 +76,8 @@ struct Deployment {
 /// What one call of a collector or containment is about.
 struct Target {
   const Deployment& deployment;
-  /// Arguments of this call, already checked against the declared parameters:
-  /// an object, keys in kebab-case ("since", "until", "root").
-  Json arguments = Json::object();
+  /// Of this call; checked, and of the declared types.
+  Arguments arguments = {};
   const Clock& clock;
   const Cancellation& cancellation;
   /// The case that acts: what is made on the machine bears its name, so that

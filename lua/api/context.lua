@@ -11,7 +11,7 @@
 --- the command line), "lua" for an error of the playbook itself, or "refused" for an act that the playbook did not
 --- declare (pcall cannot catch that one). `at` is file and line.
 ---@class impound.Context
----@field params table<string, any> The declared parameters with their values.
+---@field params table<string, any> The declared parameters with their values; reading any other name is an error.
 ---@field deployment impound.Deployment What the responder pointed at.
 ---@field facts table<string, any> State for later steps of this run, empty at first; name entries with nouns.
 local Context = {}
@@ -25,12 +25,25 @@ local Context = {}
 ---@field logs any[] One entry for each prompt log.
 ---@field probes any[] One entry for each probe.
 
+--- Parameters of the collectors, as `impound collect --list` prints them.
+---@class impound.CollectParameters
+---@field pid? integer process: A process to take, with those below it, instead of the one that the deployment names.
+---@field since? string prompt-log: Take records from this time on.
+---@field until? string prompt-log: Take records up to this time.
+---@field path? string prompt-log: A file or pattern to take instead of the deployment's logs.
+---@field timestamp? string prompt-log: With path: where a record states its time, as a dotted path.
+---@field root? string model-files: A folder, file or Hugging Face snapshot to take instead of the deployment's model.
+
+--- Parameters of the containment methods, as `impound contain --list` prints them.
+---@class impound.ContainParameters
+---@field method? string process: How it is frozen; auto takes the first that works.
+
 --- Takes evidence with a collector into a new sealed exhibit. Journaled.
 ---@param collector string Must be declared in needs.collectors.
----@param arguments? table<string, any> Parameters of the collector; `_` in names stands for `-`.
+---@param arguments? impound.CollectParameters Of this collector; `_` in names stands for `-`.
 ---@return impound.Exhibit exhibit
---- Error `refused` if the collector is not declared, `io` if nothing could be taken. A file that cannot be read is no
---- error: it is a gap of the exhibit.
+--- Error `refused` if the collector is not declared, `bad_input` for a parameter that it does not have or a value that
+--- does not fit, `io` if nothing could be taken. A file that cannot be read is no error: it is a gap of the exhibit.
 ---
 --- Example: `local logs = ctx:collect("prompt-log", { since = ctx.params.window })`
 function Context:collect(collector, arguments) end
@@ -40,10 +53,11 @@ function Context:collect(collector, arguments) end
 --- yes allows one act: ask again before another. Approvals that the case asks for (case new --approvals N) come on top.
 --- A containment that was not measured to be in force makes the step incomplete, never done.
 ---@param method? string Must be declared in needs.containments; the deployment's own if absent.
----@param arguments? table<string, any> Parameters of the method.
+---@param arguments? impound.ContainParameters Of this method.
 ---@return impound.ContainResult result
---- Error `refused` if it is not declared or not approved. A method that could not act is no error: `contained` is
---- false, and `why` says what was measured after the rollback. A resumed run measures the recorded answer again.
+--- Error `refused` if it is not declared or not approved, `bad_input` as for collect. A method that could not act is no
+--- error: `contained` is false, and `why` says what was measured after the rollback. A resumed run measures the recorded
+--- answer again.
 ---
 --- Example: `local result = ctx:contain()`
 function Context:contain(method, arguments) end

@@ -12,19 +12,21 @@ local impound = {}
 
 ---@alias impound.ParameterType
 ---| "path"     # a file or folder, as text; default = "" means it may be left out
----| "text"
----| "integer"
+---| "text"     # at most `max` bytes, 4096 unless said; default = "" means it may be left out
+---| "integer"  # from `min` to `max`
 ---| "choice"   # one of `choices`
 ---| "duration" # "90s", "15m", "36h", "7d": stays text
 ---| "digest"   # SHA-256, 64 hexadecimal digits, lower case
 ---| "boolean"  # yes, no, true, false on the command line
----| "time"     # RFC 3339 or a date; arrives as "2026-11-23T00:00:00.000000Z"
+---| "time"     # RFC 3339, a date, or a duration back from now; arrives as "2026-11-23T00:00:00.000000Z"
 
 ---@class impound.Parameter
 ---@field type impound.ParameterType
 ---@field help string A full sentence, with a full stop.
 ---@field default? any Absent: the parameter is required.
 ---@field choices? string[] For type "choice".
+---@field min? integer For type "integer".
+---@field max? integer For type "integer"; of a "text" its bytes.
 
 ---@class impound.Step
 ---@field id string Lower-case words joined by dashes; one short word is best.

@@ -11,7 +11,8 @@ local response = {}
 ---@param ctx impound.Context
 function response.preserve_volatile(ctx) end
 
---- Takes the prompt logs since params.window: facts.prompts. A deployment without logs is a gap. Needs "prompt-log".
+--- Takes the prompt logs since params.window, which the playbook declares: facts.prompts. A deployment without logs
+--- is a gap. Needs "prompt-log".
 ---@param ctx impound.Context
 function response.preserve_prompts(ctx) end
 
@@ -53,7 +54,7 @@ function response.best_verdict(ctx) end
 ---@param ctx impound.Context
 function response.contain(ctx) end
 
---- For `when`: params.active_harm.
+--- For `when`: params.active_harm, which the playbook declares.
 ---@param ctx impound.Context
 ---@return boolean
 function response.harm_goes_on(ctx) end

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/base/error.hpp"
+#include "core/base/spelling.hpp"
 #include "core/base/text.hpp"
 #include "core/evidence/finding_words.hpp"
 #include "core/evidence/outcome.hpp"
@@ -18,177 +19,99 @@ namespace {
 constexpr std::int64_t kMaxRead = 1 << 20;
 constexpr std::int64_t kMaxPage = 1000;
 
-constexpr std::array kCollect{CallArgument{"collector", "text"},
-                              CallArgument{"arguments", "object"}};
-constexpr std::array kItems{
-    CallArgument{"exhibit", "text"}, CallArgument{"pattern", "text?"},
-    CallArgument{"after", "integer"}, CallArgument{"limit", "count"}};
-constexpr std::array kRead{
-    CallArgument{"exhibit", "text"}, CallArgument{"item", "integer"},
-    CallArgument{"offset", "integer"}, CallArgument{"length", "size"}};
-constexpr std::array kContain{CallArgument{"method", "text?"},
-                              CallArgument{"arguments", "object"}};
-constexpr std::array kRelease{CallArgument{"reason", "text"}};
-constexpr std::array kDiff{CallArgument{"a", "text"},
-                           CallArgument{"b", "text"}};
-constexpr std::array kLoadBaseline{CallArgument{"path", "text?"}};
-constexpr std::array kVerify{CallArgument{"exhibit", "text"}};
-constexpr std::array kVerifySignature{
-    CallArgument{"subject", "text"},
-    CallArgument{"key", "text?"},
-    CallArgument{"signature", "text?"},
-    CallArgument{"certificate_chain", "texts?"},
-    CallArgument{"sigstore", "flag?"},
-    CallArgument{"identity", "text?"},
-    CallArgument{"issuer", "text?"},
-    CallArgument{"unsigned_compare", "flag?"},
-    CallArgument{"ignore_unsigned_files", "flag?"},
-    CallArgument{"enforce_time", "flag?"}};
-constexpr std::array kScan{CallArgument{"subject", "text"}};
-constexpr std::array kFinding{
-    CallArgument{"verdict", "verdict"}, CallArgument{"severity", "severity?"},
-    CallArgument{"title", "text"}, CallArgument{"evidence", "references"},
-    CallArgument{"detail", "text?"}};
-constexpr std::array kNote{CallArgument{"text", "text"}};
-constexpr std::array kGap{CallArgument{"subject", "text"},
-                          CallArgument{"reason", "text"},
-                          CallArgument{"outcome", "outcome?"}};
-constexpr std::array kAsk{
-    CallArgument{"id", "text"}, CallArgument{"question", "text"},
-    CallArgument{"choices", "texts?"}, CallArgument{"default", "text?"},
-    CallArgument{"approves", "act?"}};
+Parameter required(std::string_view name,
+                   ParameterType type = ParameterType::text) {
+  return {.name = std::string(name), .type = type, .is_required = true};
+}
 
-constexpr std::array<CallRule, 16> kRules{{
-    {"collect", kCollect, Effect::read, true},
-    {"items", kItems, Effect::read, false},
-    {"read", kRead, Effect::read, false},
-    {"contain", kContain, Effect::contain, true},
-    {"release", kRelease, Effect::contain, true},
-    {"probe", {}, Effect::read, true},
-    {"served", {}, Effect::read, true},
-    {"diff", kDiff, Effect::read, true},
-    {"load_baseline", kLoadBaseline, Effect::read, true},
-    {"verify", kVerify, Effect::read, true},
-    {"verify_signature", kVerifySignature, Effect::read, true},
-    {"scan", kScan, Effect::read, true},
-    {"finding", kFinding, Effect::read, true},
-    {"note", kNote, Effect::read, true},
-    {"gap", kGap, Effect::read, true},
-    {"ask", kAsk, Effect::read, true},
-}};
+Parameter optional(std::string_view name,
+                   ParameterType type = ParameterType::text) {
+  return {.name = std::string(name), .type = type};
+}
+
+Parameter count(std::string_view name, std::optional<std::int64_t> most = {}) {
+  Parameter parameter = required(name, ParameterType::integer);
+  parameter.least = 0;
+  parameter.most = most;
+  return parameter;
+}
+
+Parameter one_of(Parameter parameter, std::span<const std::string_view> words) {
+  parameter.type = ParameterType::choice;
+  parameter.choices.assign(words.begin(), words.end());
+  return parameter;
+}
+
+/// What a gap may be; ok is none.
+const std::array kGapOutcomes{
+    to_string(Outcome::missing), to_string(Outcome::denied),
+    to_string(Outcome::failed), to_string(Outcome::empty),
+    to_string(Outcome::partial)};
 
 constexpr std::array<std::string_view, 2> kActs{"contain", "release"};
 
-std::string shown(const Json& value) {
-  if (value.is_null()) return "nothing";
-  if (value.is_array()) return "a list";
-  if (value.is_object()) return value.empty() ? "an empty table" : "a table";
-  const std::string text = printable(
-      value.dump(-1, ' ', false, nlohmann::detail::error_handler_t::replace));
-  return text.size() > 80 ? text.substr(0, 80) + "…" : text;
+const std::vector<CallRule>& rules() {
+  constexpr auto kTable = ParameterType::table;
+  constexpr auto kTexts = ParameterType::texts;
+  constexpr auto kFlag = ParameterType::boolean;
+  static const std::vector<CallRule> kRules{
+      {"collect", {required("collector"), required("arguments", kTable)}},
+      {"items",
+       {required("exhibit"), optional("pattern"), count("after"),
+        count("limit", kMaxPage)},
+       Effect::read,
+       false},
+      {"read",
+       {required("exhibit"), count("item"), count("offset"),
+        count("length", kMaxRead)},
+       Effect::read,
+       false},
+      {"contain",
+       {optional("method"), required("arguments", kTable)},
+       Effect::contain},
+      {"release", {required("reason")}, Effect::contain},
+      {"probe", {}},
+      {"served", {}},
+      {"diff", {required("a"), required("b")}},
+      {"load_baseline", {optional("path")}},
+      {"verify", {required("exhibit")}},
+      {"verify_signature",
+       {required("subject"), optional("key"), optional("signature"),
+        optional("certificate_chain", kTexts), optional("sigstore", kFlag),
+        optional("identity"), optional("issuer"),
+        optional("unsigned_compare", kFlag),
+        optional("ignore_unsigned_files", kFlag),
+        optional("enforce_time", kFlag)}},
+      {"scan", {required("subject")}},
+      {"finding",
+       {one_of(required("verdict"), kFindingVerdicts),
+        one_of(optional("severity"), kFindingSeverities), required("title"),
+        required("evidence", ParameterType::references), optional("detail")}},
+      {"note", {required("text")}},
+      {"gap",
+       {required("subject"), required("reason"),
+        one_of(optional("outcome"), kGapOutcomes)}},
+      {"ask",
+       {required("id"), required("question"), optional("choices", kTexts),
+        optional("default"), one_of(optional("approves"), kActs)}},
+  };
+  return kRules;
 }
 
 [[noreturn]] void refuse(const CallRule& rule, const std::string& argument,
-                         const std::string& expected, const Json& found) {
+                         const std::string& expected,
+                         const std::string& found) {
   throw Error(Errc::bad_input, std::string(rule.function) + ": " + argument +
                                    ": expected " + expected + ", found " +
-                                   shown(found));
-}
-
-template <std::size_t N>
-void require_one_of(const CallRule& rule, const std::string& name,
-                    const Json& value,
-                    const std::array<std::string_view, N>& allowed) {
-  std::string list;
-  for (const std::string_view word : allowed) {
-    if (value == word) return;
-    list += (list.empty() ? "" : ", ") + std::string(word);
-  }
-  refuse(rule, name, "one of " + list, value);
-}
-
-/// E001 or E001/17.
-bool is_reference(const Json& value) {
-  if (!value.is_string()) return false;
-  const std::string text = value.get<std::string>();
-  if (!text.starts_with('E') || text.size() < 2 || text.size() > 40) {
-    return false;
-  }
-  const std::string rest = text.substr(1);
-  const std::size_t slash = rest.find('/');
-  const auto is_number = [](std::string_view part) {
-    return !part.empty() &&
-           part.find_first_not_of("0123456789") == std::string_view::npos;
-  };
-  return is_number(rest.substr(0, slash)) &&
-         (slash == std::string::npos || is_number(rest.substr(slash + 1)));
-}
-
-Json texts(const CallRule& rule, const std::string& name, const Json& value) {
-  if (value.is_object() && value.empty()) return Json::array();
-  if (!value.is_array() ||
-      !std::all_of(value.begin(), value.end(),
-                   [](const Json& entry) { return entry.is_string(); })) {
-    refuse(rule, name, "a list of texts", value);
-  }
-  return value;
-}
-
-Json check_one(const CallRule& rule, const std::string& name,
-               std::string_view type, const Json& value) {
-  if (type == "text") {
-    if (!value.is_string() || value.get<std::string>().empty()) {
-      refuse(rule, name, "text", value);
-    }
-  } else if (type == "flag") {
-    if (!value.is_boolean()) refuse(rule, name, "true or false", value);
-  } else if (type == "integer" || type == "size" || type == "count") {
-    if (!value.is_number_integer() || value.get<std::int64_t>() < 0) {
-      refuse(rule, name, "a whole number from 0", value);
-    }
-    const std::int64_t most = type == "size"    ? kMaxRead
-                              : type == "count" ? kMaxPage
-                                                : INT64_MAX;
-    if (value.get<std::int64_t>() > most) {
-      refuse(rule, name, "at most " + std::to_string(most), value);
-    }
-  } else if (type == "object") {
-    if (!value.is_object()) refuse(rule, name, "a table by name", value);
-  } else if (type == "texts") {
-    return texts(rule, name, value);
-  } else if (type == "references") {
-    Json list = texts(rule, name, value);
-    if (list.empty()) {
-      refuse(rule, name, "at least one item or exhibit it rests on", value);
-    }
-    for (const Json& entry : list) {
-      if (!is_reference(entry)) {
-        refuse(rule, name, "items or exhibits (E001, E001/17)", entry);
-      }
-    }
-    return list;
-  } else if (type == "verdict") {
-    require_one_of(rule, name, value, kFindingVerdicts);
-  } else if (type == "severity") {
-    require_one_of(rule, name, value, kFindingSeverities);
-  } else if (type == "act") {
-    require_one_of(rule, name, value, kActs);
-  } else if (type == "outcome") {
-    const auto outcome = value.is_string()
-                             ? outcome_from(value.get<std::string>())
-                             : std::nullopt;
-    if (!outcome || !is_item_outcome(*outcome)) {
-      refuse(rule, name, "missing, denied, failed, empty or partial", value);
-    }
-  }
-  return value;
+                                   found);
 }
 
 void check_finding(const CallRule& rule, const Json& finding) {
   const auto verdict = finding_verdict_from(text_or(finding, "verdict", ""));
   if (verdict && !is_cleared(*verdict) && !finding.contains("severity")) {
-    refuse(rule, "severity", "one of info, low, medium, high, critical",
-           Json());
+    const auto severity =
+        std::ranges::find(rule.arguments, "severity", &Parameter::name);
+    refuse(rule, "severity", severity->expectation(), "nothing");
   }
 }
 
@@ -199,17 +122,17 @@ void check_question(const CallRule& rule, Json& question) {
   }
   const Json& choices = question["choices"];
   if (choices.empty()) {
-    refuse(rule, "choices", "at least one; leave it out for free text",
-           choices);
+    refuse(rule, "choices", "at least one; leave it out for free text", "none");
   }
   if (question.contains("approves") && choices != Json{"yes", "no"}) {
     refuse(rule, "choices", "{ \"yes\", \"no\" } where an act is approved",
-           choices);
+           "others");
   }
   if (question.contains("default") &&
       std::find(choices.begin(), choices.end(), question["default"]) ==
           choices.end()) {
-    refuse(rule, "default", "one of the choices", question["default"]);
+    refuse(rule, "default", "one of the choices",
+           printable(question["default"].dump()));
   }
 }
 
@@ -220,7 +143,7 @@ void check_trust(const CallRule& rule, const Json& arguments) {
   for (const auto& [name, value] : arguments.items()) {
     if (name == "subject" || name == "key" || has_signature) continue;
     refuse(rule, "signature", "the signature file that " + name + " is about",
-           Json());
+           "nothing");
   }
   if (!has_signature) return;
   const auto is_set = [&](const char* name) {
@@ -233,54 +156,56 @@ void check_trust(const CallRule& rule, const Json& arguments) {
   if (ways != 1) {
     refuse(rule, "key",
            "one of key, certificate_chain, sigstore and unsigned_compare",
-           ways == 0 ? Json() : Json("several of them"));
+           ways == 0 ? "none" : "several of them");
   }
+}
+
+/// The one of `all` that is called `name`.
+template <typename Instrument>
+const Instrument& find_named(std::span<const Instrument* const> all,
+                             std::string_view kind, const std::string& name) {
+  std::vector<std::string> names;
+  for (const Instrument* const one : all) {
+    if (one->name == name) return *one;
+    names.emplace_back(one->name);
+  }
+  throw Error(Errc::bad_input, std::string(kind) + ": " +
+                                   no_such_word(name, names, "there are"));
 }
 
 }  // namespace
 
-std::span<const CallRule> call_rules() { return kRules; }
+std::span<const CallRule> call_rules() { return rules(); }
 
 const CallRule* find_call_rule(std::string_view function) {
-  const auto found = std::find_if(
-      kRules.begin(), kRules.end(),
-      [&](const CallRule& rule) { return rule.function == function; });
-  return found == kRules.end() ? nullptr : &*found;
+  const auto found = std::ranges::find(rules(), function, &CallRule::function);
+  return found == rules().end() ? nullptr : &*found;
 }
 
 Json check_arguments(const CallRule& rule, const Json& arguments) {
-  for (const auto& [name, value] : arguments.items()) {
-    const bool is_known =
-        std::any_of(rule.arguments.begin(), rule.arguments.end(),
-                    [&key = name](const CallArgument& argument) {
-                      return argument.name == key;
-                    });
-    if (!is_known) {
-      std::string names;
-      for (const CallArgument& argument : rule.arguments) {
-        names += (names.empty() ? "" : ", ") + std::string(argument.name);
-      }
-      throw Error(Errc::bad_input,
-                  std::string(rule.function) + ": there is no \"" +
-                      printable(name.substr(0, 80)) + "\"; it takes " +
-                      (names.empty() ? "nothing" : names));
-    }
-  }
-  Json checked = Json::object();
-  for (const CallArgument& argument : rule.arguments) {
-    const std::string name(argument.name);
-    std::string_view type = argument.type;
-    const bool is_optional = type.ends_with('?');
-    if (is_optional) type.remove_suffix(1);
-    const auto found = arguments.find(name);
-    const bool is_absent = found == arguments.end() || found->is_null();
-    if (is_absent && is_optional) continue;
-    checked[name] = check_one(rule, name, type, is_absent ? Json() : *found);
-  }
+  Json checked = check_parameters(rule.function, rule.arguments, arguments,
+                                  Spelling::values, 0)
+                     .json();
   if (rule.function == "finding") check_finding(rule, checked);
   if (rule.function == "ask") check_question(rule, checked);
   if (rule.function == "verify_signature") check_trust(rule, checked);
   return checked;
+}
+
+void check_instrument(const Instruments& instruments, std::string_view function,
+                      const Json& arguments, TimeNs now) {
+  const Json& given = arguments.at("arguments");
+  if (function == "collect") {
+    const auto name = arguments.at("collector").get<std::string>();
+    static_cast<void>(
+        arguments_for(find_named(instruments.collectors, "collector", name),
+                      given, Spelling::values, now));
+  } else {
+    const auto name = arguments.at("method").get<std::string>();
+    static_cast<void>(
+        arguments_for(find_named(instruments.containments, "containment", name),
+                      given, Spelling::values, now));
+  }
 }
 
 }  // namespace impound::lua

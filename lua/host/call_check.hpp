@@ -5,22 +5,16 @@
 
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "core/base/json.hpp"
 #include "lua/host/playbook.hpp"
 
 namespace impound::lua {
 
-struct CallArgument {
-  std::string_view name;
-  /// text, flag, integer, size, count, object, texts, references, verdict,
-  /// severity, outcome, act; a trailing '?' = may be absent.
-  std::string_view type;
-};
-
 struct CallRule {
   std::string_view function;
-  std::span<const CallArgument> arguments;
+  std::vector<Parameter> arguments;
   Effect effect = Effect::read;
   bool is_journaled = true;
 };
@@ -31,5 +25,12 @@ struct CallRule {
 /// Removes nulls and checks presence, type and value of every argument.
 /// @throws Error{bad_input} naming the argument, what was expected and found.
 [[nodiscard]] Json check_arguments(const CallRule& rule, const Json& arguments);
+
+/// Of `collect` and `contain`: the collector or method that a call names, and
+/// what it is to do with it. Changes nothing of the call: what is recorded is
+/// what the playbook said.
+/// @throws Error{bad_input} for a name there is not, and as arguments_for().
+void check_instrument(const Instruments& instruments, std::string_view function,
+                      const Json& arguments, TimeNs now);
 
 }  // namespace impound::lua

@@ -5,10 +5,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/base/bytes.hpp"
+#include "core/base/spelling.hpp"
 #include "core/base/text.hpp"
 #include "lua/host/binding.hpp"
 #include "lua/host/channel.hpp"
@@ -28,6 +31,33 @@ constexpr const char* kMakeContext = "impound.make_context";
 
 /// A collection of terabytes takes days; the parent ends a child it forgot.
 constexpr std::chrono::hours kParentPatience{24 * 365};
+
+/// __index of a table whose names are all there are (upvalue 1: what to say of
+/// others): nil would be an answer that nobody gave.
+int refuse_name(lua_State* L) {
+  std::vector<std::string> names;
+  for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1)) {
+    if (lua_type(L, -2) == LUA_TSTRING) names.emplace_back(lua_tostring(L, -2));
+  }
+  std::sort(names.begin(), names.end());
+  const std::string asked =
+      lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+  throw Error(Errc::bad_input,
+              std::string(lua_tostring(L, lua_upvalueindex(1))) + ": " +
+                  no_such_word(asked, names, "there are"));
+}
+
+/// Reading a name that the table on top of the stack does not hold becomes an
+/// error that begins with `what`.
+void refuse_other_names(lua_State* L, const char* what) {
+  lua_createtable(L, 0, 2);
+  lua_pushstring(L, what);
+  lua_pushcclosure(L, guarded<refuse_name>, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+  lua_setmetatable(L, -2);
+}
 
 Json failure_json(const LuaFailure& failure) {
   return Json{{"code", failure.code.substr(0, 64)},
@@ -289,7 +319,8 @@ void Child::begin(const Json& order) {
   }
   lua_getfield(L, -1, "new");
   lua_remove(L, -2);
-  push_json(L, require_key(order, "params", "order"));
+  push_answer(L, require_key(order, "params", "order"));
+  refuse_other_names(L, "ctx.params");
   push_answer(L, require_key(order, "deployment", "order"));
   lua_call(L, 2, 1);
   lua_setfield(L, LUA_REGISTRYINDEX, "impound.ctx");

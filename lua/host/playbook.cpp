@@ -142,4 +142,10 @@ LoadedPlaybook load_playbook(const fs::path& folder,
   throw Error(Errc::bad_input, text);
 }
 
+Arguments arguments_for(const LoadedPlaybook& playbook, const Json& given,
+                        Spelling spelling, TimeNs now) {
+  return check_parameters("playbook " + playbook.id, playbook.parameters, given,
+                          spelling, now);
+}
+
 }  // namespace impound::lua

@@ -7,12 +7,15 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "core/base/json.hpp"
 #include "core/base/progress.hpp"
 #include "core/engine/questions.hpp"
+#include "core/evidence/containment.hpp"
+#include "core/evidence/parameter.hpp"
 
 namespace impound::lua {
 
@@ -26,15 +29,6 @@ struct StepInfo {
   Effect effect = Effect::read;
   bool has_condition = false;  ///< declares `when`
   int line = 0;                ///< of its table in playbook.lua
-};
-
-/// Declared parameter of a playbook.
-struct ParameterInfo {
-  std::string name;
-  std::string type;  ///< path text integer choice duration digest boolean time
-  std::string help;
-  std::optional<Json> otherwise;  ///< the default; empty = required
-  std::vector<std::string> choices;
 };
 
 /// One thing that is wrong with a playbook.
@@ -54,6 +48,13 @@ struct ChildLimits {
   std::uint64_t instructions = 1'000'000'000;  ///< of the Lua machine
   /// Seconds the child may compute; time spent in host calls is not counted.
   std::chrono::milliseconds wall = std::chrono::seconds(60);
+};
+
+/// What a playbook can reach out with: given by who starts it, so that its
+/// calls are checked against the declarations of the real ones.
+struct Instruments {
+  std::span<const Collector* const> collectors;
+  std::span<const Containment* const> containments;
 };
 
 /// How child processes are started.
@@ -76,8 +77,8 @@ struct LoadedPlaybook {
   std::vector<std::string> containments;  ///< needs.containments
   std::string min_tool;                   ///< needs.min_tool; may be empty
   std::vector<std::string> references;
-  std::vector<ParameterInfo> parameters;  ///< sorted by name
-  std::vector<StepInfo> steps;            ///< in the order they run
+  std::vector<Parameter> parameters;  ///< sorted by name
+  std::vector<StepInfo> steps;        ///< in the order they run
   /// Questions that it declares besides those a plan meets: they depend on what
   /// the evidence says. Sorted by id.
   std::vector<Question> questions;
@@ -106,13 +107,11 @@ struct LoadResult {
 [[nodiscard]] LoadedPlaybook load_playbook(const std::filesystem::path& folder,
                                            const ChildOptions& options);
 
-/// Parameters as the playbook will see them: defaults filled in, values of
-/// the declared type. Text is converted ("12" for an integer, "yes" for a
-/// boolean).
-/// @throws Error{bad_input} naming the parameter, what was given, and what is
-///         expected; unknown names are refused with those that exist.
-[[nodiscard]] Json check_parameters(const LoadedPlaybook& playbook,
-                                    const Json& given);
+/// Parameters as the playbook will see them: defaults filled in.
+/// @throws Error{bad_input} as impound::check_parameters().
+[[nodiscard]] Arguments arguments_for(const LoadedPlaybook& playbook,
+                                      const Json& given, Spelling spelling,
+                                      TimeNs now);
 
 [[nodiscard]] std::string_view to_string(Effect effect) noexcept;
 

@@ -7,10 +7,12 @@
 
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
+#include "core/base/spelling.hpp"
 #include "core/base/text.hpp"
 #include "lua/host/child_process.hpp"
 #include "lua/host/fake_host.hpp"
-#include "lua/host/parameters.hpp"
+#include "lua/host/field_lines.hpp"
+#include "lua/host/literal_calls.hpp"
 #include "lua/host/playbook_schema.hpp"
 #include "lua/host/playbook_session.hpp"
 #include "lua/host/playbook_sources.hpp"
@@ -49,12 +51,47 @@ std::vector<Problem> global_problems(const fs::path& folder,
   return problems;
 }
 
-Json sample_parameters(const LoadedPlaybook& playbook) {
+template <typename Instrument>
+std::vector<std::string> names_of_all(std::span<const Instrument* const> all) {
+  std::vector<std::string> names;
+  for (const Instrument* const one : all) names.emplace_back(one->name);
+  return names;
+}
+
+/// A line for each instrument that is needed and that there is not.
+std::vector<Problem> needs_problems(const LoadedPlaybook& playbook,
+                                    const Instruments& instruments, int line) {
+  std::vector<Problem> problems;
+  const auto lines = field_lines(playbook.sources.at("playbook.lua"), line);
+  const auto require = [&](const std::vector<std::string>& needed,
+                           const std::vector<std::string>& known,
+                           const std::string& field) {
+    for (std::size_t i = 0; i < needed.size(); ++i) {
+      if (std::ranges::find(known, needed[i]) != known.end()) continue;
+      const std::string path = field + "[" + std::to_string(i + 1) + "]";
+      problems.push_back(
+          {playbook.folder / "playbook.lua", line_of_field(lines, path, line),
+           path + ": " + no_such_word(needed[i], known, "there are")});
+    }
+  };
+  require(playbook.collectors, names_of_all(instruments.collectors),
+          "needs.collectors");
+  // "deployment" stands for whatever its descriptor names.
+  std::vector<std::string> methods = names_of_all(instruments.containments);
+  methods.emplace_back("deployment");
+  require(playbook.containments, methods, "needs.containments");
+  return problems;
+}
+
+/// A made-up case takes place at 2026-01-01T00:00:00Z.
+constexpr TimeNs kMadeUpNow = 1'767'225'600'000'000'000;
+
+Arguments sample_parameters(const LoadedPlaybook& playbook) {
   Json values = Json::object();
-  for (const ParameterInfo& info : playbook.parameters) {
-    values[info.name] = info.otherwise ? *info.otherwise : sample_value(info);
+  for (const Parameter& parameter : playbook.parameters) {
+    values[parameter.name] = sample_value(parameter);
   }
-  return values;
+  return arguments_for(playbook, values, Spelling::values, kMadeUpNow);
 }
 
 Problem problem_of_step(const LoadedPlaybook& playbook,
@@ -76,11 +113,14 @@ Problem problem_of_step(const LoadedPlaybook& playbook,
 
 /// Runs all steps against a case that holds nothing.
 std::vector<Problem> dry_run(const LoadedPlaybook& playbook,
-                             const ChildOptions& options) {
+                             const ChildOptions& options,
+                             const Instruments& instruments) {
   FakeHost host(Json::object());
   RunOptions run;
   run.parameters = sample_parameters(playbook);
   run.deployment = host.deployment();
+  run.instruments = instruments;
+  run.now = kMadeUpNow;
   run.mode = RunMode::plan;
   run.child = options;
   const RunOutcome outcome = run_playbook(playbook, run, host);
@@ -99,7 +139,8 @@ std::vector<Problem> dry_run(const LoadedPlaybook& playbook,
 /// A test asks for a made-up case: validate, run, and hand back the record.
 Json run_fake_case(ChildProcess& child, const ChildMessage& request,
                    const fs::path& folder,
-                   const std::map<std::string, std::string>& sources) {
+                   const std::map<std::string, std::string>& sources,
+                   const Instruments& instruments) {
   LoadResult loaded =
       apply_schema(folder, sources, request.declared, request.line);
   if (!loaded.playbook) {
@@ -107,7 +148,10 @@ Json run_fake_case(ChildProcess& child, const ChildMessage& request,
   }
   FakeHost host(request.setup);
   RunOptions run;
-  run.parameters = check_parameters(*loaded.playbook, host.parameters());
+  run.parameters = arguments_for(*loaded.playbook, host.parameters(),
+                                 Spelling::command_line, kMadeUpNow);
+  run.instruments = instruments;
+  run.now = kMadeUpNow;
   run.deployment = host.deployment();
   const RunOutcome outcome =
       PlaybookSession(*loaded.playbook, run, host).run(child);
@@ -128,7 +172,8 @@ Json run_fake_case(ChildProcess& child, const ChildMessage& request,
 
 TestResult run_test(const fs::path& folder, const std::string& name,
                     const std::map<std::string, std::string>& sources,
-                    const ChildOptions& options) {
+                    const ChildOptions& options,
+                    const Instruments& instruments) {
   TestResult result{.name = name, .passed = false, .message = {}};
   ChildProcess child(options, ChildProcess::Mode::test, sources);
   bool is_asked = false;
@@ -147,9 +192,9 @@ TestResult run_test(const fs::path& folder, const std::string& name,
         continue;
       case ChildMessage::Kind::fake:
         try {
-          child.send(
-              Json{{"t", "done"},
-                   {"record", run_fake_case(child, message, folder, sources)}});
+          child.send(Json{{"t", "done"},
+                          {"record", run_fake_case(child, message, folder,
+                                                   sources, instruments)}});
         } catch (const Error& error) {
           child.send(Json{{"t", "done"},
                           {"error", Json{{"code", to_string(error.code())},
@@ -239,12 +284,8 @@ std::vector<ListedPlaybook> list_playbooks(const ChildOptions& options) {
 
 Json show_playbook(const LoadedPlaybook& playbook) {
   Json parameters = Json::object();
-  for (const ParameterInfo& info : playbook.parameters) {
-    Json shown{{"type", info.type}, {"help", info.help}};
-    if (info.otherwise) shown["default"] = *info.otherwise;
-    shown["required"] = !info.otherwise.has_value();
-    if (!info.choices.empty()) shown["choices"] = info.choices;
-    parameters[info.name] = std::move(shown);
+  for (const Parameter& parameter : playbook.parameters) {
+    parameters[parameter.name] = parameter.to_json();
   }
   Json steps = Json::array();
   for (const StepInfo& step : playbook.steps) {
@@ -278,7 +319,8 @@ Json show_playbook(const LoadedPlaybook& playbook) {
 }
 
 std::vector<Problem> check_playbook(const fs::path& folder,
-                                    const ChildOptions& options) {
+                                    const ChildOptions& options,
+                                    const Instruments& instruments) {
   LoadedFile loaded = read_playbook_file(folder, options);
   std::vector<Problem> problems = std::move(loaded.result.problems);
   const fs::path root =
@@ -291,14 +333,25 @@ std::vector<Problem> check_playbook(const fs::path& folder,
   for (Problem& problem : pedantic_problems(playbook, loaded.line)) {
     problems.push_back(std::move(problem));
   }
-  for (Problem& problem : dry_run(playbook, options)) {
+  for (Problem& problem : needs_problems(playbook, instruments, loaded.line)) {
     problems.push_back(std::move(problem));
+  }
+  for (Problem& problem : literal_problems(playbook, instruments)) {
+    problems.push_back(std::move(problem));
+  }
+  for (Problem& problem : dry_run(playbook, options, instruments)) {
+    // What was read in a line is not said again of running it.
+    const bool is_said = std::ranges::any_of(problems, [&](const auto& one) {
+      return one.file == problem.file && one.line == problem.line;
+    });
+    if (!is_said) problems.push_back(std::move(problem));
   }
   return problems;
 }
 
 std::vector<TestResult> test_playbook(const fs::path& given,
-                                      const ChildOptions& options) {
+                                      const ChildOptions& options,
+                                      const Instruments& instruments) {
   fs::path folder = fs::absolute(given).lexically_normal();
   if (!folder.has_filename()) folder = folder.parent_path();
   const auto sources = read_sources(folder);
@@ -324,7 +377,7 @@ std::vector<TestResult> test_playbook(const fs::path& given,
   }
   std::vector<TestResult> results;
   for (const std::string& name : names) {
-    results.push_back(run_test(folder, name, sources, options));
+    results.push_back(run_test(folder, name, sources, options, instruments));
   }
   return results;
 }

@@ -50,10 +50,12 @@ struct ListedPlaybook {
 [[nodiscard]] Json show_playbook(const LoadedPlaybook& playbook);
 
 /// Loads, validates, is pedantic about titles and help texts, looks for
-/// accidental globals in every function, and runs all steps against an empty
-/// made-up case. Empty = nothing wrong.
+/// accidental globals in every function and for mistakes in what calls of ctx
+/// say literally, and runs all steps against an empty made-up case. Empty =
+/// nothing wrong.
 [[nodiscard]] std::vector<Problem> check_playbook(
-    const std::filesystem::path& folder, const ChildOptions& options);
+    const std::filesystem::path& folder, const ChildOptions& options,
+    const Instruments& instruments);
 
 struct TestResult {
   std::string name;
@@ -64,7 +66,8 @@ struct TestResult {
 /// Runs test.lua of the playbook, every test in a fresh case, sorted by name.
 /// @throws Error{bad_input} if there is no test.lua or it does not load.
 [[nodiscard]] std::vector<TestResult> test_playbook(
-    const std::filesystem::path& folder, const ChildOptions& options);
+    const std::filesystem::path& folder, const ChildOptions& options,
+    const Instruments& instruments);
 
 /// Creates `parent`/`id` with playbook.lua, test.lua, README.md and .luarc.json
 /// (completion in editors); check and test pass on it.

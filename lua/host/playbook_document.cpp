@@ -25,16 +25,26 @@ std::string names(const std::vector<std::string>& list) {
   return text.empty() ? "none" : text;
 }
 
-std::string shown_default(const ParameterInfo& info) {
-  if (!info.otherwise) return "required";
-  if (info.otherwise->is_boolean()) {
-    return info.otherwise->get<bool>() ? "`yes`" : "`no`";
-  }
-  if (info.otherwise->is_string()) {
-    const auto text = info.otherwise->get<std::string>();
+std::string shown_default(const Parameter& parameter) {
+  if (parameter.is_required) return "required";
+  const Json& value = parameter.otherwise;
+  if (value.is_boolean()) return value.get<bool>() ? "`yes`" : "`no`";
+  if (value.is_string()) {
+    const auto text = value.get<std::string>();
     return text.empty() ? "empty" : "`" + cell(text) + "`";
   }
-  return "`" + info.otherwise->dump() + "`";
+  return "`" + value.dump() + "`";
+}
+
+/// "integer: from 1 to 9", "choice: `a`, `b`", "path".
+std::string shown_type(const Parameter& parameter) {
+  std::string type(to_string(parameter.type));
+  if (!parameter.choices.empty()) type += ": " + names(parameter.choices);
+  if (parameter.type == ParameterType::integer &&
+      (parameter.least || parameter.most)) {
+    type += ": " + cell(parameter.expectation());
+  }
+  return type;
 }
 
 }  // namespace
@@ -49,11 +59,9 @@ std::string document_playbook(const LoadedPlaybook& playbook) {
   text += "| containments | " + names(playbook.containments) + " |\n";
 
   text += "\n| parameter | type | default | meaning |\n|---|---|---|---|\n";
-  for (const ParameterInfo& info : playbook.parameters) {
-    std::string type = info.type;
-    if (!info.choices.empty()) type += ": " + names(info.choices);
-    text += "| `" + info.name + "` | " + type + " | " + shown_default(info) +
-            " | " + cell(info.help) + " |\n";
+  for (const Parameter& parameter : playbook.parameters) {
+    text += "| `" + parameter.name + "` | " + shown_type(parameter) + " | " +
+            shown_default(parameter) + " | " + cell(parameter.help) + " |\n";
   }
 
   text += "\n| step | what it does | effect | after |\n|---|---|---|---|\n";

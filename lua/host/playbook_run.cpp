@@ -114,7 +114,6 @@ RunOutcome run_playbook(const LoadedPlaybook& playbook,
                                        options.tool_version);
   }
   RunOptions checked = options;
-  checked.parameters = check_parameters(playbook, options.parameters);
   checked.deployment = complete_deployment(options.deployment);
   ChildProcess child(options.child, ChildProcess::Mode::playbook,
                      playbook.sources);

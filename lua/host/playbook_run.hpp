@@ -18,11 +18,14 @@ enum class RunMode : std::uint8_t {
 };
 
 struct RunOptions {
-  Json parameters = Json::object();  ///< as given; checked against the playbook
+  Arguments parameters = {};  ///< by arguments_for() of the playbook
   /// What ctx.deployment shows: name, description, model_path, baseline_path,
   /// containment_method, logs[], probes[]. `containment_method` is also what
   /// ctx:contain() without a method means.
   Json deployment = Json::object();
+  Instruments instruments = {};
+  /// What durations count back from where a call means a time by them.
+  TimeNs now = 0;
   RunMode mode = RunMode::run;
   /// Hash of the sources that the run was started with; empty for a new run.
   /// Another hash than the playbook's is refused.
@@ -71,15 +74,15 @@ struct RunOutcome {
   std::vector<PlannedQuestion> questions;  ///< plan mode only, as asked
   std::int64_t calls = 0;                  ///< journaled calls
   std::int64_t replayed = 0;  ///< of these, answered from the journal
-  std::string worst_verdict;  ///< "", cleared, likely, confirmed
+  std::string worst_verdict;  ///< a FindingVerdict's word, or ""
   /// A call that holds evidence against something else was answered: diff,
   /// scan, verify_signature.
   bool has_compared = false;
 };
 
 /// Runs all steps. What goes wrong inside the playbook is in the outcome.
-/// @throws Error{bad_input} for parameters that do not fit, a changed playbook
-///         on resume, or a path that differs from the recorded one; Error{io}
+/// @throws Error{bad_input} for a changed playbook on resume, or a path that
+/// differs from the recorded one; Error{io}
 ///         if the child cannot be started.
 [[nodiscard]] RunOutcome run_playbook(const LoadedPlaybook& playbook,
                                       const RunOptions& options,

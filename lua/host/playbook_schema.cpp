@@ -8,7 +8,6 @@
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "lua/host/field_lines.hpp"
-#include "lua/host/parameters.hpp"
 
 namespace impound::lua {
 namespace {
@@ -20,13 +19,17 @@ constexpr std::array<std::string_view, 4> kQuestionFields{
     "question", "choices", "default", "approves"};
 constexpr std::array<std::string_view, 6> kStepFields{
     "id", "title", "run", "after", "effect", "when"};
-constexpr std::array<std::string_view, 4> kParameterFields{
-    "type", "help", "default", "choices"};
+constexpr std::array<std::string_view, 6> kParameterFields{
+    "type", "help", "default", "choices", "min", "max"};
 constexpr std::array<std::string_view, 3> kNeedsFields{
     "collectors", "containments", "min_tool"};
 
 /// More steps than a person can follow; also the depth of a chain of `after`.
 constexpr std::size_t kMaxSteps = 100;
+
+/// Bytes of a text: more than a person types, and it is repeated in every
+/// record.
+constexpr std::int64_t kMaxText = 4096;
 
 /// Problems beyond this many follow from the first.
 constexpr std::size_t kMaxProblems = 50;
@@ -263,35 +266,75 @@ class Schema {
       return;
     }
     unknown_keys(value, path, kParameterFields);
-    ParameterInfo info{.name = name,
-                       .type = text(value, path, "type", "a type"),
-                       .help = text(value, path, "help", "a sentence"),
-                       .otherwise = std::nullopt,
-                       .choices = texts(value, path, "choices", "texts")};
-    const auto types = parameter_types();
-    if (!info.type.empty() &&
-        std::find(types.begin(), types.end(), info.type) == types.end()) {
-      problem(path + ".type", "expected one of " + join(types) + "; found \"" +
-                                  info.type + "\"");
+    Parameter info{.name = name,
+                   .help = text(value, path, "help", "a sentence"),
+                   .choices = texts(value, path, "choices", "texts")};
+    const std::string type = text(value, path, "type", "a type");
+    if (type.empty()) return;
+    const auto known = one_word_type_from(type);
+    if (!known) {
+      const auto types = one_word_types();
+      problem(path + ".type",
+              "expected one of " + join(types) + "; found \"" + type + "\"");
       return;
     }
-    if ((info.type == "choice") == info.choices.empty()) {
+    info.type = *known;
+    if ((info.type == ParameterType::choice) == info.choices.empty()) {
       problem(path + ".choices",
               info.choices.empty() ? "a parameter of type choice needs choices"
                                    : "only a parameter of type choice has "
                                      "choices");
+      return;
     }
-    const Json& otherwise = at(value, "default");
-    if (info.type == "path" && otherwise == "") {
-      info.otherwise = otherwise;  // may be left out: no path is given then
-    } else if (!otherwise.is_null()) {
-      try {
-        info.otherwise = convert_parameter(info, otherwise);
-      } catch (const Error& error) {
-        problem(path + ".default", error.what());
+    bounds(value, path, info);
+    default_value(value, path, info);
+    playbook_.parameters.push_back(std::move(info));
+  }
+
+  /// `min` and `max`: of an integer its value, of a text its bytes.
+  void bounds(const Json& value, const std::string& path, Parameter& info) {
+    const bool is_text = info.type == ParameterType::text;
+    if (is_text) info.most = kMaxText;
+    for (const auto& [key, bound] :
+         {std::pair{"min", &info.least}, std::pair{"max", &info.most}}) {
+      const Json& given = at(value, key);
+      if (given.is_null()) continue;
+      const std::string full = path + "." + key;
+      const bool may_be = info.type == ParameterType::integer ||
+                          (is_text && bound == &info.most);
+      if (!may_be) {
+        problem(full, "only an integer has one, and a text a max");
+      } else if (!given.is_number_integer()) {
+        problem(full, "expected a whole number, found " + kind_of(given));
+      } else if (is_text && (given < 1 || given > kMaxText)) {
+        problem(full, "expected a whole number from 1 to " +
+                          std::to_string(kMaxText) + ", found " +
+                          kind_of(given));
+      } else {
+        *bound = given.get<std::int64_t>();
       }
     }
-    playbook_.parameters.push_back(std::move(info));
+    if (info.least && info.most && *info.least > *info.most) {
+      problem(path + ".min", "is greater than max");
+    }
+  }
+
+  void default_value(const Json& value, const std::string& path,
+                     Parameter& info) {
+    const Json& given = at(value, "default");
+    info.is_required = given.is_null();
+    if (info.is_required) return;
+    info.otherwise = given;
+    const bool may_be_empty =
+        info.type == ParameterType::path || info.type == ParameterType::text;
+    if (may_be_empty && given == "") return;  // it may be left out
+    try {
+      const Json typed = convert_value(info, given, Spelling::values, 0);
+      // A duration back from now is not a time before the run begins.
+      if (info.type != ParameterType::time) info.otherwise = typed;
+    } catch (const Error& error) {
+      problem(path + ".default", error.what());
+    }
   }
 
   void questions() {
@@ -507,7 +550,7 @@ std::vector<Problem> pedantic_problems(const LoadedPlaybook& playbook,
     no_stop("steps[" + std::to_string(i + 1) + "].title",
             playbook.steps[i].title);
   }
-  for (const ParameterInfo& parameter : playbook.parameters) {
+  for (const Parameter& parameter : playbook.parameters) {
     if (!parameter.help.ends_with('.') && !parameter.help.ends_with('?')) {
       complain("params." + parameter.name + ".help",
                "a full sentence ends with a full stop");

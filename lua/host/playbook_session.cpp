@@ -60,7 +60,7 @@ RunOutcome PlaybookSession::run(ChildProcess& child) {
                               .message = "not reached"});
   }
   child.send(Json{{"t", "begin"},
-                  {"params", options_.parameters},
+                  {"params", options_.parameters.json()},
                   {"deployment", options_.deployment}});
   for (std::size_t i = 0; i < outcome_.steps.size() && !is_over_; ++i) {
     StepOutcome& outcome = outcome_.steps[i];
@@ -197,6 +197,15 @@ PlaybookSession::Reply PlaybookSession::handle(const ChildMessage& message,
     // Not to be swallowed by a pcall: the playbook left what it promised.
     return {.message = error_message("refused", error.what(), true),
             .is_refusal = true};
+  }
+  try {
+    if (call.function == "collect" || call.function == "contain") {
+      check_instrument(options_.instruments, call.function, call.arguments,
+                       options_.now);
+    }
+  } catch (const Error& error) {
+    return {.message =
+                error_message(to_string(error.code()), error.what(), false)};
   }
   if (options_.mode == RunMode::plan) return plan(call);
   if (is_journaled) return perform(call);

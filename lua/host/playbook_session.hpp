@@ -15,7 +15,7 @@ namespace impound::lua {
 
 class PlaybookSession {
  public:
-  /// `options.parameters` are checked values here. All outlive the session.
+  /// All outlive the session.
   PlaybookSession(const LoadedPlaybook& playbook, const RunOptions& options,
                   PlaybookHost& host)
       : playbook_(playbook), options_(options), host_(host) {}

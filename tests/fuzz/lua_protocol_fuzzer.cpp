@@ -32,7 +32,8 @@ void judge(const impound::lua::ChildMessage& message) {
       apply_schema("/fuzz/fuzz", {}, message.declared, message.line);
   if (!result.playbook) return;
   static_cast<void>(pedantic_problems(*result.playbook, message.line));
-  static_cast<void>(check_parameters(*result.playbook, message.setup));
+  static_cast<void>(arguments_for(*result.playbook, message.setup,
+                                  impound::Spelling::values, 0));
 }
 
 }  // namespace

@@ -34,7 +34,6 @@ void collect(const fs::path& folder, MemorySink& sink) {
     const FixedClock clock;
     const Cancellation cancellation;
     one->collect({.deployment = deployment,
-                  .arguments = Json::object(),
                   .clock = clock,
                   .cancellation = cancellation},
                  sink);

@@ -34,7 +34,8 @@ const Collector& collector(std::string_view name) {
 struct Setting {
   [[nodiscard]] Target target() const {
     return {.deployment = deployment,
-            .arguments = arguments,
+            .arguments = arguments_for(collector("process"), given,
+                                       Spelling::command_line, clock.now()),
             .clock = clock,
             .cancellation = cancellation};
   }
@@ -50,7 +51,7 @@ struct Setting {
   }
 
   Deployment deployment;
-  Json arguments = Json::object();
+  Json given = Json::object();  ///< to the collector "process"
   FixedClock clock;
   Cancellation cancellation;
   MemorySink sink;
@@ -144,6 +145,49 @@ TEST_CASE("a serving process is taken with its children, secrets replaced") {
     CHECK(std::ranges::any_of(sockets, [](const Json& socket) {
       return socket.value("state", "") == "LISTEN";
     }));
+  }
+}
+
+TEST_CASE("the process that is asked for is the one that is taken [I13]") {
+  Scene named;
+  Scene asked({"--children", "1"});
+  Setting setting;
+  setting.deployment.process.pid = named.pid();
+  setting.given = {{"pid", std::to_string(asked.pid())}};
+  setting.collect("process");
+  const Json tree = setting.json("process/tree.json");
+  CHECK(tree.at("roots") == Json::array({asked.pid()}));
+  CHECK(tree.at("located_by") == "is process " + std::to_string(asked.pid()));
+  CHECK(tree.at("processes").size() == 2);
+  for (const Json& one : tree.at("processes")) {
+    CHECK(one.at("pid") != named.pid());
+  }
+}
+
+TEST_CASE("a process that is asked for and gone is a gap, not another one") {
+  Scene named;
+  Scene asked;
+  Setting setting;
+  setting.deployment.process.pid = named.pid();
+  setting.given = {{"pid", std::to_string(asked.pid())}};
+  asked.end();
+  setting.collect("process");
+  REQUIRE(setting.sink.gaps.size() == 1);
+  CHECK(setting.sink.gaps[0].subject ==
+        "process (pid " + std::to_string(asked.pid()) + ")");
+  CHECK(setting.sink.contents.empty());
+}
+
+TEST_CASE("what is no process number never reaches the collector") {
+  Setting setting;
+  for (const char* const wrong : {"banana", "B", "0", "-1", "7x", "", "1e3"}) {
+    INFO(wrong);
+    setting.given = {{"pid", wrong}};
+    CHECK_THROWS_WITH(
+        setting.target(),
+        Catch::Contains("collector process: pid: expected a whole number from "
+                        "1 to 4194304, found \"" +
+                        std::string(wrong) + "\""));
   }
 }
 

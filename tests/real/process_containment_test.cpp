@@ -49,7 +49,8 @@ struct Setting {
     probe.name = "models";
     probe.url = "http://127.0.0.1:" + std::to_string(scene.port()) + "/";
     probe.timeout_ms = 400;
-    arguments = {{"method", method}};
+    arguments = arguments_for(process_containment(), {{"method", method}},
+                              Spelling::values, clock.now());
   }
   [[nodiscard]] Target target() const {
     return {.deployment = deployment,
@@ -61,7 +62,7 @@ struct Setting {
 
   Deployment deployment;
   Probe probe;
-  Json arguments;
+  Arguments arguments;
   FixedClock clock;
   Cancellation cancellation;
 };

@@ -27,7 +27,8 @@ struct Setting {
   explicit Setting(const fs::path& model) { deployment.model_path = model; }
   [[nodiscard]] Target target() const {
     return {.deployment = deployment,
-            .arguments = arguments,
+            .arguments = arguments_for(model_files(), arguments,
+                                       Spelling::values, clock.now()),
             .clock = clock,
             .cancellation = cancellation};
   }

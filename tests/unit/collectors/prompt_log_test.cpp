@@ -33,7 +33,8 @@ const Collector& prompt_log() {
 struct Setting {
   [[nodiscard]] Target target() const {
     return {.deployment = deployment,
-            .arguments = arguments,
+            .arguments = arguments_for(prompt_log(), arguments,
+                                       Spelling::values, clock.now()),
             .clock = clock,
             .cancellation = cancellation};
   }
@@ -239,9 +240,11 @@ TEST_CASE("a duration counts back from now, and a bad bound is refused") {
   CHECK(setting.sink.files.front().notes.at("record_count_inside") == 1);
 
   setting.arguments = {{"since", "yesterday"}};
-  CHECK_THROWS_WITH(setting.collect(), Catch::Contains("yesterday"));
+  CHECK_THROWS_WITH(setting.target(), Catch::Contains("yesterday"));
   setting.arguments = {{"since", "1h"}, {"until", "2h"}};
-  CHECK_THROWS_WITH(setting.collect(), Catch::Contains("later than until"));
+  CHECK_THROWS_WITH(setting.target(), Catch::Contains("later than until"));
+  setting.arguments = {{"timestamp", "at"}};
+  CHECK_THROWS_WITH(setting.target(), Catch::Contains("no path was given"));
 }
 
 TEST_CASE("what a window cannot be applied to is taken whole, and said") {

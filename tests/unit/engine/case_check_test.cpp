@@ -263,12 +263,13 @@ TEST_CASE("a finding cannot rest on evidence that does not exist") {
   static_cast<void>(acting.take());
   const auto rest_on = [&](std::vector<std::string> items) {
     return message_of([&] {
-      static_cast<void>(add_finding(acting.session, {.verdict = "confirmed",
-                                                     .severity = "high",
-                                                     .title = "a test",
-                                                     .detail = "",
-                                                     .items = std::move(items),
-                                                     .playbook = ""}));
+      static_cast<void>(
+          add_finding(acting.session, {.verdict = FindingVerdict::confirmed,
+                                       .severity = FindingSeverity::high,
+                                       .title = "a test",
+                                       .detail = "",
+                                       .items = std::move(items),
+                                       .playbook = ""}));
     });
   };
   CHECK(

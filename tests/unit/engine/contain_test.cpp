@@ -141,7 +141,6 @@ struct OneCase {
   ContainResult contain_it() {
     return contain(session, {.deployment = machine.deployment,
                              .method = kObedient,
-                             .arguments = Json::object(),
                              .purpose = "a test",
                              .authority = nullptr,
                              .probe = ask});
@@ -273,7 +272,6 @@ TEST_CASE(
     const ContainResult result =
         contain(one.session, {.deployment = machine.deployment,
                               .method = blind,
-                              .arguments = Json::object(),
                               .purpose = "a test",
                               .authority = nullptr,
                               .probe = ask});

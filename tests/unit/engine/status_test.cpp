@@ -149,7 +149,6 @@ struct StatusScene : Scene {
     session.run = run;
     REQUIRE(contain(session, {.deployment = deployment,
                               .method = kSwitch,
-                              .arguments = Json::object(),
                               .purpose = "a test",
                               .authority = nullptr,
                               .probe = no_probe})

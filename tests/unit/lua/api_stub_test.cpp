@@ -4,9 +4,11 @@
 #include <lua.hpp>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
 #include "core/base/handle.hpp"
+#include "core/evidence/finding_words.hpp"
 #include "lua/host/call_check.hpp"
 #include "lua/host/lua_library.hpp"
 #include "lua/host/sandbox.hpp"
@@ -85,6 +87,71 @@ TEST_CASE("the methods of ctx, exhibits and items are documented",
     }
     CHECK(offered == expected);
   }
+}
+
+/// "pid process: A process to take …" for each field of a class in a stub.
+std::set<std::string> documented_fields(const std::string& type) {
+  std::ifstream stub(std::string(IMPOUND_SOURCE_DIR) + "/lua/api/context.lua");
+  std::set<std::string> fields;
+  bool is_inside = false;
+  for (std::string line; std::getline(stub, line);) {
+    constexpr std::string_view kField = "---@field ";
+    if (line.starts_with("---@class ")) is_inside = line.ends_with(type);
+    if (!is_inside || !line.starts_with(kField)) continue;
+    const std::string field = line.substr(kField.size());
+    const std::size_t type_at = field.find("? ");
+    const std::size_t help_at = field.find(' ', type_at + 2);
+    fields.insert(field.substr(0, type_at) + field.substr(help_at));
+  }
+  return fields;
+}
+
+template <typename Instrument>
+std::set<std::string> declared_fields(
+    std::span<const Instrument* const> instruments) {
+  std::set<std::string> fields;
+  for (const Instrument* const one : instruments) {
+    for (const Parameter& parameter : one->parameters) {
+      fields.insert(parameter.name + " " + std::string(one->name) + ": " +
+                    parameter.help);
+    }
+  }
+  return fields;
+}
+
+TEST_CASE("parameters of collectors and methods are documented as declared",
+          "[lua][api]") {
+  const Instruments real = test::instruments();
+  CHECK(documented_fields("impound.CollectParameters") ==
+        declared_fields(real.collectors));
+  CHECK(documented_fields("impound.ContainParameters") ==
+        declared_fields(real.containments));
+}
+
+TEST_CASE("verdicts and severities are documented as they are recorded",
+          "[lua][api]") {
+  std::ifstream stub(std::string(IMPOUND_SOURCE_DIR) + "/lua/api/context.lua");
+  const std::string text((std::istreambuf_iterator<char>(stub)), {});
+  const auto words_of = [&text](const std::string& alias) {
+    std::vector<std::string> words;
+    const std::size_t begin = text.find("---@alias impound." + alias + "\n");
+    REQUIRE(begin != std::string::npos);
+    const std::string lines =
+        text.substr(begin, text.find("\n\n", begin) - begin);
+    for (std::size_t at = lines.find('"'); at != std::string::npos;
+         at = lines.find('"', at)) {
+      const std::size_t end = lines.find('"', at + 1);
+      words.push_back(lines.substr(at + 1, end - at - 1));
+      at = end + 1;
+    }
+    return words;
+  };
+  CHECK(words_of("Verdict") ==
+        std::vector<std::string>(kFindingVerdicts.begin(),
+                                 kFindingVerdicts.end()));
+  CHECK(words_of("Severity") ==
+        std::vector<std::string>(kFindingSeverities.begin(),
+                                 kFindingSeverities.end()));
 }
 
 TEST_CASE("the globals of the sandbox are documented", "[lua][api]") {

@@ -161,28 +161,31 @@ TEST_CASE("parameters are converted, defaulted and refused by name", "[lua]") {
     side = { type = "choice", help = "Which.", choices = { "left", "right" }, default = "left" },
   },
   references)lua"));
-  const Json values = check_parameters(
-      playbook, Json{{"count", "12"}, {"quick", "yes"}, {"side", "right"}});
+  const auto given = [&playbook](const Json& json) {
+    return arguments_for(playbook, json, Spelling::command_line, 0).json();
+  };
+  const Json values =
+      given({{"count", "12"}, {"quick", "yes"}, {"side", "right"}});
   CHECK(values["count"] == 12);
   CHECK(values["place"] == "");
-  CHECK(check_parameters(playbook, values) == values);  // values fit again
+  CHECK(given(values) == values);  // values fit again
   CHECK(values["quick"] == true);
   CHECK(values["window"] == "7d");
   CHECK(values["release"] == std::string(64, 'a'));
   CHECK(values["from"] == "2026-11-23T00:00:00.000000Z");
   CHECK(values["side"] == "right");
-  CHECK_THROWS_WITH(check_parameters(playbook, Json::object()),
-                    Catch::Contains("parameter count is missing (integer)"));
-  CHECK_THROWS_WITH(check_parameters(playbook, Json{{"count", "many"}}),
-                    Catch::Contains("parameter count: expected a whole number, "
-                                    "found \"many\""));
+  CHECK_THROWS_WITH(given(Json::object()),
+                    Catch::Contains("playbook probe-me: count: expected a "
+                                    "whole number, found nothing: A number."));
+  CHECK_THROWS_WITH(given({{"count", "many"}}),
+                    Catch::Contains("playbook probe-me: count: expected a "
+                                    "whole number, found \"many\""));
   CHECK_THROWS_WITH(
-      check_parameters(playbook, Json{{"count", 1}, {"cuont", 2}}),
-      Catch::Contains(
-          "has no parameter \"cuont\"; it has: count, from, place"));
-  CHECK_THROWS_WITH(
-      check_parameters(playbook, Json{{"count", 1}, {"side", "up"}}),
-      Catch::Contains("expected one of left, right"));
+      given({{"count", 1}, {"cuont", 2}}),
+      Catch::Contains("there is no \"cuont\" (did you mean "
+                      "\"count\"?); it takes count, from, place"));
+  CHECK_THROWS_WITH(given({{"count", 1}, {"side", "up"}}),
+                    Catch::Contains("expected one of left, right"));
 }
 
 }  // namespace

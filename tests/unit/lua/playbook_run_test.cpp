@@ -17,6 +17,7 @@ bool has(const std::string& text, std::string_view part) {
 RunOptions run_options() {
   RunOptions options;
   options.child = test::child_options();
+  options.instruments = test::instruments();
   options.deployment =
       Json{{"name", "prod"}, {"containment_method", "process"}};
   return options;
@@ -32,7 +33,7 @@ RunOutcome attempt(std::string_view body, PlaybookHost& host,
 }
 
 constexpr std::string_view kThreeCalls = R"lua(
-  local model = ctx:collect("model-files", { model_root = "/srv" })
+  local model = ctx:collect("model-files", { root = "/srv" })
   ctx:finding({ verdict = "likely", severity = "high", title = "Odd", evidence = { model } })
   ctx:note("worst is " .. ctx:worst_verdict()))lua";
 
@@ -43,7 +44,7 @@ TEST_CASE("calls reach the host in order, with checked arguments", "[lua]") {
   CHECK(outcome.calls == 3);
   CHECK(outcome.worst_verdict == "likely");
   REQUIRE(host.performed.size() == 3);
-  CHECK(host.performed[0].arguments["arguments"]["model-root"] == "/srv");
+  CHECK(host.performed[0].arguments["arguments"]["root"] == "/srv");
   CHECK(host.performed[0].at == "playbook.lua:4");
   CHECK(host.performed[1].arguments["evidence"] == Json{"E000"});
   CHECK(host.performed[2].arguments["text"] == "worst is likely");
@@ -356,22 +357,24 @@ TEST_CASE("arguments that do not fit are refused at their line", "[lua]") {
        std::vector<std::pair<std::string, std::string>>{
            {"ctx:finding({ verdict = \"sure\", title = \"x\", evidence = { "
             "\"E001\" } })",
-            "finding: verdict: expected one of cleared, likely, confirmed, "
-            "found \"sure\""},
+            "finding: verdict: expected one of cleared, cleared (files only), "
+            "likely, confirmed, found \"sure\""},
            {"ctx:finding({ verdict = \"likely\", title = \"x\", severity = "
             "\"high\", evidence = {} })",
-            "at least one item or exhibit"},
+            "evidence: expected at least one of the items or exhibits"},
            {"ctx:finding({ verdict = \"likely\", title = \"x\", evidence = { "
             "\"E001\" } })",
             "severity: expected one of info"},
            {"ctx:finding({ verdict = \"cleared\", title = \"x\", evidence = { "
             "\"../x\" } })",
-            "items or exhibits (E001, E001/17)"},
+            "items or exhibits (E001, E001/17) it rests on, found \"../x\""},
            {"ctx:collect()", "collector: expected text, found nothing"},
            {"ctx:collect(\"model-files\", \"x\")",
             "arguments: expected a table"},
            {"ctx:ask({ id = \"a\", question = \"b\", defualt = \"no\" })",
-            "there is no \"defualt\"; it takes id, question, choices"},
+            "ask: there is no \"defualt\" (did you mean \"default\"?); it "
+            "takes "
+            "id, question, choices"},
            {"ctx:ask({ id = \"a\", question = \"b\", choices = { \"x\" }, "
             "default = \"y\" })",
             "default: expected one of the choices"},
@@ -381,7 +384,7 @@ TEST_CASE("arguments that do not fit are refused at their line", "[lua]") {
             "\"contain\", default = \"maybe\" })",
             "default: expected one of the choices"},
            {"ctx:gap({ subject = \"s\", reason = \"r\", outcome = \"odd\" })",
-            "outcome: expected missing"},
+            "outcome: expected one of missing, denied"},
            {"ctx:ask({ id = act })",
             "id: expected text, a number, a boolean "
             "or a table, found a function"},
@@ -449,6 +452,85 @@ TEST_CASE("the hash of a call does not depend on the order of keys", "[lua]") {
   HostCall c = a;
   c.step = "t";
   CHECK(call_sha256(a) != call_sha256(c));
+}
+
+TEST_CASE("files that are right are worse than cleared, better than likely",
+          "[lua][I13]") {
+  test::RecordingHost host;
+  const RunOutcome outcome = attempt(
+      R"lua(  local model = ctx:collect("model-files")
+  ctx:finding({ verdict = "cleared (files only)", title = "Files", evidence = { model } })
+  ctx:finding({ verdict = "cleared", title = "Else", evidence = { model } })
+  ctx:note("worst is " .. ctx:worst_verdict()))lua",
+      host);
+  CHECK(outcome.state == RunState::done);
+  CHECK(outcome.worst_verdict == "cleared (files only)");
+  CHECK(host.performed.back().arguments["text"] ==
+        "worst is cleared (files only)");
+}
+
+TEST_CASE(
+    "a parameter that a collector does not have, or a value that does not "
+    "fit, is an error of the call in a run and in a plan",
+    "[lua]") {
+  for (const auto& [body, expected] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"ctx:collect(\"model-files\", { rot = \"/srv\" })",
+            "collector model-files: there is no \"rot\" (did you mean "
+            "\"root\"?); it takes root"},
+           {"ctx:collect(\"model-files\", { root = 7 })",
+            "collector model-files: root: expected a path, found 7"},
+       }) {
+    for (const RunMode mode : {RunMode::run, RunMode::plan}) {
+      test::RecordingHost host;
+      RunOptions options = run_options();
+      options.mode = mode;
+      const RunOutcome outcome = attempt("  " + body, host, "read", options);
+      INFO(body << " -> " << outcome.message);
+      CHECK(outcome.state == RunState::failed);
+      CHECK(has(outcome.message, expected));
+      CHECK(host.performed.empty());
+    }
+  }
+}
+
+TEST_CASE("a time that a call gives as a duration is recorded as it was said",
+          "[lua]") {
+  // The hash of a call must be the same when the run is resumed a day later.
+  test::RecordingHost host;
+  const test::ScratchPlaybook scratch;
+  std::string text =
+      test::playbook_with("  ctx:collect(\"prompt-log\", { since = \"36h\" })");
+  text.replace(text.find("{ \"model-files\" }"), 17, "{ \"prompt-log\" }");
+  const RunOutcome outcome =
+      run_playbook(scratch.load(text), run_options(), host);
+  INFO(outcome.message);
+  REQUIRE(host.performed.size() == 1);
+  CHECK(host.performed[0].arguments["arguments"]["since"] == "36h");
+}
+
+TEST_CASE("a parameter that was never declared is an error, not nil", "[lua]") {
+  for (const RunMode mode : {RunMode::run, RunMode::plan}) {
+    test::RecordingHost host;
+    RunOptions options = run_options();
+    const test::ScratchPlaybook scratch;
+    std::string text = test::playbook_with(
+        "  local name = \"windw\"\n  ctx:note(ctx.params[name])");
+    text.replace(text.find("references ="), 12,
+                 "params = { window = { type = \"duration\", help = \"W.\", "
+                 "default = \"7d\" } },\n  references =");
+    options.mode = mode;
+    const LoadedPlaybook playbook = scratch.load(text);
+    options.parameters =
+        arguments_for(playbook, Json::object(), Spelling::values, 0);
+    const RunOutcome outcome = run_playbook(playbook, options, host);
+    INFO(outcome.message);
+    CHECK(outcome.state == RunState::failed);
+    CHECK(has(outcome.message,
+              "playbook.lua:4: ctx.params: there is no \"windw\" (did you mean "
+              "\"window\"?); there are window"));
+    CHECK(host.performed.empty());
+  }
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ RunOutcome run_body(std::string_view body, ChildLimits limits = {}) {
   const LoadedPlaybook playbook = scratch.load(test::playbook_with(body));
   RunOptions options;
   options.child = test::child_options();
+  options.instruments = test::instruments();
   options.child.limits = limits;
   test::RecordingHost host;
   return run_playbook(playbook, options, host);
@@ -157,6 +158,7 @@ TEST_CASE("require reaches the tool's library and the folder, nothing else",
   CHECK(playbook.sources.size() == 2);
   RunOptions options;
   options.child = test::child_options();
+  options.instruments = test::instruments();
   test::RecordingHost host;
   CHECK(run_playbook(playbook, options, host).state == RunState::done);
   CHECK(host.performed[0].arguments["text"] == "hello");
@@ -199,6 +201,7 @@ TEST_CASE("order of pairs and text of tables are the same every run", "[lua]") {
   const LoadedPlaybook playbook = scratch.load(text);
   RunOptions options;
   options.child = test::child_options();
+  options.instruments = test::instruments();
   test::RecordingHost host;
   const RunOutcome outcome = run_playbook(playbook, options, host);
   INFO(outcome.message);
@@ -239,6 +242,7 @@ TEST_CASE("a child that is killed is reported, not waited for", "[lua]") {
       scratch.load(test::playbook_with("  ctx:note(\"now\") ctx:note(\"on\")"));
   RunOptions options;
   options.child = test::child_options();
+  options.instruments = test::instruments();
   Killer host;
   const RunOutcome outcome = run_playbook(playbook, options, host);
   CHECK(outcome.state == RunState::failed);
@@ -254,6 +258,7 @@ TEST_CASE("a person can stop a playbook that computes", "[lua]") {
   stop.request();
   RunOptions options;
   options.child = test::child_options();
+  options.instruments = test::instruments();
   options.child.cancellation = &stop;
   test::RecordingHost host;
   CHECK(run_playbook(playbook, options, host).state == RunState::interrupted);

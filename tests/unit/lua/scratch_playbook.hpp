@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "collectors/registry.hpp"
+#include "containment/registry.hpp"
 #include "core/base/fs.hpp"
 #include "lua/host/playbook_commands.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -15,6 +17,11 @@ namespace impound::test {
   lua::ChildOptions options;
   options.program = IMPOUND_LUA_CHILD;
   return options;
+}
+
+/// What this build can reach out with.
+[[nodiscard]] inline lua::Instruments instruments() {
+  return {.collectors = all_collectors(), .containments = all_containments()};
 }
 
 /// A playbook with one step; BODY is its code, and lines are counted below.

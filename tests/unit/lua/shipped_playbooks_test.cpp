@@ -23,7 +23,7 @@ TEST_CASE("every shipped playbook passes its check", "[lua][playbooks]") {
   REQUIRE(!shipped().empty());
   for (const fs::path& folder : shipped()) {
     for (const Problem& problem :
-         check_playbook(folder, test::child_options())) {
+         check_playbook(folder, test::child_options(), test::instruments())) {
       FAIL_CHECK(problem.text());
     }
   }
@@ -31,7 +31,8 @@ TEST_CASE("every shipped playbook passes its check", "[lua][playbooks]") {
 
 TEST_CASE("every shipped playbook passes its own tests", "[lua][playbooks]") {
   for (const fs::path& folder : shipped()) {
-    const auto results = test_playbook(folder, test::child_options());
+    const auto results =
+        test_playbook(folder, test::child_options(), test::instruments());
     CHECK(!results.empty());
     for (const TestResult& result : results) {
       INFO(folder.string() << ": " << result.name << ": " << result.message);

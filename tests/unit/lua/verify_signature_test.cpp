@@ -55,6 +55,7 @@ TEST_CASE("a playbook may name an item and one certificate", "[lua]") {
   const test::ScratchPlaybook scratch;
   RunOptions options;
   options.child = test::child_options();
+  options.instruments = test::instruments();
   const RunOutcome outcome = run_playbook(
       scratch.load(test::playbook_with(
           R"lua(  local report = ctx:verify_signature({ id = "E001" },
