@@ -80,6 +80,11 @@ struct Served {
   Deployment deployment;
 };
 
+Arguments frozen_by(const std::string& method) {
+  return arguments_for(*all_containments().front(), {{"method", method}},
+                       Spelling::values, 0);
+}
+
 /// One case. What it still holds is given back when a test ends, so that no
 /// failure leaves a frozen server that cannot be ended.
 struct OneCase {
@@ -106,7 +111,7 @@ struct OneCase {
   ContainResult contain_it() {
     return contain(session, {.deployment = served.deployment,
                              .method = *all_containments().front(),
-                             .arguments = {{"method", served.method}},
+                             .arguments = frozen_by(served.method),
                              .purpose = "a test",
                              .authority = nullptr,
                              .probe = run_probe});
@@ -185,7 +190,7 @@ TEST_CASE(
   REQUIRE(a.contain_it().end == ContainEnd::applied);
   // What the second case recorded then: the group of the first as the home.
   const Target target{.deployment = served.deployment,
-                      .arguments = {{"method", "freeze-v1"}},
+                      .arguments = frozen_by("freeze-v1"),
                       .clock = served.clock,
                       .cancellation = a.cancellation,
                       .case_id = "IR-A"};
@@ -285,7 +290,7 @@ TEST_CASE(
   const ContainResult again =
       contain(session, {.deployment = served.deployment,
                         .method = *all_containments().front(),
-                        .arguments = {{"method", "stop"}},
+                        .arguments = frozen_by("stop"),
                         .purpose = "a test",
                         .authority = nullptr,
                         .probe = run_probe});

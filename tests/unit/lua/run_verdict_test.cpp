@@ -46,6 +46,7 @@ RunOutcome attempt(std::string_view body, PlaybookHost& host) {
   const test::ScratchPlaybook scratch;
   RunOptions options;
   options.child = test::child_options();
+  options.instruments = test::instruments();
   options.deployment = Json{{"containment_method", "process"}};
   return run_playbook(scratch.load(test::playbook_with(body, "contain")),
                       options, host);
