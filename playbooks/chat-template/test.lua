@@ -106,6 +106,8 @@ return {
     t.equal(case.gaps[1].subject, "containment")
     t.contains(case.gaps[1].reason, "probe other still answers")
     t.equal(#case.gaps, 2)
+    t.equal(case.steps["stop-harm"].result, "incomplete")
+    t.equal(case.steps.contain.result, "incomplete")
     t.equal(#case.findings, 1)
   end,
 
@@ -116,6 +118,7 @@ return {
     })
     t.equal(case.contained, false)
     t.equal(case.gaps[1].subject, "containment")
+    t.equal(case.steps.contain.result, "incomplete")
   end,
 
   ["without approval nothing is contained, and the reading goes on"] = function(t)

@@ -211,6 +211,8 @@ return {
     t.equal(case.gaps[1].subject, "containment")
     t.contains(case.gaps[1].reason, "probe other still answers")
     t.equal(#case.gaps, 2)
+    t.equal(case.steps["stop-harm"].result, "incomplete")
+    t.equal(case.steps.contain.result, "incomplete")
     t.equal(#case.findings, 1)
   end,
 
@@ -221,6 +223,7 @@ return {
     })
     t.equal(case.contained, false)
     t.equal(case.gaps[1].subject, "containment")
+    t.equal(case.steps.contain.result, "incomplete")
   end,
 
   ["an approval that is missing makes the run wait"] = function(t)

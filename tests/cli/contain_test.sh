@@ -167,7 +167,8 @@ serve_on "$other"
 { cat d/d.toml; printf '[[probe]]\nname = "other"\nurl = "http://127.0.0.1:%s/"\n' "$other"; } >d/two.toml
 case_of two
 code 0 impound baseline create d/model --name small -o d/base.json
-impound run weights-tampering --deployment d/two.toml --active-harm --answer contain=yes >out 2>err
+impound run weights-tampering --deployment d/two.toml --active-harm --answer contain=yes >out 2>err && fail "it ends as if all was done"
+equal "$(sqlite3 "$IMPOUND_HOME/two/case.db" "SELECT group_concat(outcome) FROM steps WHERE step IN ('stop-harm','contain')")" incomplete,incomplete
 equal "$(state_of two)" rolled_back,rolled_back
 equal "$(sqlite3 "$IMPOUND_HOME/two/case.db" "SELECT count(*) FROM gaps WHERE subject='containment' AND reason LIKE '%probe other still answers%rolled back, measured as not contained%'")" 2
 serving "rolled back"
@@ -248,7 +249,7 @@ LUA
   case_of given-back
   code 5 impound run ./waits --deployment d/d.toml --answer contain=yes
   code 0 impound release
-  impound resume R001 --answer go=yes >out 2>err
+  code 3 impound resume R001 --answer go=yes
   serving "a run that was resumed contained again what a person gave back"
   equal "$(sqlite3 "$IMPOUND_HOME/given-back/case.db" "SELECT count(*) FROM gaps WHERE subject='containment'")" 1
 else
