@@ -73,7 +73,8 @@ lua::RunOutcome make_plan(const Globals& globals,
 std::optional<BaselineCheck> baseline_of_run(const Arguments& parameters,
                                              const Deployment& deployment,
                                              const lua::RunOutcome& plan) {
-  std::string path = parameters.text("baseline").value_or("");
+  std::string path =
+      from_lossless_utf8(text_or(parameters.json(), "baseline", ""));
   if (path.empty()) {
     path = deployment.baseline_path.native();
     const bool is_used =
@@ -87,7 +88,8 @@ std::optional<BaselineCheck> baseline_of_run(const Arguments& parameters,
   if (parse_exhibit_reference(path) && !stat_path(path, Links::follow)) {
     return std::nullopt;
   }
-  return check_baseline(fs::path(path));
+  // Absolute, so that a run can be resumed from another folder.
+  return check_baseline(fs::absolute(path).lexically_normal());
 }
 
 std::vector<Question> questions_of(std::span<const ExpectedQuestion> expected) {
