@@ -15,8 +15,14 @@ import sys
 # What a text or number is in a call that can succeed, by the name of the parameter or field.
 SAMPLES = {
     "collector": ['"model-files"', '"process"', '"host"', '"prompt-log"'],
-    "arguments": ["{}"],
     "method": ['"process"'],
+    "pid": ["ctx.params.pid"],
+    "since": ['"7d"', '"2026-11-02T00:00:00Z"'],
+    "until": ['"1h"'],
+    "timestamp": ['"ts"'],
+    "root": ["ctx.deployment.model_path"],
+    "impound.CollectParameters.path": ["ctx.params.logs"],
+    "impound.ContainParameters.method": ['"auto"'],
     "reason": ['"a reason"'],
     "before": ["ctx.deployment.baseline_path"],
     "after": ["weights"],
@@ -50,7 +56,7 @@ MAKES = {"impound.Exhibit": ["weights"], "impound.Item": ["item"]}
 
 
 def parse(path):
-    functions, classes, aliases = {}, {}, {}
+    functions, classes, aliases, owners = {}, {}, {}, {}
     comment, inside = [], None
     for line in open(path, encoding="utf-8"):
         line = line.rstrip()
@@ -60,7 +66,12 @@ def parse(path):
             inside = classes.setdefault(line.split()[1], [])
         elif line.startswith("---@field ") and isinstance(inside, list):
             name, rest = line[len("---@field "):].split(" ", 1)
-            inside.append((name, type_at(rest)))
+            kind = type_at(rest)
+            # "process: A process to take": whose parameter it is.
+            owner = re.match(r" ([a-z-]+): ", rest[len(kind):])
+            inside.append((name, kind))
+            if owner:
+                owners[name.rstrip("?")] = owner[1]
         elif line.startswith("---| "):
             inside.extend(re.findall(r'"[^"]*"', line))
         elif line.startswith("---@param "):
@@ -75,7 +86,7 @@ def parse(path):
                 assert named == given, (found[2], named, given)
             if not line.startswith("---"):
                 comment, inside = [], None
-    return functions, classes, aliases
+    return functions, classes, aliases, owners
 
 
 def type_at(text):
@@ -122,7 +133,7 @@ class Shapes:
         if kind in self.aliases:
             return self.aliases[kind]
         if kind in self.classes:
-            return self.tables(self.classes[kind])
+            return self.tables(self.classes[kind], kind + ".")
         if kind.startswith("{"):
             fields = re.findall(r'(\w+\??):\s*([^,}]+)', kind)
             return self.tables([(field, inner.strip()) for field, inner in fields])
@@ -131,13 +142,13 @@ class Shapes:
         if kind == "any":
             return ['"text"', "5", "true", "weights", "{ a = 1 }"]
         if kind in ("string", "integer") or kind.startswith("table<"):
-            return SAMPLES[name]
+            return SAMPLES[name] if name in SAMPLES else SAMPLES[name.rsplit(".", 1)[-1]]
         raise SystemExit("ctx_shapes.py does not know the type %r of %s" % (kind, name))
 
-    def tables(self, fields):
+    def tables(self, fields, prefix=""):
         """Required fields with each value, then the optional ones: none, each, pairs, all."""
-        required = [(n, self.values(t, n)) for n, t in fields if not n.endswith("?")]
-        optional = [(n[:-1], self.values(t, n[:-1])) for n, t in fields if n.endswith("?")]
+        required = [(n, self.values(t, prefix + n)) for n, t in fields if not n.endswith("?")]
+        optional = [(n[:-1], self.values(t, prefix + n[:-1])) for n, t in fields if n.endswith("?")]
         base = {name: values[0] for name, values in required}
         shapes = [base]
         shapes += [base | {name: value} for name, values in required for value in values[1:]]
@@ -154,10 +165,10 @@ class Shapes:
         for shape in shapes:  # a question is answered by its id, so that it can be
             if shape.get("id") == '"free"' and shape.keys() & {"approves", "choices"}:
                 shape["id"] = '"act"' if "approves" in shape else '"chosen"'
-        return ["{ %s }" % ", ".join("%s = %s" % pair for pair in shape.items()) for shape in shapes]
+        return ["{ %s }" % ", ".join("[\"%s\"] = %s" % pair for pair in shape.items()) for shape in shapes]
 
 
-def calls(shapes, owner, function, parameters):
+def calls(shapes, owners, owner, function, parameters):
     required = [(n, shapes.values(t, n)) for n, t in parameters if not n.endswith("?")]
     optional = [(n[:-1], shapes.values(t, n[:-1])) for n, t in parameters if n.endswith("?")]
     lists = []
@@ -175,6 +186,11 @@ def calls(shapes, owner, function, parameters):
         lists += [full[:i] + [value] + full[i + 1:] for value in odd]
         lists.append(full[:i] + ["nil"] + full[i + 1:])
     lists.append([])
+    if function == "collect":  # each collector with its own parameters
+        fields = shapes.classes["impound.CollectParameters"]
+        for collector in SAMPLES["collector"]:
+            own = [field for field in fields if '"%s"' % owners[field[0].rstrip("?")] == collector]
+            lists += [[collector, table] for table in shapes.tables(own, "impound.CollectParameters.")]
     receiver = {"Context": "ctx", "Exhibit": "weights", "Item": "item"}[owner]
     for arguments in lists:
         yield "%s:%s(%s)" % (receiver, function, ", ".join(arguments))
@@ -217,6 +233,8 @@ return impound.playbook({
   params = {
     key = { type = "path", help = "A public key." },
     signature = { type = "path", help = "A signature." },
+    logs = { type = "path", help = "Prompt logs." },
+    pid = { type = "integer", help = "A process." },
   },
   steps = {
     { id = "begin", title = "Take a model", run = begin },
@@ -224,13 +242,13 @@ return impound.playbook({
 
 
 def main():
-    functions, classes, aliases = parse(sys.argv[1])
+    functions, classes, aliases, owners = parse(sys.argv[1])
     shapes = Shapes(classes, aliases)
     text, steps, count = HEAD, "", 0
     for (owner, function), parameters in functions.items():
         lines = []
         guarded = function if function in ("contain", "release") else None
-        for call in calls(shapes, owner, function, parameters):
+        for call in calls(shapes, owners, owner, function, parameters):
             count += 1
             if guarded:
                 lines.append('  allow(ctx, "%s")' % guarded)

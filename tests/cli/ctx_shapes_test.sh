@@ -15,6 +15,7 @@ names=$(python3 "$(dirname "$0")/ctx_shapes.py" "$IMPOUND_SOURCE/lua/api/context
 count=${names%% *}
 [ "$count" -gt 500 ] || fail "only $count shapes"
 "$IMPOUND" run shapes --deployment d/d.toml -p key="$work/pub.pem" -p signature="$work/model.sig" \
+  -p logs="$work/d/logs/a.jsonl" -p pid="$server" \
   --yes --answer free=hello --answer chosen=a </dev/null >out 2>err
 ended=$?
 case "$ended" in 0 | 1 | 3) ;; *) fail "exit $ended: $(tail -n 5 out err)" ;; esac
