@@ -166,12 +166,12 @@ JournalSlot EngineHost::slot_of(const lua::HostCall& call, std::int64_t n) {
       .n = n, .call_sha256 = lua::call_sha256(call), .call = dump_line(record)};
 }
 
-Json EngineHost::replayed(const lua::HostCall& call, std::int64_t n,
+Json EngineHost::replayed(const lua::HostCall& call, std::int64_t /*n*/,
                           const Json& answer) {
   if (call.function != "contain" || !answer.value("contained", false)) {
     return answer;
   }
-  return contained_again(call, n, answer);
+  return contained_again(call, answer);
 }
 
 void EngineHost::journal(const Json& answer) {
@@ -319,6 +319,14 @@ Json EngineHost::read(const Json& arguments) {
   return {{"base64", to_base64(content)}};
 }
 
+bool EngineHost::is_approved(std::int64_t ask, GuardedAct act) const {
+  return approvals_for(
+             session_.case_file,
+             subject_of_call(session_.case_file, session_.run, ask, act),
+             session_.clock.now())
+             .missing == 0;
+}
+
 std::optional<Json> EngineHost::wait_for_approvals(std::int64_t ask,
                                                    GuardedAct act) {
   const ApprovalSubject subject =
@@ -395,27 +403,26 @@ void EngineHost::tell_containment(const Json& answer) {
 /// stopped. A reboot or a person may have ended it since, so it is measured
 /// again: contained again if it was ended by nobody who said so, else the run
 /// goes on with a gap that says what is.
-Json EngineHost::contained_again(const lua::HostCall& call, std::int64_t n,
+Json EngineHost::contained_again(const lua::HostCall& call,
                                  const Json& answer) {
   session_.step = call.step;
-  session_.slot.reset();  // the row is written here, once it is known
-  const auto write_row = [&](const Json& recorded) {
-    session_.slot = slot_of(call, n);
-    journal(recorded);
-    session_.slot.reset();
-  };
+  // Its row is answered once and for all: what is measured now stands in the
+  // custody entries, and the playbook gets the answer that it went on from.
+  session_.slot.reset();
   std::string lost;
   try {
-    lost = released_since(text_or(answer, "intent", ""));
+    const std::string intent = text_or(answer, "intent", "");
+    lost = released_since(intent);
+    if (lost.empty() && !is_approved(call.allowed_by, GuardedAct::contain)) {
+      // To look is allowed without leave, to contain again is not.
+      if (holds_now(intent)) return answer;
+      lost =
+          "the approvals that the case asks for have ended, so it was not "
+          "contained again";
+    }
     if (lost.empty()) {
       const Json now = contain_deployment(call);
-      const bool is_contained = now.value("contained", false);
-      // Nothing was recorded after it: the playbook may take the other path.
-      const bool is_last = n == recorded_.rbegin()->first;
-      if (is_contained || (is_last && now.contains("contained"))) {
-        write_row(now);
-        return now;
-      }
+      if (now.value("contained", false)) return answer;
       lost = text_or(now, "reason", text_or(now, "waiting", ""));
     }
   } catch (const Error& error) {
@@ -432,6 +439,16 @@ Json EngineHost::contained_again(const lua::HostCall& call, std::int64_t n,
   event["contained"] = false;
   tell_containment(event);
   return told;
+}
+
+/// Measured now: the containment that this entry began is in force.
+bool EngineHost::holds_now(const std::string& intent) const {
+  return std::ranges::any_of(
+      measure_containments(session_.case_file, all_containments(),
+                           session_.clock, session_.cancellation),
+      [&](const ContainmentNow& one) {
+        return one.row.id == intent && one.measured == Containedness::contained;
+      });
 }
 
 /// Why nobody wants it contained any more; "" if that is not so.
@@ -751,10 +768,7 @@ Json EngineHost::ask(const lua::HostCall& call) {
   }
   if (question.approves != GuardedAct::none && said.answer->text == "yes") {
     const std::int64_t n = session_.slot->n;
-    const ApprovalSubject subject =
-        subject_of_call(session_.case_file, session_.run, n, question.approves);
-    if (approvals_for(session_.case_file, subject, session_.clock.now())
-            .missing > 0) {
+    if (!is_approved(n, question.approves)) {
       // Said once: nobody is asked again when the approval is there.
       keep_answer(question, n, *said.answer);
       return wait_for_approvals(n, question.approves).value();

@@ -54,8 +54,8 @@ class EngineHost final : public lua::PlaybookHost {
   Json read(const Json& arguments);
   Json contain_deployment(const lua::HostCall& call);
   void tell_containment(const Json& answer);
-  Json contained_again(const lua::HostCall& call, std::int64_t n,
-                       const Json& answer);
+  Json contained_again(const lua::HostCall& call, const Json& answer);
+  [[nodiscard]] bool holds_now(const std::string& intent) const;
   [[nodiscard]] std::string released_since(const std::string& intent) const;
   Json release_deployment(const lua::HostCall& call);
   Json probe();
@@ -80,6 +80,8 @@ class EngineHost final : public lua::PlaybookHost {
                                                const std::string& basis) const;
   void keep_answer(const Question& question, std::int64_t call,
                    const GivenAnswer& answer);
+  /// Enough people approved the act that call `ask` asked leave for.
+  [[nodiscard]] bool is_approved(std::int64_t ask, GuardedAct act) const;
   /// The answer that ends the run as waiting; empty if nobody is missing.
   std::optional<Json> wait_for_approvals(std::int64_t ask, GuardedAct act);
   /// Who allowed the act that `call` is about to do, and how.

@@ -347,7 +347,16 @@ PlaybookSession::Reply PlaybookSession::replay(const RecordedCall& recorded,
 PlaybookSession::Reply PlaybookSession::plan(const HostCall& call) {
   const CallRule& rule = *find_call_rule(call.function);
   if (rule.is_journaled) ++outcome_.calls;
-  const PlannedCall planned = host_.plan(call);
+  PlannedCall planned;
+  try {
+    planned = host_.plan(call);
+  } catch (const Error& error) {
+    // What makes no sense ends the plan, before anything is touched. What
+    // cannot be read now is an error of this call, as it would be in a run.
+    if (error.code() == Errc::bad_input) throw;
+    return {.message =
+                error_message(to_string(error.code()), error.what(), false)};
+  }
   if (call.function == "ask") {
     outcome_.questions.push_back(
         {.question = Question::from_json(call.arguments, "ask"),

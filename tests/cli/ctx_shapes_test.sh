@@ -11,7 +11,7 @@ openssl ecparam -name prime256v1 -genkey -noout -out key.pem 2>/dev/null
 openssl ec -in key.pem -pubout -out pub.pem 2>/dev/null
 code 0 impound signature sign d/model --key key.pem -o model.sig
 
-names=$(python3 "$(dirname "$0")/ctx_shapes.py" "$IMPOUND_SOURCE/lua/api/context.lua" shapes) || fail "the stubs cannot be read"
+names=$(python3 "$IMPOUND_SOURCE/tests/cli/ctx_shapes.py" "$IMPOUND_SOURCE/lua/api/context.lua" shapes) || fail "the stubs cannot be read"
 count=${names%% *}
 [ "$count" -gt 500 ] || fail "only $count shapes"
 "$IMPOUND" run shapes --deployment d/d.toml -p key="$work/pub.pem" -p signature="$work/model.sig" \

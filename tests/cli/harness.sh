@@ -117,4 +117,4 @@ entries() { sqlite3 "$IMPOUND_HOME/${IMPOUND_CASE:-IR-1}/case.db" "SELECT count(
 
 # A person at a terminal, who types KEYS once the screen shows TEXT: at_terminal TEXT KEYS COMMAND…
 # KEYS may hold \n, \x03 (Ctrl-C), \x04 (Ctrl-D). The screen goes to stdout, the exit code is the command's.
-at_terminal() { python3 "$(dirname "$0")/at_terminal.py" "$@"; }
+at_terminal() { python3 "$IMPOUND_SOURCE/tests/cli/at_terminal.py" "$@"; }

@@ -262,6 +262,25 @@ TEST_CASE("a surprise in the JSON of a call is an error of that call",
             "type"));
 }
 
+TEST_CASE("what a plan cannot read is an error of that call", "[lua]") {
+  struct Blind final : test::RecordingHost {
+    Errc code = Errc::io;
+    PlannedCall plan(const HostCall& call) override {
+      if (call.function == "probe") throw Error(code, "it is gone");
+      return test::RecordingHost::plan(call);
+    }
+  } host;
+  RunOptions options = run_options();
+  options.mode = RunMode::plan;
+  const char* body = "  pcall(ctx.probe, ctx)\n  ctx:note(\"went on\")";
+  const RunOutcome outcome = attempt(body, host, "read", options);
+  CHECK(outcome.state == RunState::done);
+  CHECK(outcome.plan.size() == 1);
+  host.code = Errc::bad_input;  // a mistake is said before anything is done
+  CHECK_THROWS_WITH(attempt(body, host, "read", options),
+                    Catch::Contains("it is gone"));
+}
+
 TEST_CASE("a plan knows every question that it meets", "[lua]") {
   test::RecordingHost host;
   RunOptions options = run_options();
