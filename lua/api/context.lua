@@ -56,8 +56,8 @@ function Context:collect(collector, arguments) end
 ---@param arguments? impound.ContainParameters Of this method.
 ---@return impound.ContainResult result
 --- Error `refused` if it is not declared or not approved, `bad_input` as for collect. A method that could not act is no
---- error: `contained` is false, and `why` says what was measured after the rollback. A resumed run measures the recorded
---- answer again.
+--- error: `contained` is false, and `why` says what was measured after the rollback. A resumed run measures the
+--- recorded answer again.
 ---
 --- Example: `local result = ctx:contain()`
 function Context:contain(method, arguments) end

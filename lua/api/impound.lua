@@ -41,8 +41,8 @@ local impound = {}
 ---@field containments? string[] Methods that ctx:contain may use; "deployment" is the one its descriptor names.
 ---@field min_tool? string Oldest version of impound it works with.
 
---- A question that is asked only if the evidence leads there, so that no plan meets it. Declared, it can be answered with
---- --answer. It is asked with the same choices and approves.
+--- A question that is asked only if the evidence leads there, so that no plan meets it. Declared, it can be answered
+--- with --answer. It is asked with the same choices and approves.
 ---@class impound.DeclaredQuestion
 ---@field question string
 ---@field choices? string[] Absent: free text, or yes and no where it approves an act.
