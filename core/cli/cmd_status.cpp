@@ -23,7 +23,7 @@ constexpr const char* kFooter =
     "Looks at the cases below $IMPOUND_HOME (~/impound/cases) and at\n"
     "$IMPOUND_CASE, or at the one that --case names. Under each line stands "
     "the\n"
-    "command that goes on. Needs no key and writes nothing.\n"
+    "command that goes on. Needs no key and changes no case.\n"
     "\n"
     "Exit codes: 0 nothing is open; 1 something is: out of service or not\n"
     "known, waiting, incomplete, or a case that cannot be read. What stayed\n"
@@ -83,8 +83,10 @@ std::string text_of(const std::vector<CaseStatus>& all) {
     return fmt::format("No case in {}.\n", printable(cases_folder().native()));
   }
   if (quiet != 0) {
-    text += fmt::format("{}: nothing is contained, waits or is incomplete.\n",
-                        count_of(quiet, quiet == all.size() ? "" : "other "));
+    text += fmt::format(
+        "{}: no containment is open in the record, nothing waits or is "
+        "incomplete.\n",
+        count_of(quiet, quiet == all.size() ? "" : "other "));
   }
   return text;
 }

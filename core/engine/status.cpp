@@ -821,10 +821,10 @@ std::string waits_for_text(const WaitingRun& one) {
     }
     case WaitsFor::approval:
       return fmt::format(
-          "{} approval{} of {} than {}", one.approvals_missing,
+          "{} approval{} of {} than {}, to {}", one.approvals_missing,
           one.approvals_missing == 1 ? "" : "s",
           one.approvals_missing == 1 ? "another examiner" : "other examiners",
-          printable(one.starter));
+          printable(one.starter), printable(from_lossless_utf8(one.text)));
     case WaitsFor::resume:
       return "somebody to go on: nothing that it asked for is open";
     case WaitsFor::abort:

@@ -8,8 +8,8 @@
 /// them is measured again by its method before a word is said about it [I13].
 /// "Contained", "not contained" and "not known" come from that measurement
 /// alone, a process that "still works" from the lock it holds, everything else
-/// from entries that are named. Reading takes no key, writes nothing, and is of
-/// one moment even while another process appends.
+/// from entries that are named. Reading takes no key, appends nothing, and is
+/// of one moment even while another process appends.
 ///
 /// The same value makes the text of `status`, of `case show` and of the last
 /// lines of a run, so that the three cannot disagree.
