@@ -128,6 +128,34 @@ TEST_CASE("a link below the model path names the file that it leads to") {
   CHECK_FALSE(model.files.at(0).lies_in_model);
 }
 
+TEST_CASE("a snapshot of a Hugging Face cache names the blobs behind it") {
+  const TempDir folder;
+  Served served(folder);
+  const fs::path blob = folder.write("models--a--b/blobs/77", weights('a'));
+  fs::create_directories(folder.path() / "models--a--b/snapshots/r1");
+  fs::create_symlink("../../blobs/77", folder.path() /
+                                           "models--a--b/snapshots/r1/"
+                                           "model.safetensors");
+  served.deployment.model_path = folder.path() / "models--a--b";
+  const Scene scene({"--map", blob.native()});
+  const ServedModel model = served.look(scene);
+  INFO(model.sentence());
+  CHECK(model.tie() == ServedTie::tied);
+  CHECK(model.files.at(0).lies_in_model);
+}
+
+TEST_CASE(
+    "weights of a model path that is gone are still told as another file") {
+  const TempDir folder;
+  Served served(folder);
+  const Scene scene({"--map", served.file.native()});
+  fs::remove_all(folder.path() / "model");
+  const ServedModel model = served.look(scene);
+  INFO(model.sentence());
+  CHECK(model.tie() == ServedTie::other_file);
+  CHECK(model.files.at(0).relation == FileRelation::deleted);
+}
+
 TEST_CASE("a server that read the file into memory is not tied to it") {
   const TempDir folder;
   Served served(folder);
