@@ -115,8 +115,9 @@ ExitCode show(const Globals& globals) {
   if (globals.json) {
     Json document = summary_json(one.summary(), one.folder());
     // What the summary has already is said the same way in both.
-    for (auto& [key, value] : status.to_json().items()) {
-      if (!document.contains(key)) document[key] = std::move(value);
+    const Json measured = status.to_json();
+    for (const auto& [key, value] : measured.items()) {
+      if (!document.contains(key)) document[key] = value;
     }
     print_json(document);
     return ExitCode::clean;

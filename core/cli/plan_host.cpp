@@ -17,6 +17,17 @@ namespace {
 
 constexpr std::string_view kSource = "playbook call";
 
+/// The sentence, or why the act would fail as things are: a server that is down
+/// ends no plan, and so no run. The act itself will say it in the record.
+template <typename Describe>
+std::string described(const Describe& describe) {
+  try {
+    return describe();
+  } catch (const Error& error) {
+    return fmt::format("As things are, this would fail: {}.", error.what());
+  }
+}
+
 }  // namespace
 
 PlanHost::PlanHost(const Globals& globals, const Deployment* deployment)
@@ -41,10 +52,13 @@ lua::PlannedCall PlanHost::plan(const lua::HostCall& call) {
             Spelling::values, globals_.clock.now()),
         .clock = globals_.clock,
         .cancellation = never};
-    planned.sentence = collector.describe(target);
-    if (const std::uint64_t bytes = collector.estimate(target); bytes > 0) {
-      planned.sentence += fmt::format(" About {}.", human_bytes(bytes));
-    }
+    planned.sentence = described([&] {
+      std::string sentence = collector.describe(target);
+      if (const std::uint64_t bytes = collector.estimate(target); bytes > 0) {
+        sentence += fmt::format(" About {}.", human_bytes(bytes));
+      }
+      return sentence;
+    });
     planned.sentence += fmt::format(" Reaches {}.", in_words(collector.reach));
   } else if (call.function == "served") {
     const ServedModel model = look_at_served_model(
@@ -68,9 +82,10 @@ lua::PlannedCall PlanHost::plan(const lua::HostCall& call) {
             Spelling::values, globals_.clock.now()),
         .clock = globals_.clock,
         .cancellation = never};
-    planned.sentence =
-        fmt::format("{} Proved by {} probes.", method.describe(target),
-                    deployment_->probes.size());
+    planned.sentence = described([&] {
+      return fmt::format("{} Proved by {} probes.", method.describe(target),
+                         deployment_->probes.size());
+    });
   }
   return planned;
 }

@@ -11,6 +11,7 @@
 #include "core/base/text.hpp"
 #include "core/engine/acquisition.hpp"
 #include "core/engine/evidence_lock.hpp"
+#include "core/evidence/model_items.hpp"
 
 namespace impound {
 namespace {
@@ -47,6 +48,12 @@ std::vector<std::string> append_grouped(Session& session,
     }
   }
   return lines;
+}
+
+/// Where the model came from is the collector's note, and no file of the model.
+bool is_own_record(const Item& item) {
+  return item.collector == kModelCollector &&
+         item.name.starts_with(std::string(kModelSourceFolder) + "/");
 }
 
 /// Runs one collector; its failure is a gap, the others still run.
@@ -117,11 +124,16 @@ std::string title_of(const std::vector<CollectRequest>& requests,
 
 void CollectorSummary::add(const Item& item) {
   bytes += item.size_stored;
+  if (is_own_record(item)) ++own;
   if (item.outcome == Outcome::ok) {
     ++taken;
   } else {
     count(item.outcome);
   }
+}
+
+bool CollectorSummary::is_empty_handed() const {
+  return taken + partial + empty == own && missing + failed > 0;
 }
 
 void CollectorSummary::add(const Gap& gap) { count(gap.outcome); }
@@ -164,8 +176,10 @@ Json CollectorSummary::to_json() const {
 }
 
 Outcome Snapshot::outcome() const {
-  // Nothing at all: the reason is one of the words that say why.
-  if (bundle.items == 0 && !gap_list.empty() && !is_interrupted) {
+  // Nothing at all: the outcome is the word that says why.
+  const bool is_nothing =
+      std::ranges::all_of(collectors, &CollectorSummary::is_empty_handed);
+  if (is_nothing && !gap_list.empty() && !is_interrupted) {
     const auto is_other = [&](const Gap& gap) {
       return gap.outcome != gap_list.front().outcome;
     };
@@ -182,10 +196,7 @@ Outcome Snapshot::outcome() const {
 }
 
 bool Snapshot::is_empty_handed() const {
-  return std::ranges::any_of(collectors, [](const CollectorSummary& one) {
-    return one.taken + one.partial + one.empty == 0 &&
-           one.missing + one.failed > 0;
-  });
+  return std::ranges::any_of(collectors, &CollectorSummary::is_empty_handed);
 }
 
 Json Snapshot::to_json() const {

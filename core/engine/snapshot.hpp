@@ -44,11 +44,14 @@ struct CollectorSummary {
   std::uint64_t missing = 0;
   std::uint64_t empty = 0;
   std::uint64_t failed = 0;  ///< denied or failed
+  std::uint64_t own = 0;     ///< of the taken: what the collector notes itself
   std::uint64_t bytes = 0;   ///< stored
   double seconds = 0;
 
   void add(const Item& item);
   void add(const Gap& gap);
+  /// Of what was asked for, nothing: what was missed is all there is.
+  [[nodiscard]] bool is_empty_handed() const;
   [[nodiscard]] Json to_json() const;
 
  private:

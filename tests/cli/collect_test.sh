@@ -66,7 +66,7 @@ code 0 impound custody log
 says "slice of $work/d/logs/a.jsonl"
 equal "$(database "SELECT path FROM items WHERE id='$last/$number'")" "slice of $work/d/logs/a.jsonl"
 equal "$(database "SELECT kind FROM items WHERE id='$last/$number'")" "prompt-log slice"
-equal "$(database "SELECT count(*) FROM items WHERE sha256='$whole'")" 0
+equal "$(database "SELECT count(*) FROM items WHERE sha256='$whole' AND id LIKE '$last/%'")" 0
 equal "$(database "SELECT json_extract(line,'\$.detail.source_sha256') FROM custody WHERE json_extract(line,'\$.item')='$last/$number'")" "$whole"
 code 0 impound exhibit cat "$last/$number"
 equal "$(database "SELECT sha256 FROM items WHERE id='$last/$number'")" "$(sha256sum <out | cut -c1-64)"

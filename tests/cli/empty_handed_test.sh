@@ -12,7 +12,7 @@ database() { sqlite3 "$IMPOUND_HOME/$IMPOUND_CASE/case.db" "$1"; }
 # Host, logs and weights are there, the comparison was made, what is missing is
 # listed, no step failed.
 took_the_rest() {
-  equal "$(database "SELECT count(*) FROM items WHERE collector='host'" | grep -c '^0$')" 0
+  equal "$(database "SELECT count(*) > 10 FROM items WHERE collector='host'")" 1
   equal "$(database "SELECT count(*) FROM items WHERE collector='prompt-log'")" 1
   equal "$(database "SELECT count(*) FROM items WHERE name='model/model.safetensors'")" 1
   equal "$(database "SELECT count(*) FROM timeline WHERE action='baseline.diff'")" 1
@@ -30,7 +30,7 @@ took_the_rest() {
 kill "$server"; wait "$server" 2>/dev/null
 export IMPOUND_CASE=down
 new_case down
-code 3 impound run weights-tampering --deployment d/d.toml --yes
+code 3 impound run weights-tampering --deployment d/d.toml --yes -p window=90d
 says "nothing listens on TCP port $port"
 took_the_rest
 says "nothing listens on TCP port $port"
@@ -39,7 +39,7 @@ equal "$(database "SELECT outcome FROM exhibits WHERE title LIKE 'process of%'")
 # The same with active harm: what cannot be contained does not stop the rest.
 export IMPOUND_CASE=harm
 new_case harm
-code 3 impound run weights-tampering --deployment d/d.toml --yes -p active_harm=true
+code 3 impound run weights-tampering --deployment d/d.toml --yes -p window=90d -p active_harm=true
 equal "$(database "SELECT count(*) FROM items WHERE name='model/model.safetensors'")" 1
 equal "$(database "SELECT count(*) FROM steps WHERE outcome IN ('', 'failed')")" 0
 equal "$(database "SELECT count(*) FROM steps WHERE step='stop-harm' AND outcome='incomplete'")" 1
@@ -49,7 +49,7 @@ equal "$(database "SELECT count(*) FROM steps WHERE step='stop-harm' AND outcome
 export IMPOUND_CASE=bare
 new_case bare
 sed '/^\[containment\]/,/^method/d' d/d.toml >d/bare.toml
-code 3 impound run weights-tampering --deployment d/bare.toml --yes -p active_harm=true
+code 3 impound run weights-tampering --deployment d/bare.toml --yes -p window=90d -p active_harm=true
 equal "$(database "SELECT count(*) FROM gaps WHERE subject='containment' AND item='' AND step='stop-harm'")" 1
 equal "$(database "SELECT count(*) FROM items WHERE name='model/model.safetensors'")" 1
 equal "$(database "SELECT count(*) FROM steps WHERE outcome IN ('', 'failed')")" 0
@@ -73,7 +73,7 @@ chmod a+r e/base.json
 export IMPOUND_CASE=nobody
 code 0 as_nobody examiner init --name "Nobody Example" --org "Example Corp" --role responder
 code 0 as_nobody case new nobody --title "a test case"
-code 3 as_nobody run weights-tampering --deployment e/d.toml --yes
+code 3 as_nobody run weights-tampering --deployment e/d.toml --yes -p window=90d
 says "try as root"
 database() { sqlite3 "$work/nobody-home/cases/nobody/case.db" "$1"; }
 impound() { as_nobody "$@"; }
@@ -86,7 +86,7 @@ chmod 0600 e/model/model.safetensors
 chown 0:0 e/model/model.safetensors
 export IMPOUND_CASE=denied
 code 0 as_nobody case new denied --title "a test case"
-code 1 as_nobody run weights-tampering --deployment e/d.toml --yes
+code 1 as_nobody run weights-tampering --deployment e/d.toml --yes -p window=90d
 says "could not be compared with the baseline"
 database() { sqlite3 "$work/nobody-home/cases/denied/case.db" "$1"; }
 equal "$(database "SELECT count(*) FROM findings WHERE title LIKE '%missing%' OR verdict LIKE 'cleared%' OR verdict='confirmed'")" 0
@@ -96,7 +96,7 @@ equal "$(database "SELECT outcome FROM gaps WHERE subject LIKE '%/model.safetens
 chmod 0700 e/model
 export IMPOUND_CASE=shut
 code 0 as_nobody case new shut --title "a test case"
-code 3 as_nobody run weights-tampering --deployment e/d.toml --yes
+code 3 as_nobody run weights-tampering --deployment e/d.toml --yes -p window=90d
 database() { sqlite3 "$work/nobody-home/cases/shut/case.db" "$1"; }
 says "nothing of it could be taken: it was not compared"
 equal "$(database "SELECT count(*) FROM findings")" 0
