@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "core/base/text.hpp"
 #include "core/engine/exhibits.hpp"
@@ -68,6 +69,7 @@ class Evidence {
 }  // namespace
 
 Json measure_served_model(Session& session, const Deployment& deployment) {
+  session.progress.begin("served", std::nullopt);
   ServedModel model = look_at_served_model(deployment, deployment.process,
                                            ProcFs(), holds_weights);
   const Evidence evidence(session, model);
@@ -83,6 +85,7 @@ Json measure_served_model(Session& session, const Deployment& deployment) {
   draft.detail["text"] = answer["sentence"];
   draft.detail["served"] = answer;
   session.case_file.append({draft}, session.examiner, session.journal(answer));
+  session.progress.end(model.sentence());
   return answer;
 }
 

@@ -62,6 +62,7 @@ says "is mapped by process"
 says "signed by key"
 code 0 run --deployment clean/d.toml
 equal "$(findings R001)" "cleared|info|The model is the one of the baseline"
+says "served: Every weights file that the descriptor names"
 says "is mapped by process"
 code 0 impound release
 
@@ -76,6 +77,7 @@ says "which has no name any more"
 code 1 run --deployment swapped/d.toml
 equal "$(findings R002)" "confirmed|critical|The process serves another file than the descriptor names
 confirmed|critical|Tensor b.weight differs from the baseline"
+says "served: Weights are held that are no file below"
 inode=$(stat -L -c %i "/proc/${children[-1]}/map_files/$(grep -m1 'edited/model.safetensors' "/proc/${children[-1]}/maps" | cut -d' ' -f1)")
 says "inode $inode"
 says "$(sha256sum <clean/model/model.safetensors | cut -d' ' -f1)"
