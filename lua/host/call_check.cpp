@@ -8,6 +8,7 @@
 #include "core/base/error.hpp"
 #include "core/base/spelling.hpp"
 #include "core/base/text.hpp"
+#include "core/engine/questions.hpp"
 #include "core/evidence/finding_words.hpp"
 #include "core/evidence/outcome.hpp"
 
@@ -48,7 +49,8 @@ const std::array kGapOutcomes{
     to_string(Outcome::failed), to_string(Outcome::empty),
     to_string(Outcome::partial)};
 
-constexpr std::array<std::string_view, 2> kActs{"contain", "release"};
+const std::array kActs{to_string(GuardedAct::contain),
+                       to_string(GuardedAct::release)};
 
 const std::vector<CallRule>& rules() {
   constexpr auto kTable = ParameterType::table;

@@ -91,7 +91,7 @@ class Source {
   static constexpr int kMaxDepth = 20;
   /// Tokens of one call that are looked at, so that calls inside calls inside
   /// calls take no longer than the file is; longer ones are left to the run.
-  static constexpr std::size_t kMaxCall = 2000;
+  static constexpr std::size_t kMaxCall = 1000;
 
   [[nodiscard]] bool at_end() const { return at_ + 1 >= end_; }
   [[nodiscard]] const Token& peek(std::size_t ahead) const {

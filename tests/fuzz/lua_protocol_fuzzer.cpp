@@ -10,6 +10,7 @@
 #include "lua/host/call_check.hpp"
 #include "lua/host/child_message.hpp"
 #include "lua/host/field_lines.hpp"
+#include "lua/host/literal_calls.hpp"
 #include "lua/host/playbook_host.hpp"
 #include "lua/host/playbook_schema.hpp"
 
@@ -43,6 +44,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   const std::string_view text =
       impound::as_text(std::as_bytes(std::span(data, size)));
   static_cast<void>(impound::lua::field_lines(text, 0));
+  impound::lua::LoadedPlaybook playbook;
+  playbook.sources["playbook.lua"] = text;
+  static_cast<void>(impound::lua::literal_problems(playbook, {}));
   try {
     judge(impound::lua::decode_child_message(text));
   } catch (const impound::Error&) {
