@@ -54,7 +54,7 @@ std::map<std::string, std::string> emitted_rules(const std::string& source,
           "safetensors|metadata|gguf|template|jinja|onnx|keras|hdf5?|"
           "savedmodel|ollama|protobuf|index|row|sigstore|statement|tokenizer|"
           "code|folder|tensor|weights)-[a-z-]+)\"")};
-  static const std::set<std::string> kOtherWords = {"hf-snapshot",
+  static const std::set<std::string> kOtherWords = {"gguf-hash", "hf-snapshot",
                                                     "weights-only-ok"};
   std::map<std::string, std::string> rules;
   for (const std::regex& pattern : kPatterns) {
@@ -100,7 +100,7 @@ TEST_CASE("every rule that our sources report is in the catalogue") {
   std::size_t found = 0;
   std::set<std::string> folders;
   for (const auto& [name, source] : our_sources()) {
-    if (name.ends_with("/weak_signals.cpp")) continue;
+    if (name.find("/weak_signals.") != std::string::npos) continue;
     for (const auto& [rule, file] : emitted_rules(source, name)) {
       INFO(file << ": " << rule);
       CHECK(find_rule(rule) != nullptr);
