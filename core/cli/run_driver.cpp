@@ -89,7 +89,13 @@ std::optional<BaselineCheck> baseline_of_run(const Arguments& parameters,
     return std::nullopt;
   }
   // Absolute, so that a run can be resumed from another folder.
-  return check_baseline(fs::absolute(path).lexically_normal());
+  BaselineCheck check = check_baseline(fs::absolute(path).lexically_normal());
+  const bool is_read =
+      std::ranges::any_of(plan.plan, [](const lua::PlannedAct& act) {
+        return act.function == "load_baseline";
+      });
+  if (!is_read) check.use = BaselineUse::whatever_differs;
+  return check;
 }
 
 std::vector<Question> questions_of(std::span<const ExpectedQuestion> expected) {
@@ -446,8 +452,12 @@ ExitCode resume_run(const Globals& globals, const std::string& run,
       deployment_from_json(require_key(*start, "target", source), source);
   if (start->contains("baseline")) {
     const Json& named = start->at("baseline");
-    check_baseline(from_lossless_utf8(require_text(named, "path", source)))
-        .require_usable();
+    BaselineCheck check =
+        check_baseline(from_lossless_utf8(require_text(named, "path", source)));
+    if (text_or(named, "kind", "") == to_string(BaselineKind::dataset)) {
+      check.use = BaselineUse::whatever_differs;  // as it was when it started
+    }
+    check.require_usable();
   }
   const Arguments parameters =
       arguments_for(playbook, require_key(*start, "parameters", source),

@@ -89,8 +89,10 @@ std::string_view to_string(BaselineKind kind) noexcept {
 }
 
 bool BaselineCheck::is_usable() const {
-  return (kind == BaselineKind::model || kind == BaselineKind::model_files) &&
-         signature != BaselineSignature::invalid;
+  const bool is_wanted =
+      kind == BaselineKind::model || kind == BaselineKind::model_files ||
+      (kind == BaselineKind::dataset && use == BaselineUse::whatever_differs);
+  return is_wanted && signature != BaselineSignature::invalid;
 }
 
 std::string BaselineCheck::sentence() const {
@@ -107,9 +109,9 @@ std::string BaselineCheck::sentence() const {
                          name, weights, weights == 1 ? "" : "s", provenance);
     case BaselineKind::dataset:
       return fmt::format(
-          "{} is a baseline of a dataset, expected one of a "
-          "model; {}",
-          name, provenance);
+          "{} is a baseline of a dataset{}; {}", name,
+          use == BaselineUse::model ? ", expected one of a model" : "",
+          provenance);
     case BaselineKind::model_files:
       return fmt::format(
           "{} is a model itself ({} weights file{}), no "

@@ -27,6 +27,13 @@ enum class BaselineKind : std::uint8_t {
 
 [[nodiscard]] std::string_view to_string(BaselineKind kind) noexcept;
 
+/// What a baseline is wanted for.
+enum class BaselineUse : std::uint8_t {
+  model,             ///< it is read as one of a model
+  whatever_differs,  ///< it is compared only, and a comparison refuses another
+                     ///< kind itself: training data is as good
+};
+
 struct BaselineCheck {
   std::filesystem::path path;
   BaselineKind kind = BaselineKind::none;
@@ -38,8 +45,9 @@ struct BaselineCheck {
   std::string key_fingerprint;  ///< hex; empty without a valid signature
   std::string sha256;           ///< of the document; empty without one
   std::size_t weights = 0;      ///< files that hold weights
+  BaselineUse use = BaselineUse::model;
 
-  /// A model can be compared with it, and whoever signed it signed this.
+  /// What is wanted can be compared with it, and whoever signed it signed this.
   [[nodiscard]] bool is_usable() const;
   [[nodiscard]] std::string sentence() const;  ///< without a full stop
   [[nodiscard]] Json to_json() const;
