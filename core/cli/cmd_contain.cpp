@@ -14,6 +14,7 @@
 #include "core/engine/deployment.hpp"
 #include "core/engine/next_command.hpp"
 #include "core/engine/release.hpp"
+#include "core/engine/status.hpp"
 
 namespace impound {
 namespace {
@@ -68,6 +69,12 @@ ExitCode list_containments(const Globals& globals) {
   return ExitCode::clean;
 }
 
+/// What the case holds after the act, measured.
+CaseStatus status_now(const Globals& globals, const CaseFile& case_file) {
+  return status_of_folder(case_file.folder(), all_containments(), globals.clock,
+                          *globals.cancellation);
+}
+
 ExitCode contain_by_hand(const Globals& globals,
                          const ContainOptions& options) {
   if (options.list) return list_containments(globals);
@@ -113,6 +120,8 @@ ExitCode contain_by_hand(const Globals& globals,
     print_json(result.to_json());
   } else {
     print_text(globals, result.to_text());
+    const CaseStatus status = status_now(globals, open.file());
+    if (!status.contained.empty()) print_text(globals, status.closing_text());
   }
   return result.is_contained() ? ExitCode::clean : ExitCode::failed;
 }
@@ -151,6 +160,9 @@ ExitCode release_by_hand(const Globals& globals,
     print_text(globals,
                "This case's record has nothing to release, and names no "
                "deployment that could be measured.\n");
+  }
+  if (!globals.json) {
+    print_text(globals, status_now(globals, open.file()).closing_text());
   }
   return is_settled ? ExitCode::clean : ExitCode::failed;
 }

@@ -82,9 +82,14 @@ lua::PlannedCall PlanHost::plan(const lua::HostCall& call) {
             Spelling::values, globals_.clock.now()),
         .clock = globals_.clock,
         .cancellation = never};
+    // How many of them will prove anything is known when they were asked.
+    const std::size_t probes = deployment_->probes.size();
     planned.sentence = described([&] {
-      return fmt::format("{} Proved by {} probes.", method.describe(target),
-                         deployment_->probes.size());
+      return fmt::format(
+          "{} {}", method.describe(target),
+          probes == 0 ? std::string("No probe is named that could prove it.")
+                      : fmt::format("Asks {} probe{} before and after.", probes,
+                                    probes == 1 ? "" : "s"));
     });
   }
   return planned;

@@ -788,6 +788,13 @@ std::string measured_text(const OpenContainment& one) {
   return {};
 }
 
+/// What giving it back comes to, by what is measured.
+std::string_view release_does(const OpenContainment& one) {
+  if (one.now.is_over()) return "records that it is over";
+  return one.now.measured == Containedness::unknown ? "tries to give it back"
+                                                    : "gives it back";
+}
+
 std::string contained_text(const OpenContainment& one, TimeNs now) {
   std::string text = "  " + measured_text(one) + "\n";
   const std::string& at = one.now.row.at;
@@ -801,7 +808,7 @@ std::string contained_text(const OpenContainment& one, TimeNs now) {
     text += fmt::format("    the model was {} by {}\n",
                         printable(one.cleared_as), printable(one.cleared_by));
   }
-  return text + "    give it back: " + one.next + "\n";
+  return text + fmt::format("    this {}: {}\n", release_does(one), one.next);
 }
 
 std::string waits_for_text(const WaitingRun& one) {
@@ -926,9 +933,18 @@ std::string CaseStatus::to_text() const {
     return "CANNOT BE READ: nothing is known of this case\n  " +
            printable(problem) + "\n";
   }
-  std::string text = section("CONTAINED NOW", contained, [&](const auto& one) {
+  std::vector<OpenContainment> in_force;
+  std::vector<OpenContainment> in_doubt;
+  for (const OpenContainment& one : contained) {
+    (one.now.measured == Containedness::contained ? in_force : in_doubt)
+        .push_back(one);
+  }
+  const auto of_containment = [&](const OpenContainment& one) {
     return contained_text(one, measured_at);
-  });
+  };
+  std::string text = section("CONTAINED NOW", in_force, of_containment);
+  text += section("OPEN IN THE RECORD, AND NOT MEASURED AS CONTAINED", in_doubt,
+                  of_containment);
   text += section("WAITING", waiting, [&](const auto& one) {
     return waiting_text(one, measured_at);
   });
@@ -969,10 +985,7 @@ std::string CaseStatus::closing_text() const {
                          printable(one.now.row.deployment),
                          printable(one.cleared_as), printable(one.now.why))
                    : measured_text(one);
-    line += fmt::format("; {}: {}\n",
-                        one.now.is_over() ? "this records that it is over"
-                                          : "this gives it back",
-                        one.next);
+    line += fmt::format("; this {}: {}\n", release_does(one), one.next);
     if (is_cleared) {
       last.push_back(std::move(line));
     } else {
