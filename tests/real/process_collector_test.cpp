@@ -169,12 +169,12 @@ TEST_CASE("a process that is asked for and gone is a gap, not another one") {
   Scene asked;
   Setting setting;
   setting.deployment.process.pid = named.pid();
-  setting.given = {{"pid", std::to_string(asked.pid())}};
+  const std::string pid = std::to_string(asked.pid());
+  setting.given = {{"pid", pid}};
   asked.end();
   setting.collect("process");
   REQUIRE(setting.sink.gaps.size() == 1);
-  CHECK(setting.sink.gaps[0].subject ==
-        "process (pid " + std::to_string(asked.pid()) + ")");
+  CHECK(setting.sink.gaps[0].subject == "process (pid " + pid + ")");
   CHECK(setting.sink.contents.empty());
 }
 
