@@ -6,19 +6,19 @@
 
 examiner
 served d
-# Whatever a failure leaves frozen is woken before the server is ended.
-clean_up() {
-  local state group
-  for state in /sys/fs/cgroup/freezer/impound-*/freezer.state; do
-    [ -e "$state" ] || continue
-    group=$(dirname "$state")
-    if grep -qx "$server" "$group/cgroup.procs"; then
-      echo THAWED >"$state"
-      echo "$server" >/sys/fs/cgroup/freezer/cgroup.procs
-      rmdir "$group" 2>/dev/null
-    fi
+# Thaws the group that our server is in, and no other: tests run side by side.
+thaw_server() {
+  local group
+  for group in /sys/fs/cgroup/freezer/impound-* /sys/fs/cgroup/unified/impound-* /sys/fs/cgroup/impound-*; do
+    grep -qx "$server" "$group/cgroup.procs" 2>/dev/null || continue
+    [ ! -e "$group/freezer.state" ] || echo THAWED >"$group/freezer.state"
+    [ ! -e "$group/cgroup.freeze" ] || echo 0 >"$group/cgroup.freeze"
+    echo "$server" >"$(dirname "$group")/cgroup.procs"
+    rmdir "$group" 2>/dev/null
   done
 }
+# Whatever a failure leaves frozen is woken before the server is ended.
+clean_up() { thaw_server; }
 in_case() { export IMPOUND_CASE=$1; }
 case_of() { code 0 impound case new "$1" --title t; in_case "$1"; }
 silent() { ! answers || fail "it answers: $1"; }
@@ -229,17 +229,9 @@ LUA
   code 5 impound run ./waits --deployment d/d.toml --answer contain=yes
   silent "contained by the run"
   # The freeze ended with the machine: the server of now is another process.
-  restarted_server() {
-    for state in /sys/fs/cgroup/freezer/impound-*/freezer.state; do
-      [ -e "$state" ] && echo THAWED >"$state"
-    done
-    for group in /sys/fs/cgroup/unified/impound-* /sys/fs/cgroup/impound-*; do
-      [ -e "$group/cgroup.freeze" ] && echo 0 >"$group/cgroup.freeze"
-    done
-    kill -9 "$server"
-    serve_again
-  }
-  restarted_server
+  thaw_server
+  kill -9 "$server"
+  serve_again
   restarted resume R001 --answer go=yes >out 2>err
   silent "a run was resumed behind a containment that a restart had ended"
   code 0 restarted release
