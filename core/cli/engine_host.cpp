@@ -411,11 +411,10 @@ Json EngineHost::contained_again(const lua::HostCall& call,
   session_.slot.reset();
   std::string lost;
   try {
-    const std::string intent = text_or(answer, "intent", "");
-    lost = released_since(intent);
+    lost = released_since();
     if (lost.empty() && !is_approved(call.allowed_by, GuardedAct::contain)) {
       // To look is allowed without leave, to contain again is not.
-      if (holds_now(intent)) return answer;
+      if (holds_now()) return answer;
       lost =
           "the approvals that the case asks for have ended, so it was not "
           "contained again";
@@ -441,27 +440,29 @@ Json EngineHost::contained_again(const lua::HostCall& call,
   return told;
 }
 
-/// Measured now: the containment that this entry began is in force.
-bool EngineHost::holds_now(const std::string& intent) const {
+/// Measured now: what this run contained last is in force.
+bool EngineHost::holds_now() const {
   return std::ranges::any_of(
       measure_containments(session_.case_file, all_containments(),
                            session_.clock, session_.cancellation),
       [&](const ContainmentNow& one) {
-        return one.row.id == intent && one.measured == Containedness::contained;
+        return one.row.run == session_.run &&
+               one.measured == Containedness::contained;
       });
 }
 
-/// Why nobody wants it contained any more; "" if that is not so.
-std::string EngineHost::released_since(const std::string& intent) const {
+/// Why it is not wanted contained any more; "" if that is not so. What this run
+/// did last counts: it may have contained again when it was resumed before.
+std::string EngineHost::released_since() const {
+  bool is_released = false;
   for (const ContainmentRow& row : session_.case_file.containments()) {
-    const bool is_meant =
-        intent.empty() ? row.run == session_.run : row.id == intent;
-    if (is_meant && row.state == ContainmentState::released) {
-      return "'impound release' gave it back, and it is not contained again "
-             "behind the back of whoever did so";
+    if (row.run == session_.run) {
+      is_released = row.state == ContainmentState::released;
     }
   }
-  return {};
+  return is_released ? "a release of this case gave it back, and it is not "
+                       "contained again behind the back of whoever did so"
+                     : "";
 }
 
 Json EngineHost::release_deployment(const lua::HostCall& call) {

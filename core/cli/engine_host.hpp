@@ -55,8 +55,8 @@ class EngineHost final : public lua::PlaybookHost {
   Json contain_deployment(const lua::HostCall& call);
   void tell_containment(const Json& answer);
   Json contained_again(const lua::HostCall& call, const Json& answer);
-  [[nodiscard]] bool holds_now(const std::string& intent) const;
-  [[nodiscard]] std::string released_since(const std::string& intent) const;
+  [[nodiscard]] bool holds_now() const;
+  [[nodiscard]] std::string released_since() const;
   Json release_deployment(const lua::HostCall& call);
   Json probe();
   Json served();

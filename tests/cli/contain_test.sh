@@ -232,7 +232,10 @@ LUA
   thaw_server
   kill -9 "$server"
   serve_again
-  restarted resume R001 --answer go=yes >out 2>err
+  code 3 restarted resume R001 --answer go=yes # it compares nothing: incomplete
+  equal "$(state_of resumed)" rolled_back,contained
+  equal "$(sqlite3 "$IMPOUND_HOME/resumed/case.db" "SELECT group_concat(outcome) FROM steps WHERE step='contain' AND outcome != ''")" ok,ok
+  equal "$(sqlite3 "$IMPOUND_HOME/resumed/case.db" "SELECT count(*) FROM gaps WHERE subject='containment'")" 0
   silent "a run was resumed behind a containment that a restart had ended"
   code 0 restarted release
   serving "released after the resumed run"
