@@ -381,6 +381,9 @@ void PlaybookSession::learn_lack(const HostCall& call, const Json& answer) {
              answer.value("empty_handed", Json()) == true) {
     lacks_.push_back(text_or(call.arguments, "collector", "") +
                      ": nothing could be taken");
+  } else if (call.function == "served" && answer.contains("pids") &&
+             answer["pids"].is_array() && answer["pids"].empty()) {
+    lacks_.push_back(text_or(answer, "sentence", "no process was looked at"));
   } else if (call.function == "contain" || call.function == "release") {
     const bool is_release = call.function == "release";
     // A containment that was recorded and no longer holds is not in force.

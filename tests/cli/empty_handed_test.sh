@@ -20,7 +20,7 @@ took_the_rest() {
   equal "$(database "SELECT count(*) FROM steps WHERE step='report' AND outcome='ok'")" 1
   equal "$(database "SELECT count(*) FROM gaps WHERE subject LIKE 'process (%'")" 1
   equal "$(database "SELECT count(*) FROM steps WHERE step='contain' AND outcome='incomplete'")" 1
-  equal "$(database "SELECT count(*) FROM steps WHERE step='volatile' AND outcome='incomplete'")" 1
+  equal "$(database "SELECT count(*) FROM steps WHERE step IN ('volatile', 'served') AND outcome='incomplete'")" 2
   code 0 impound custody verify
   code 0 impound exhibit verify
   code 1 impound custody gaps
