@@ -4,12 +4,105 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <array>
+
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
+#include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/export.hpp"
+#include "core/engine/exhibits.hpp"
 
 namespace impound {
+namespace {
+
+constexpr std::string_view kRedactionFile = "/redaction.json";
+/// Collectors that replace values, and say in that file how many.
+constexpr std::array<std::string_view, 2> kRedacting{"process", "host"};
+
+std::size_t replaced_in(const BundleReader& reader, const Item& item) {
+  const auto source = reader.open(item);
+  if (source->size() > limits::kMaxJsonDocument) {
+    throw Error(Errc::limit, human_bytes(source->size()) + " is too large");
+  }
+  const Bytes content = source->head(0, source->size());
+  if (sha256(content) != item.sha256) {
+    throw Error(Errc::integrity, "its digest is not the one that was sealed");
+  }
+  const Json record = parse_json(as_text(content), item.name);
+  const Json& replaced = require_key(record, "replaced", item.name);
+  if (!replaced.is_array()) {
+    throw Error(Errc::malformed, "\"replaced\" is no list");
+  }
+  return replaced.size();
+}
+
+/// One total out of what the exhibits say. What cannot be read makes the total
+/// unknown, not smaller.
+class RedactionCount {
+ public:
+  void add(const CaseFile& case_file, const std::string& exhibit) {
+    try {
+      const BundleReader reader(bundle_of(case_file, exhibit));
+      for (const std::string_view collector : kRedacting) {
+        add(reader, exhibit, collector);
+      }
+    } catch (const Error& error) {
+      unknown(exhibit, error.what());
+    }
+  }
+
+  [[nodiscard]] Json to_json() const {
+    Json json;
+    json["count"] = unknown_.empty() ? Json(counted_) : Json(nullptr);
+    json["basis"] =
+        "values that collectors replaced by salted commitments, counted in the "
+        "redaction.json of each exhibit; other files are as they were found";
+    json["items"] = items_;
+    if (!unknown_.empty()) json["unknown"] = unknown_;
+    return json;
+  }
+
+ private:
+  void add(const BundleReader& reader, const std::string& exhibit,
+           std::string_view collector) {
+    const std::string name =
+        std::string(collector) + std::string(kRedactionFile);
+    bool is_used = false;
+    for (const Item& item : reader.items()) {
+      if (item.collector != collector) continue;
+      is_used = true;
+      if (item.name != name) continue;
+      const std::string id = fmt::format("{}/{}", exhibit, item.number);
+      try {
+        const std::size_t count = replaced_in(reader, item);
+        counted_ += count;
+        items_.push_back({{"item", id}, {"count", count}});
+      } catch (const Error& error) {
+        unknown(id, error.what());
+      }
+      return;
+    }
+    if (is_used) unknown(exhibit, "there is no " + name);
+  }
+
+  void unknown(const std::string& item, std::string_view reason) {
+    unknown_.push_back({{"item", item}, {"reason", lossless_utf8(reason)}});
+  }
+
+  std::size_t counted_ = 0;
+  Json items_ = Json::array();
+  Json unknown_ = Json::array();
+};
+
+Json count_redactions(const CaseFile& case_file,
+                      const std::vector<std::string>& exhibits) {
+  RedactionCount count;
+  for (const std::string& exhibit : exhibits) count.add(case_file, exhibit);
+  return count.to_json();
+}
+
+}  // namespace
 
 Json CaseExport::to_json() const {
   Json json;
@@ -51,7 +144,8 @@ CaseExport export_case_folder(Session& session,
   draft.detail["recipient"] = lossless_utf8(request.recipient);
   draft.detail["items"] = result.exhibits;
   draft.detail["with_exhibits"] = request.with_exhibits;
-  draft.detail["redactions"] = {{"count", 0}, {"basis", "none"}};
+  draft.detail["redactions"] =
+      count_redactions(session.case_file, result.exhibits);
   // The disclosure holds the whole chain, so it is named by the head before it.
   draft.detail["disclosure_sha256"] = session.case_file.head();
   session.case_file.append({draft}, session.examiner);

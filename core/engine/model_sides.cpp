@@ -88,6 +88,18 @@ Json dataset_facts(const DatasetDiff& diff) {
   return facts;
 }
 
+/// Keeps a document below reports/ of the case, under its own digest, so that
+/// the same one is kept once. Durable before the entry that names it.
+/// @return its name below the case.
+std::string keep_report(const CaseFile& case_file, std::string_view kind,
+                        const std::string& text) {
+  const std::string name =
+      fmt::format("reports/{}-{}.json", kind, sha256(text).hex());
+  create_folders(case_file.folder() / "reports");
+  write_file_durably(case_file.folder() / name, as_bytes(text));
+  return name;
+}
+
 void record_diff(Session& session, const ModelSide& before,
                  const ModelSide& after, const SideDiff& result) {
   const Json document = result.to_json();
@@ -115,7 +127,15 @@ void record_diff(Session& session, const ModelSide& before,
                              {"sentence", result.diff.sentence},
                              {"numbers", result.diff.numbers.to_json()}};
   }
-  draft.detail["result_sha256"] = sha256(dump_line(document)).hex();
+  // Kept when it is made: a finding can then be derived again, by whoever gets
+  // the export and has neither the model nor this program.
+  const std::string text = dump_line(document);
+  draft.detail["result_sha256"] = sha256(text).hex();
+  draft.detail["result_file"] = keep_report(session.case_file, "diff", text);
+  if (reference.baseline) {
+    draft.detail["baseline_file"] =
+        keep_report(session.case_file, "baseline", reference.baseline->text);
+  }
   Json changed = Json::array();
   for (const TensorChange& tensor : result.diff.tensors) {
     if (tensor.status == TensorStatus::identical ||

@@ -306,6 +306,7 @@ Baseline parse_baseline(std::string_view text, std::string_view source) {
   baseline.name = require_text(baseline.document, "name", source);
   baseline.made_at = require_text(baseline.document, "made_at", source);
   baseline.sha256 = sha256(text);
+  baseline.text = text;
   baseline.view = view_of(baseline.document, source);
   if (const auto mbom = baseline.document.find("mbom");
       mbom != baseline.document.end()) {

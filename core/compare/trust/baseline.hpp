@@ -59,6 +59,7 @@ struct Baseline {
   std::string name;
   std::string made_at;  ///< RFC 3339, as it says
   Json document;        ///< the object under "baseline"
+  std::string text;     ///< the whole document, as read
   Digest sha256;        ///< of the whole document, as custody records it
   ModelView view;       ///< kind "baseline"; locator is where it was read from
 
