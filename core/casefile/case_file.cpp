@@ -8,6 +8,7 @@
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/case_file_impl.hpp"
+#include "core/casefile/export_list.hpp"
 #include "core/casefile/schema.hpp"
 #include "core/casefile/self_test.hpp"
 
@@ -114,6 +115,12 @@ fs::path database_in(const fs::path& folder) {
 CaseFile::Impl::Impl(fs::path case_folder, const fs::path& file,
                      CaseMode case_mode, const Clock& system_clock)
     : folder(std::move(case_folder)), mode(case_mode), clock(system_clock) {
+  if (mode == CaseMode::write && is_export(folder)) {
+    throw Error(Errc::bad_input,
+                fmt::format("{} is an export: it is read and checked, never "
+                            "written to; go on in the case itself",
+                            printable(folder.native())));
+  }
   database = std::make_unique<Database>(file, mode == CaseMode::write
                                                   ? Database::Mode::write
                                                   : Database::Mode::read_only);

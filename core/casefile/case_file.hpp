@@ -51,7 +51,8 @@ class CaseFile {
                          const Clock& clock);
 
   /// @throws Error{io} if there is no case, Error{unsupported} for a newer
-  ///         schema, Error{malformed} if the file is no case of ours.
+  ///         schema, Error{malformed} if the file is no case of ours,
+  ///         Error{bad_input} for writing to an export: its list is signed.
   CaseFile(const std::filesystem::path& folder, CaseMode mode,
            const Clock& clock);
   ~CaseFile();
@@ -152,14 +153,19 @@ struct CustodyReport {
   std::vector<CustodyProblem> problems;
   /// No defects, and to be explained: steps of the clock between two entries.
   std::vector<CustodyProblem> warnings;
+  /// Of an export: what lies in its folder, is no part of the record, and was
+  /// not checked.
+  std::vector<std::string> foreign;
   [[nodiscard]] bool ok() const noexcept { return problems.empty(); }
-  /// {"ok","entries","head","problems","warnings"}
+  /// {"ok","entries","head","problems","warnings","not_part_of_the_record"}
   [[nodiscard]] Json to_json() const;
 };
 
 /// Checks every line, link, signature, field and the signed heads of a case
-/// folder, reading case.db only. `trusted_note` is a head that left the machine
-/// (may be empty): the chain must contain it.
+/// folder, reading case.db and what comparisons kept below reports/; of an
+/// export also that its files are those of its signed list (export_list.hpp).
+/// `trusted_note` is a head that left the machine (may be empty): the chain
+/// must contain it.
 [[nodiscard]] CustodyReport verify_custody(const std::filesystem::path& folder,
                                            std::string_view trusted_note);
 

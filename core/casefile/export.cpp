@@ -8,9 +8,11 @@
 
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
+#include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/case_file_impl.hpp"
 #include "core/casefile/entry_line.hpp"
+#include "core/casefile/export_list.hpp"
 #include "core/casefile/schema.hpp"
 #include "core/casefile/verify_script.hpp"
 #include "core/crypto/note.hpp"
@@ -71,6 +73,13 @@ class LineFile {
   fs::path path_;
   UniqueFd file_;
   std::string buffer_;
+};
+
+/// A file below reports/ that a comparison made, as its entry names it.
+struct Report {
+  std::int64_t seq = 0;
+  std::string name;
+  std::string sha256;
 };
 
 /// The copy of the case that is handed out; everything else is derived from it,
@@ -135,15 +144,54 @@ class ExportedRecord {
     return exhibits;
   }
 
+  /// What comparisons kept: their results, and the baselines they used.
+  [[nodiscard]] std::vector<Report> reports() const {
+    std::vector<Report> reports;
+    for (const char* what : {"result", "baseline"}) {
+      Statement rows = database_.prepare(
+          fmt::format("SELECT seq, json_extract(line,'$.detail.{0}_file'),"
+                      " json_extract(line,'$.detail.{0}_sha256') FROM custody"
+                      " WHERE json_extract(line,'$.action')='baseline.diff'"
+                      " AND json_extract(line,'$.detail.{0}_file') IS NOT NULL"
+                      " ORDER BY seq",
+                      what));
+      while (rows.step()) {
+        reports.push_back({rows.integer(0), std::string(rows.text(1)),
+                           std::string(rows.text(2))});
+      }
+    }
+    return reports;
+  }
+
  private:
   Database database_;
 };
+
+bool is_signed_by(const std::string& note, const Examiner& examiner) {
+  const SignedNote head = parse_note(note, "the signed head");
+  return verify_note(head,
+                     parse_checkpoint(head.text, "the signed head").origin,
+                     examiner.key.public_key());
+}
 
 /// Signs and copies until both speak of the same chain.
 std::string sign_and_copy(CaseFile& case_file, const Examiner& examiner,
                           const fs::path& copy) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     std::string note = case_file.sign_whole_chain(examiner);
+    if (!is_signed_by(note, examiner)) {
+      // Another examiner signed this very head, in an export of theirs. Who
+      // hands this one out signs for it.
+      EntryDraft draft;
+      draft.action = "note";
+      draft.purpose = "sign an export";
+      draft.detail = {{"text",
+                       "From here on the head is signed by who exports "
+                       "the case: " +
+                           examiner.actor.name}};
+      static_cast<void>(case_file.append({draft}, examiner));
+      note = case_file.sign_whole_chain(examiner);
+    }
     case_file.copy_to(copy);
     const Checkpoint head = parse_checkpoint(
         parse_note(note, "the signed head").text, "the signed head");
@@ -192,6 +240,30 @@ void link_or_copy(const fs::path& from, const fs::path& to) {
   }
   const auto copied = open_read(to);
   if (copied) sync_fd(*copied, to);
+}
+
+/// Copied, not linked: small, and nobody shall change the case by its export.
+void export_report(const fs::path& from, const fs::path& to,
+                   const Report& report) {
+  const auto wrong = [&](std::string_view what) -> Error {
+    return {Errc::integrity,
+            fmt::format("cannot export {}, which entry {} names: {}; an "
+                        "export without exhibits is still possible",
+                        printable(report.name), report.seq, what)};
+  };
+  if (!is_report_name(report.name)) throw wrong("this is no name of a report");
+  std::string text;
+  try {
+    text = read_text_file(from / report.name, limits::kMaxJsonDocument);
+  } catch (const Error& error) {
+    throw wrong(error.what());
+  }
+  if (const std::string found = sha256(text).hex(); found != report.sha256) {
+    throw wrong(
+        fmt::format("expected SHA-256 {}, found {}", report.sha256, found));
+  }
+  create_folders((to / report.name).parent_path());
+  write_file_durably(to / report.name, as_bytes(text), kFileMode);
 }
 
 void export_exhibit(const fs::path& evidence, const fs::path& folder,
@@ -248,6 +320,19 @@ ExportResult export_case(CaseFile& case_file, const Examiner& examiner,
     }
     sync_folder(folder / "exhibits");
   }
+  if (options.with_exhibits) {
+    for (const Report& report : record.reports()) {
+      export_report(case_file.folder(), folder, report);
+    }
+  }
+  KnownDigests known{{"VERIFY.sh", sha256(script)}};
+  for (const ScriptExhibit& exhibit : facts.exhibits) {
+    if (!options.with_exhibits) break;
+    // As sealed; whether the file has it is what every check measures.
+    known.emplace("exhibits/" + exhibit.bundle,
+                  Digest::from_hex(exhibit.sha256).value_or(Digest{}));
+  }
+  write_export_list(folder, known, examiner.key);
   // Last: an export that was cut off has no script that could call it whole.
   write_new(folder / "VERIFY.sh", script, kScriptMode);
 

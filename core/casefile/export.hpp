@@ -14,7 +14,7 @@ namespace impound {
 
 struct ExportOptions {
   std::filesystem::path folder;  ///< made if it is not there; must be empty
-  bool with_exhibits = true;
+  bool with_exhibits = true;     ///< off: neither exhibits/ nor reports/
 };
 
 /// What an export holds.
@@ -29,11 +29,12 @@ struct ExportResult {
 };
 
 /// Signs the whole chain and writes VERIFY.sh, case.db, custody.jsonl,
-/// custody.sig, checkpoint.note, signer.pub.pem, keys/ and exhibits/. Bundles
-/// are hard links where the file system allows it, else copies.
+/// custody.sig, checkpoint.note, signer.pub.pem, keys/, exhibits/, reports/
+/// (the results of comparisons and their baselines), and a signed list of all
+/// that. Bundles are hard links where the file system allows it, else copies.
 /// @throws Error{bad_input} if the folder holds anything, Error{io},
 ///         Error{integrity} if the chain states an exhibit in a way that no
-///         script can be made of.
+///         script can be made of, or a report is not the one that it names.
 ExportResult export_case(CaseFile& case_file, const Examiner& examiner,
                          const ExportOptions& options);
 

@@ -22,7 +22,7 @@ Checkpoint checkpoint_of(std::string_view note, std::string_view source) {
 
 HeadCheck::HeadCheck(const Database& database, std::string_view trusted_note)
     : heads_(database.prepare(
-          "SELECT size, note, frontier FROM heads ORDER BY size")),
+          "SELECT size, note, frontier, signed_at FROM heads ORDER BY size")),
       trusted_note_(trusted_note) {
   if (!trusted_note.empty()) {
     try {
@@ -43,7 +43,7 @@ void HeadCheck::next_head() {
   head_.reset();
   if (!heads_.step()) return;
   head_ = Stored{heads_.integer(0), std::string(heads_.text(1)),
-                 std::string(heads_.text(2))};
+                 std::string(heads_.text(2)), std::string(heads_.text(3))};
 }
 
 void HeadCheck::check_entry(std::int64_t seq, const Json& json,
@@ -51,7 +51,15 @@ void HeadCheck::check_entry(std::int64_t seq, const Json& json,
   if (text_or(json, "action", "") != "head.sign") return;
   const Json& detail = json["detail"];
   const std::string stated = text_or(detail, "note_sha256", "");
-  if (judged_size_ == seq - 1 && judged_note_sha256_ == stated) return;
+  if (judged_size_ == seq - 1 && judged_note_sha256_ == stated) {
+    // Written in one transaction with its entry, at the same time.
+    const std::string at = text_or(json, "recorded_at", "");
+    if (judged_signed_at_ != at) {
+      problems.push_back(
+          {seq, "head signed_at", at, excerpt(judged_signed_at_)});
+    }
+    return;
+  }
   problems.push_back(
       {seq, std::string(kStoredHead),
        fmt::format("the note of entry {} that this entry names, SHA-256 {}",
@@ -112,6 +120,7 @@ void HeadCheck::append(std::int64_t seq, std::string_view line,
     }
     judged_size_ = seq;
     judged_note_sha256_ = sha256(head_->note).hex();
+    judged_signed_at_ = head_->signed_at;
     next_head();
   }
   if (!trusted_note_.empty() &&

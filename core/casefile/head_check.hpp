@@ -48,6 +48,7 @@ class HeadCheck {
     std::int64_t size = 0;
     std::string note;
     std::string frontier;
+    std::string signed_at;
   };
   void next_head();
   void compare(std::int64_t seq, std::string_view what, std::string_view note,
@@ -58,6 +59,7 @@ class HeadCheck {
   std::optional<Stored> head_;    ///< the next one, not judged yet
   std::int64_t judged_size_ = 0;  ///< of the last one judged
   std::string judged_note_sha256_;
+  std::string judged_signed_at_;
   std::string trusted_note_;
   std::uint64_t trusted_size_ = 0;
   std::string origin_;

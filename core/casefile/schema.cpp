@@ -41,6 +41,8 @@ void create_schema(const Database& database) {
   database.stamp(sql::kApplicationId, sql::kUserVersion);
 }
 
+std::int64_t newest_schema() noexcept { return sql::kUserVersion; }
+
 bool is_schema_old(const Database& database) {
   return database.user_version() < sql::kUserVersion;
 }

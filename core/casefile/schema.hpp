@@ -9,6 +9,7 @@
 /// version. upgrade_schema() then puts the new views in, and the chain tells
 /// that.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,9 @@ namespace impound {
 
 /// Tables, triggers and views of version sql::kUserVersion in an empty file.
 void create_schema(const Database& database);
+
+/// The version that is written: sql::kUserVersion.
+[[nodiscard]] std::int64_t newest_schema() noexcept;
 
 /// True if the file has an older version than the one that is written.
 [[nodiscard]] bool is_schema_old(const Database& database);

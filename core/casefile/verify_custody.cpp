@@ -8,11 +8,13 @@
 #include <optional>
 
 #include "core/base/error.hpp"
+#include "core/base/fs.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/actions.hpp"
 #include "core/casefile/case_file.hpp"
 #include "core/casefile/case_file_impl.hpp"
 #include "core/casefile/clock_check.hpp"
+#include "core/casefile/export_list.hpp"
 #include "core/casefile/head_check.hpp"
 #include "core/casefile/line_check.hpp"
 #include "core/casefile/schema.hpp"
@@ -89,6 +91,33 @@ class ChainVerifier {
     }
     report_.head = place_.prev;
     return std::move(report_);
+  }
+  [[nodiscard]] const IntroducedKeys& keys() const noexcept { return keys_; }
+  /// The highest version of a line so far.
+  [[nodiscard]] int newest_line() const noexcept { return newest_line_; }
+  /// Compares the files below reports/ of `folder` with what the comparisons
+  /// say that they kept.
+  void check_reports(const fs::path& folder,
+                     std::vector<CustodyProblem>& problems) const {
+    for (const Report& report : reports_) {
+      const auto stat = stat_path(folder / report.name, Links::refuse);
+      std::string found = "nothing";
+      try {
+        if (stat && stat->kind == FileKind::regular) {
+          found = sha256_of(*open_source(folder / report.name)).hex();
+        }
+      } catch (const Error& error) {
+        found = error.what();
+      }
+      if (found != report.sha256) {
+        problems.push_back(
+            {report.seq, excerpt(report.name), report.sha256, found});
+      }
+    }
+  }
+  /// False if the newest disclosure was made without exhibits and reports.
+  [[nodiscard]] bool is_with_exhibits() const noexcept {
+    return is_with_exhibits_;
   }
   /// Problems that were found and not kept.
   [[nodiscard]] std::size_t dropped() const noexcept { return dropped_; }
@@ -175,12 +204,14 @@ class ChainVerifier {
     const Json& json = row.checked.json;
     if (!json.is_null()) {
       if (last_seq_ == 0) begin(json);
+      if (json["v"] == kLineVersion) newest_line_ = kLineVersion;
       place_.seq = row.seq;
       check_place(place_, row.line, json, problems);
       std::vector<CustodyProblem> warnings;
       clock_.follow(row.seq, json, problems, warnings);
       warn(std::move(warnings));
       follow_action(row.seq, json, problems);
+      follow_files(row.seq, json, problems);
       introduce(row.seq, json, problems);
       row.key = key_of(row.seq, json, problems);
       heads_.check_entry(row.seq, json, problems);
@@ -210,6 +241,31 @@ class ChainVerifier {
                           excerpt(action)});
     }
     closed_ = closed_ || action == "case.close";
+  }
+
+  /// The files that an entry keeps below reports/.
+  void follow_files(std::int64_t seq, const Json& json,
+                    std::vector<CustodyProblem>& problems) {
+    const std::string action = text_or(json, "action", "");
+    const Json& detail = json["detail"];
+    if (!detail.is_object()) return;
+    if (action == "export.disclose" && detail.contains("with_exhibits")) {
+      is_with_exhibits_ = detail["with_exhibits"] == true;
+    }
+    if (action != "baseline.diff") return;
+    for (const char* what : {"result", "baseline"}) {
+      const std::string file =
+          text_or(detail, fmt::format("{}_file", what), "");
+      if (file.empty()) continue;  // not kept in version 1
+      if (!is_report_name(file)) {
+        problems.push_back({seq, fmt::format("{}_file", what),
+                            "the name of a file below reports/",
+                            excerpt(file)});
+        continue;
+      }
+      reports_.push_back(
+          {seq, file, text_or(detail, fmt::format("{}_sha256", what), "")});
+    }
   }
 
   void introduce(std::int64_t seq, const Json& json,
@@ -254,11 +310,26 @@ class ChainVerifier {
   ChainPlace place_;
   std::int64_t last_seq_ = 0;
   bool closed_ = false;
+  struct Report {
+    std::int64_t seq = 0;
+    std::string name;
+    std::string sha256;
+  };
+  std::vector<Report> reports_;
+  bool is_with_exhibits_ = true;
+  int newest_line_ = kOldestLineVersion;
   std::size_t dropped_ = 0;
   ClockCheck clock_;
   IntroducedKeys keys_;
   HeadCheck heads_;
 };
+
+/// An export without exhibits has no reports either.
+bool has_reports(const fs::path& folder, const ChainVerifier& verifier) {
+  return verifier.is_with_exhibits() &&
+         (stat_path(folder / "exhibits", Links::refuse) ||
+          stat_path(folder / "reports", Links::refuse));
+}
 
 /// True if the tables are ours and may be read: a view in their place could
 /// run for ever.
@@ -306,7 +377,8 @@ Json CustodyReport::to_json() const {
           {"entries", entries},
           {"head", head},
           {"problems", list_of(problems)},
-          {"warnings", list_of(warnings)}};
+          {"warnings", list_of(warnings)},
+          {"not_part_of_the_record", foreign}};
 }
 
 CustodyReport verify_custody(const std::filesystem::path& folder,
@@ -324,6 +396,15 @@ CustodyReport verify_custody(const std::filesystem::path& folder,
       ChainVerifier verifier(database, trusted_note);
       report = verifier.run();
       dropped = verifier.dropped();
+      if (is_export(folder)) {
+        ExportCheck files =
+            check_export(folder, verifier.keys(), verifier.newest_line() > 1);
+        std::ranges::move(files.problems, std::back_inserter(report.problems));
+        report.foreign = std::move(files.foreign);
+      }
+      if (!is_export(folder) || has_reports(folder, verifier)) {
+        verifier.check_reports(folder, report.problems);
+      }
     }
     std::ranges::move(schema.problems, std::back_inserter(report.problems));
   } catch (const Error& error) {

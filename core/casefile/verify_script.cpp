@@ -8,6 +8,8 @@
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
+#include "core/casefile/schema.hpp"
+#include "core/crypto/digest.hpp"
 
 namespace impound {
 namespace {
@@ -25,21 +27,34 @@ constexpr std::string_view kTemplate = R"SH(#!/bin/sh
 # Needed: a POSIX shell, coreutils, sed, awk, GNU tar, zstd, openssl 3, sqlite3.
 # It writes into a temporary folder only, and unpacks nothing.
 #
-# The last line is "ALL OK" (exit status 0) or "FAIL: " and the first thing that
-# is wrong (exit status 1).
+# The last line is
+#   "ALL OK"             everything that is here was checked (exit status 0);
+#   "THE RECORD IS OK"   and then what lies here that is no part of it and was
+#                        not checked (exit status 0);
+#   "FAIL: "             and the first thing that is wrong (exit status 1).
+# What even "ALL OK" does not prove is printed in front of it.
 #
 # What it checks
-#   1  custody.jsonl and custody.sig are what case.db holds.
+#   1  case.db has the tables, views and triggers that impound makes and nothing
+#      else, so that a query answers from the record; custody.jsonl and
+#      custody.sig are what case.db holds.
 #   2  The chain: every line names the SHA-256 of the whole line before it, so
 #      that no entry can be changed, taken out, put in or moved.
 #   3  The signature (Ed25519) of each entry over its line, by a key that the
 #      record itself introduced before.
 #   4  The signed head, checkpoint.note: signature, number of entries, last hash.
-#      Only this step notices entries that were cut off the end.
+#      Only this step notices entries that were cut off the end. The earlier heads
+#      are all in case.db, as the record says that they were signed.
 #   5  A second person's signature on that head, if witness.pub.pem is here.
 #   6  A time stamp (RFC 3161) of that head, if checkpoint.tsr is here.
 #   7  Every bundle in exhibits/ is the one that was sealed, decodes, and holds
 #      exactly what its manifests list.
+#   8  Every comparison that the record speaks of is here in full, with the
+#      baseline that it was made with.
+#   9  Every other file of this export is the one in export.list, which the
+#      exporter signed; nothing was added to it.
+#  10  Findings and gaps, read from custody.jsonl by this script, not by the views
+#      of case.db.
 #
 # What it cannot know
 #   Whoever holds the signing key and this folder could write all of it anew, this
@@ -50,7 +65,7 @@ constexpr std::string_view kTemplate = R"SH(#!/bin/sh
 #     head     @HEAD@
 #
 #   A matching digest proves that a bundle is unchanged, not that it is complete:
-#   read what its meta/skipped.jsonl lists, and the view "gaps" of case.db.
+#   read what its meta/skipped.jsonl lists, and the gaps that step 10 prints.
 
 LC_ALL=C
 export LC_ALL
@@ -73,6 +88,8 @@ fail() {
   exit 1
 }
 say() { printf '%s\n' "$*"; }
+# Text of the record for a terminal: no control character but the line break.
+plain() { tr '\000-\011\013-\037\177' '?'; }
 
 ALL=no
 case "${1-}" in
@@ -81,10 +98,11 @@ case "${1-}" in
   *) fail "unknown argument, expected --all or nothing" ;;
 esac
 
+SELF=${0##*/}
 cd -- "$(dirname -- "$0")" || fail "cannot change to the folder of this script"
 
-for tool in sqlite3 openssl split sha256sum base64 sed awk sort cmp paste tail \
-  head cut tr wc find xargs mktemp; do
+for tool in sqlite3 openssl split sha256sum base64 sed awk sort cmp comm paste \
+  tail head cut tr wc uniq find xargs mktemp; do
   command -v "$tool" >/dev/null 2>&1 || fail "the tool $tool is missing here"
 done
 if [ "$WITH_EXHIBITS" = yes ] && [ "$SEALED" -gt 0 ]; then
@@ -96,14 +114,26 @@ if [ "$WITH_EXHIBITS" = yes ] && [ "$SEALED" -gt 0 ]; then
 fi
 openssl pkeyutl -help 2>&1 | grep -q rawin \
   || fail "this openssl is too old: openssl 3 is needed for Ed25519 (-rawin)"
-for file in case.db custody.jsonl custody.sig checkpoint.note signer.pub.pem; do
-  [ -f "$file" ] || fail "the file $file is missing from this export"
+for file in case.db custody.jsonl custody.sig checkpoint.note signer.pub.pem \
+  export.list export.sig; do
+  [ -f "$file" ] && [ ! -h "$file" ] \
+    || fail "the file $file is missing from this export"
+done
+# sqlite3 would take these for changes of case.db that are not finished.
+for file in case.db-wal case.db-journal case.db-shm; do
+  [ ! -e "$file" ] && [ ! -h "$file" ] \
+    || fail "$file: it would change what case.db says, and is no part of the record"
 done
 
 W=$(mktemp -d) || fail "cannot make a temporary folder"
 trap 'rm -rf "$W"' EXIT
 trap 'exit 1' HUP INT TERM
-mkdir "$W/lines" "$W/keys" "$W/empty" || fail "cannot write to $W"
+W=$(cd "$W" && pwd) || fail "cannot use the temporary folder"
+case "$W" in
+  *\'*) fail "the temporary folder has a quote in its name; set TMPDIR" ;;
+esac
+mkdir "$W/lines" "$W/keys" "$W/empty" "$W/objects" "$W/heads" \
+  || fail "cannot write to $W"
 
 # ask SQL: from case.db, which is neither changed nor locked.
 ask() {
@@ -112,18 +142,48 @@ ask() {
     || fail "case.db cannot be read: $(head -n 1 "$W/sqlite.err")"
 }
 
+# Digest, type and name of every object of a case.db of that format.
+known_objects() {
+  case "$1" in
+@OBJECTS@    *) fail "case.db: its format is $1, this script knows 1 to @FORMAT@" ;;
+  esac
+}
+
 say "1. the record in case.db and in custody.jsonl"
 [ "$(tail -c 1 custody.jsonl | od -An -tx1 | tr -d ' ')" = 0a ] \
   || fail "custody.jsonl: the last record is torn, it does not end its line"
-ask "SELECT type FROM sqlite_master WHERE name='custody'" >"$W/type"
-[ "$(cat "$W/type")" = table ] || fail "case.db: custody is not one table"
+# Before anything else is asked: an object that is not ours could answer.
+ask "PRAGMA user_version" >"$W/version"
+known_objects "$(cat "$W/version")" >"$W/rows"
+sort "$W/rows" >"$W/known"
+ask "SELECT hex(type) || ' ' || hex(name) || ' ' || hex(tbl_name) || ' ' ||
+       CASE WHEN sql IS NULL THEN '-' ELSE hex(sql) END
+     FROM sqlite_master ORDER BY rowid" >"$W/rows"
+ask "SELECT replace(type || ' ' || name, char(10), '?') FROM sqlite_master
+     ORDER BY rowid" >"$W/names"
+[ -s "$W/rows" ] || fail "case.db holds no tables"
+(cd "$W/objects" && split -l 1 -a 7 -d - r. && find . -name 'r.*' | sort \
+  | xargs sha256sum) <"$W/rows" | cut -c1-64 | paste -d ' ' - "$W/names" \
+  | sort >"$W/found"
+comm -13 "$W/known" "$W/found" >"$W/strange"
+[ -s "$W/strange" ] && fail "case.db: the $(head -n 1 "$W/strange" | cut -c66-) \
+is not one that impound makes"
+comm -23 "$W/known" "$W/found" >"$W/absent"
+[ -s "$W/absent" ] && fail "case.db: the $(head -n 1 "$W/absent" | cut -c66-) \
+is missing"
 ask "SELECT line FROM custody ORDER BY seq" >"$W/rows"
 cmp custody.jsonl "$W/rows" >"$W/cmp" 2>&1 \
   || fail "custody.jsonl and case.db do not hold the same record: $(sed "s|$W/rows|case.db|g" "$W/cmp" | head -n 1)"
 ask "SELECT signature FROM custody ORDER BY seq" >"$W/rows"
 cmp custody.sig "$W/rows" >"$W/cmp" 2>&1 \
   || fail "custody.sig and case.db do not hold the same signatures: $(sed "s|$W/rows|case.db|g" "$W/cmp" | head -n 1)"
-say "   the same bytes"
+say "   every object of case.db is one that impound makes; the same bytes"
+
+ask "SELECT seq FROM custody WHERE json_extract(line,'\$.v')=1
+       AND json_extract(line,'\$.outcome')
+       IN ('intended','skipped','incomplete') LIMIT 1" >"$W/words"
+[ -s "$W/words" ] \
+  && fail "entry $(cat "$W/words"): a line of version 1 with a word of version 2"
 
 say "2. the chain"
 (cd "$W/lines" && split -l 1 -a 7 -d - r.) <custody.jsonl \
@@ -225,8 +285,51 @@ STATED=$(sed -n 's/^chain //p' "$W/body")
   || fail "checkpoint.note names the head $STATED, the chain ends with $LAST"
 [ "$COUNT" = "$ENTRIES" ] && [ "$LAST" = "$HEAD" ] \
   || fail "this script was made for $ENTRIES entries with the head $HEAD"
+SIGNER=$finger
 say "   covers all $COUNT entries, signed by key $finger"
+# Heads that the record says were signed: each is in case.db as it was.
+ask "SELECT count(writefile('$W/heads/' || size, note)) FROM heads" >/dev/null
+(cd "$W/heads" && find . -type f | sort | xargs sha256sum) \
+  | sed 's|^\([0-9a-f]*\)  \./|\1 |' >"$W/stored"
+ask "SELECT json_extract(line,'\$.detail.size'),
+       json_extract(line,'\$.detail.note_sha256'), seq
+     FROM custody WHERE json_extract(line,'\$.action')='head.sign'
+     ORDER BY seq" >"$W/signed"
+awk 'NR == FNR { have[$2] = $1; next }
+  $1 != $3 - 1 { print "entry " $3 ": signs a head of " $1 " entries"; exit }
+  !($1 in have) { print "entry " $3 ": the head of " $1 " entries that it names is not in case.db"; exit }
+  have[$1] != $2 { print "entry " $3 ": the head of " $1 " entries in case.db is not the one that it names"; exit }' \
+  "$W/stored" "$W/signed" >"$W/broken"
+[ -s "$W/broken" ] && fail "$(cat "$W/broken")"
+ask "SELECT seq FROM custody JOIN heads ON size = seq - 1
+     WHERE json_extract(line,'\$.action')='head.sign'
+       AND json_extract(line,'\$.recorded_at') <> signed_at LIMIT 1" >"$W/odd"
+[ -s "$W/odd" ] \
+  && fail "case.db: the head that entry $(cat "$W/odd") names has another time there"
+# Heads that no entry names, as an export makes them: judged by themselves.
+cut -d ' ' -f 1 "$W/signed" | sort >"$W/named"
+cut -d ' ' -f 2 "$W/stored" | sort | comm -13 "$W/named" - >"$W/others"
+while read -r size; do
+  note=$W/heads/$size
+  sed '/^$/,$d' "$note" >"$W/body"
+  sed -n 's/^— [^ ]* //p' "$note" | head -n 1 | base64 -d 2>/dev/null \
+    | tail -c 64 >"$W/sig"
+  [ "$(sed -n 2p "$W/body")" = "$size" ] \
+    && [ "$(sed -n 's/^chain //p' "$W/body")" = "$(sed -n "${size}p" "$W/h")" ] \
+    || fail "case.db: the head of $size entries names another chain"
+  fits=no
+  for key in "$W"/keys/*; do
+    case "$key" in *.since) continue ;; esac
+    openssl pkeyutl -verify -pubin -inkey "$key" -rawin -in "$W/body" \
+      -sigfile "$W/sig" >/dev/null 2>&1 && fits=yes
+  done
+  [ "$fits" = yes ] \
+    || fail "case.db: no key of the record signed the head of $size entries"
+done <"$W/others"
+sed '/^$/,$d' checkpoint.note >"$W/body"
+say "   $(($(wc -l <"$W/signed"))) earlier heads are in case.db as they were signed"
 
+ANCHORS=
 say "5. a second person's signature on the head"
 if [ -f witness.pub.pem ]; then
   sed -n 's/^— [^ ]* //p' checkpoint.note | sed -n 2p | base64 -d 2>/dev/null >"$W/cosig"
@@ -239,6 +342,9 @@ if [ -f witness.pub.pem ]; then
   openssl pkeyutl -verify -pubin -inkey witness.pub.pem -rawin \
     -in "$W/cosigned" -sigfile "$W/sig" >/dev/null 2>&1 \
     || fail "checkpoint.note: the cosignature does not fit witness.pub.pem"
+  ANCHORS="$ANCHORS
+   a second person signed this head; that witness.pub.pem is the key of
+     that person is for you to find out: it came with this folder"
   say "   cosigned at $TIME (seconds since 1970, UTC)"
 else
   say "   none here (no witness.pub.pem)"
@@ -252,6 +358,9 @@ if [ -f checkpoint.tsr ]; then
   openssl ts -verify -data "$W/body" -in checkpoint.tsr -CAfile tsa-chain.pem \
     -untrusted tsa-chain.pem -attime "$AT" >/dev/null 2>"$W/ts.err" \
     || fail "checkpoint.tsr does not fit the head: $(tail -n 1 "$W/ts.err")"
+  ANCHORS="$ANCHORS
+   a time stamp says that this head existed at $STAMPED; that
+     tsa-chain.pem is of an authority to be trusted is for you to find out"
   say "   stamped at $STAMPED"
 else
   say "   none here (no checkpoint.tsr)"
@@ -287,10 +396,26 @@ exhibit() {
   found=$(sha256sum <"exhibits/$2" | cut -c1-64)
   [ "$found" = "$3" ] \
     || fail "exhibits/$2: its SHA-256 is $found, the record sealed $3"
+  listed=$(sed -n "s|  exhibits/$2\$||p" export.list)
+  [ "$listed" = "$3" ] || fail "exhibits/$2: export.list names another digest"
   if [ -f "exhibits/$2.sha256" ]; then
     [ "$(cat "exhibits/$2.sha256")" = "$3  $2" ] \
       || fail "exhibits/$2.sha256 names another digest than the record"
   fi
+  # From format 2 on the record holds the digests of the files beside a bundle.
+  ask "SELECT coalesce(json_extract(line,'\$.detail.seal_sha256'),'-'),
+         coalesce(json_extract(line,'\$.detail.verify_txt_sha256'),'-')
+       FROM custody WHERE json_extract(line,'\$.action')='bundle.seal'
+         AND json_extract(line,'\$.item')='$1' ORDER BY seq LIMIT 1" >"$W/beside"
+  read -r seal text <"$W/beside"
+  for file in "$1.seal.json $seal" "$1.VERIFY.txt $text"; do
+    digest=${file#* }
+    file=exhibits/${file% *}
+    [ "$digest" = - ] && continue
+    [ -f "$file" ] || fail "$file is missing from this export"
+    [ "$(sha256sum <"$file" | cut -c1-64)" = "$digest" ] \
+      || fail "$file is not the one that the record sealed"
+  done
   zstd -q -t "exhibits/$2" 2>"$W/zstd.err" \
     || fail "exhibits/$2 does not decode: $(tail -n 1 "$W/zstd.err")"
   rm -f "$W/manifest-sha256.txt" "$W/tagmanifest-sha256.txt"
@@ -322,9 +447,178 @@ ask "SELECT count(DISTINCT json_extract(line,'\$.item')) FROM custody
 elif [ "$WITH_EXHIBITS" = no ]; then
   say "   NOT CHECKED: this export was made without its $SEALED exhibits; the record alone is checked"
 fi
+say "8. comparisons"
+ask "SELECT seq, json_extract(line,'\$.v'),
+       coalesce(json_extract(line,'\$.detail.result_file'),'-'),
+       json_extract(line,'\$.detail.result_sha256'),
+       coalesce(json_extract(line,'\$.detail.baseline_file'),'-'),
+       coalesce(json_extract(line,'\$.detail.baseline_sha256'),'-')
+     FROM custody WHERE json_extract(line,'\$.action')='baseline.diff'
+     ORDER BY seq" >"$W/diffs"
+DIFFS=0
+while read -r seq version result digest baseline reference; do
+  if [ "$result" = - ]; then
+    say "   entry $seq: its full result was not kept (format $version)"
+    continue
+  fi
+  DIFFS=$((DIFFS + 1))
+  [ "$WITH_EXHIBITS" = yes ] || continue
+  for file in "$result $digest" "$baseline $reference"; do
+    digest=${file#* }
+    file=${file% *}
+    [ "$file" = - ] && continue
+    case "$file" in
+      reports/*[!a-z0-9.-]*) fail "entry $seq: names the file $file" ;;
+      reports/*) ;;
+      *) fail "entry $seq: names the file $file" ;;
+    esac
+    [ -f "$file" ] || fail "$file, which entry $seq names, is missing from this export"
+    [ "$(sha256sum <"$file" | cut -c1-64)" = "$digest" ] \
+      || fail "$file is not the one that entry $seq names"
+  done
+done <"$W/diffs"
+if [ "$WITH_EXHIBITS" = yes ]; then
+  say "   $DIFFS with their full results and their baselines"
+else
+  say "   NOT CHECKED: this export was made without the results of its $DIFFS comparisons"
+fi
+
+say "9. every file of this export"
+base64 -d <export.sig >"$W/sig" 2>/dev/null \
+  && openssl pkeyutl -verify -pubin -inkey signer.pub.pem -rawin \
+    -in export.list -sigfile "$W/sig" >/dev/null 2>&1 \
+  || fail "export.sig does not fit export.list and signer.pub.pem"
+grep -v '^[0-9a-f]\{64\}  [A-Za-z0-9][A-Za-z0-9._/-]*$' export.list >"$W/odd"
+[ -s "$W/odd" ] && fail "export.list: a line is no digest and name"
+cut -c67- export.list | sort >"$W/listed"
+[ -z "$(uniq -d "$W/listed")" ] || fail "export.list names a file twice"
+find . ! -type d | sed 's|^\./||' | sort >"$W/here" \
+  || fail "this folder cannot be read"
+find . -type d | sed 's|^\./||' | sort >>"$W/folders"
+comm -23 "$W/listed" "$W/here" >"$W/absent"
+[ -s "$W/absent" ] && fail "$(head -n 1 "$W/absent") is missing from this export"
+while read -r digest name; do
+  [ ! -h "$name" ] && [ -f "$name" ] || fail "$name is no file"
+  case "$name" in
+    exhibits/*.tar.zst) continue ;;  # step 7
+    checkpoint.note)
+      # As it was exported; whoever cosigns adds a line to it.
+      found=$(sed -n '1,/^— /p' "$name" | sha256sum | cut -c1-64)
+      sed '1,/^— /d' "$name" | grep -v '^— [^ ]* [A-Za-z0-9+/=]*$' >"$W/odd"
+      [ -s "$W/odd" ] && fail "checkpoint.note: there are other lines behind its signature" ;;
+    *) found=$(sha256sum <"$name" | cut -c1-64) ;;
+  esac
+  [ "$found" = "$digest" ] \
+    || fail "$name: its SHA-256 is $found, export.list says $digest"
+done <export.list
+FOREIGN=0
+foreign() {
+  FOREIGN=$((FOREIGN + 1))
+  printf '   not part of the record: %s\n' "$1" | tr '\000-\011\013-\037\177' '?'
+}
+# Two passes: names in the folders of the record, then all others.
+comm -13 "$W/listed" "$W/here" >"$W/extra"
+[ -f witness.pub.pem ] || {
+  more=$(sed '1,/^— /d' checkpoint.note | wc -l)
+  [ "$((more))" = 0 ] || foreign "$((more)) further signatures in checkpoint.note"
+}
+cut -d / -f 1 "$W/extra" >"$W/top"
+grep -v -x -e '[.]' -e exhibits -e keys -e reports "$W/folders" | cut -d / -f 1 >>"$W/top"
+cat "$W/extra" "$W/folders" \
+  | grep -x -e 'exhibits/.*' -e 'keys/.*' -e 'reports/.*' >"$W/odd"
+[ -s "$W/odd" ] && fail "$(head -n 1 "$W/odd") is not in export.list: it was added"
+sort -u "$W/top" >"$W/extra"
+while IFS= read -r name; do
+  case "$name" in
+    export.list | export.sig) ;;
+    witness.pub.pem) ;;  # step 5
+    checkpoint.tsr | tsa-chain.pem)  # step 6
+      [ -f checkpoint.tsr ] || foreign "$name" ;;
+    *) foreign "$name" ;;
+  esac
+done <"$W/extra"
+say "   $(($(wc -l <export.list))) files are as the exporter signed them"
+
+say "10. what the record says (read from custody.jsonl, not from the views of case.db)"
+# from_lines SQL: asks a table "l" of the lines, in a database of this script.
+from_lines() {
+  { cat <<'END'
+.bail on
+CREATE TABLE l(line TEXT);
+.mode ascii
+.separator "\037" "\n"
+.import custody.jsonl l
+.mode list
+.separator " " "\n"
+END
+    printf '%s;\n' "$1"; } | sqlite3 -batch -init /dev/null :memory: 2>"$W/sqlite.err" \
+    || fail "custody.jsonl cannot be read: $(head -n 1 "$W/sqlite.err")"
+  [ -s "$W/sqlite.err" ] \
+    && fail "custody.jsonl cannot be read: $(head -n 1 "$W/sqlite.err")"
+  return 0
+}
+ONE_LINE="char(10),' '),char(13),' ')"
+from_lines "WITH c AS (SELECT rowid AS seq,
+    json_extract(line,'\$.detail.corrects') AS id FROM l
+    WHERE json_extract(line,'\$.action')='correct')
+  SELECT '   ' || replace(replace(
+    coalesce(json_extract(line,'\$.detail.id'),'?') || ' ' ||
+    coalesce(json_extract(line,'\$.detail.verdict'),'?') || ', ' ||
+    coalesce(json_extract(line,'\$.detail.severity'),'?') || ': ' ||
+    coalesce(json_extract(line,'\$.detail.title'),'?') || ' (entry ' || rowid ||
+    coalesce((SELECT ', corrected by entry ' || group_concat(c.seq,', ') FROM c
+      WHERE c.id=json_extract(line,'\$.id')),'') || ')', $ONE_LINE
+  FROM l WHERE json_extract(line,'\$.action')='note'
+    AND json_extract(line,'\$.detail.kind')='finding' ORDER BY rowid" \
+  >"$W/findings"
+say "   findings: $(($(wc -l <"$W/findings")))"
+plain <"$W/findings"
+from_lines "SELECT '   ' || replace(replace(
+    coalesce(json_extract(line,'\$.item'),'-') || ' ' ||
+    json_extract(line,'\$.outcome') || ': ' ||
+    coalesce(json_extract(line,'\$.object.path'),'?') ||
+    coalesce(': ' || nullif(json_extract(line,'\$.detail.reason'),''),'') ||
+    ' (entry ' || rowid || ')', $ONE_LINE
+  FROM l WHERE json_extract(line,'\$.action')='acquire.file'
+    AND (json_extract(line,'\$.detail.gap')
+      OR json_extract(line,'\$.outcome') NOT IN ('ok','empty'))
+  ORDER BY rowid" >"$W/gaps"
+GAPS=$(($(wc -l <"$W/gaps")))
+say "   gaps, and what was taken in part: $GAPS"
+if [ "$GAPS" -gt 40 ] && [ "${1-}" != --all ]; then
+  head -n 40 "$W/gaps" | plain
+  say "   and $((GAPS - 40)) more: sh $SELF --all prints them"
+else
+  plain <"$W/gaps"
+fi
+
+say "What this check does NOT prove"
+from_lines "SELECT DISTINCT '     ' || replace(replace(
+    coalesce(json_extract(line,'\$.actor.name'),'?') || ', key ' ||
+    substr(json_extract(line,'\$.actor.auth'),-64), $ONE_LINE
+  FROM l ORDER BY 1" >"$W/signers"
+say "   who signed: each signer wrote their name themselves, and nobody certified it:"
+plain <"$W/signers"
+from_lines "SELECT count(*) FROM l
+  WHERE coalesce(json_extract(line,'\$.clock.source'),'') NOT IN ('ntp','chrony')" \
+  >"$W/unsynchronised"
+say "   when: of $COUNT entries, $(cat "$W/unsynchronised") were stamped by a clock that was not synchronised;"
+say "     a clock is set by whoever owns the machine"
+if [ -z "$ANCHORS" ]; then
+  say "   that it is all: no outside anchor is here (no witness, no time stamp). Whoever"
+  say "     holds key $SIGNER"
+  say "     could have written the record anew since, unless you know its head otherwise:"
+  say "     $LAST"
+else
+  say "   that the anchors are what they seem:$ANCHORS"
+fi
+say "   that what was examined told the truth: a machine in other hands may lie to every reader"
+if [ "$FOREIGN" != 0 ]; then
+  say "THE RECORD IS OK; not part of it, and not checked: $FOREIGN (named in step 9)"
+  exit 0
+fi
 say "ALL OK"
 )SH";
-
 bool is_made_of(std::string_view text, std::string_view extra) {
   return !text.empty() && std::ranges::all_of(text, [&](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
@@ -347,6 +641,30 @@ void fill(std::string& text, std::string_view name, std::string_view value) {
        at = text.find(name, at + value.size())) {
     text.replace(at, name.size(), value);
   }
+}
+
+/// The objects of a case file, as the script compares them: what one row of
+/// sqlite_master becomes there, hashed.
+std::string known_objects() {
+  std::string text;
+  for (std::int64_t version = 1; version <= newest_schema(); ++version) {
+    text += fmt::format("    {}) cat <<'END'\n", version);
+    for (const SchemaRow& row : schema_rows(version)) {
+      const auto hex = [](const std::string& part) {
+        std::string digits = to_hex(as_bytes(part));
+        for (char& c : digits) {
+          if (c >= 'a') c = static_cast<char>(c - 'a' + 'A');  // as SQLite
+        }
+        return digits;
+      };
+      const std::string line =
+          fmt::format("{} {} {} {}\n", hex(row.type), hex(row.name),
+                      hex(row.table), row.sql.empty() ? "-" : hex(row.sql));
+      text += fmt::format("{} {} {}\n", sha256(line).hex(), row.type, row.name);
+    }
+    text += "END\n      ;;\n";
+  }
+  return text;
 }
 
 /// The case id as a basic regular expression; of its letters only the dot means
@@ -378,6 +696,8 @@ std::string verify_script(const ScriptFacts& facts) {
   fill(script, "@WITH_EXHIBITS@", facts.with_exhibits ? "yes" : "no");
   fill(script, "@SEALED@", std::to_string(facts.exhibits.size()));
   fill(script, "@EXHIBITS@", exhibits);
+  fill(script, "@OBJECTS@", known_objects());
+  fill(script, "@FORMAT@", std::to_string(newest_schema()));
   return script;
 }
 

@@ -85,6 +85,11 @@ ExitCode verify(const Globals& globals, const fs::path& note_file) {
     print_text(globals, text);
   }
   if (!globals.json) {
+    for (const std::string& name : report.foreign) {
+      print_text(globals, fmt::format("not part of the record, not checked: "
+                                      "{}\n",
+                                      printable(name)));
+    }
     for (const CustodyProblem& warning : report.warnings) {
       print_note(globals,
                  fmt::format("entry {}: {}: {}, and {}; to be explained, no "

@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "core/base/error.hpp"
+#include "core/base/fs.hpp"
 #include "core/base/text.hpp"
+#include "core/casefile/export_list.hpp"
 #include "core/engine/next_command.hpp"
 
 namespace impound {
@@ -56,7 +59,8 @@ std::optional<ExhibitReference> parse_exhibit_reference(std::string_view text) {
 }
 
 fs::path bundle_of(const CaseFile& case_file, std::string_view exhibit) {
-  return case_file.folder() / "evidence" /
+  return case_file.folder() /
+         (is_export(case_file.folder()) ? "exhibits" : "evidence") /
          fs::path(sealed_row(case_file, exhibit).bundle).filename();
 }
 
@@ -84,6 +88,90 @@ VerifyReport verify_exhibit(Session& session, std::string_view exhibit,
                            session.journal(report.to_json()));
   session.progress.end(report.ok() ? "whole" : "DAMAGED");
   return report;
+}
+
+bool ExportedExhibits::ok() const {
+  return std::ranges::all_of(
+      reports, [](const VerifyReport& report) { return report.ok(); });
+}
+
+namespace {
+
+/// True if the export was made with its exhibits: by what its newest disclosure
+/// says; where none is recorded, by what is there.
+bool has_exhibits(const CaseFile& case_file) {
+  const auto entries = case_file.entries();
+  const auto disclosure =
+      std::find_if(entries.rbegin(), entries.rend(), [](const Entry& entry) {
+        return text_or(entry.json, "action", "") == "export.disclose";
+      });
+  if (disclosure != entries.rend()) {
+    const Json& detail = disclosure->json.at("detail");
+    if (detail.contains("with_exhibits"))
+      return detail["with_exhibits"] == true;
+  }
+  return static_cast<bool>(
+      stat_path(case_file.folder() / "exhibits", Links::refuse));
+}
+
+/// Files of exhibits/ that belong to no sealed exhibit.
+VerifyReport check_strangers(const CaseFile& case_file) {
+  VerifyReport report;
+  report.exhibit = "exhibits/";
+  std::set<std::string> known;
+  for (const ExhibitRow& row : case_file.exhibits()) {
+    if (row.state != "sealed") continue;
+    for (const char* ending :
+         {".tar.zst", ".tar.zst.sha256", ".seal.json", ".VERIFY.txt"}) {
+      known.insert(row.id + ending);
+    }
+  }
+  const auto names = list_directory(case_file.folder() / "exhibits");
+  if (!names) return report;  // an export without exhibits
+  for (const std::string& name : *names) {
+    if (known.contains(name)) continue;
+    report.problems.push_back({"file", "exhibits/" + printable(name),
+                               "nothing: the record seals no such exhibit",
+                               "a file that was added"});
+  }
+  return report;
+}
+
+}  // namespace
+
+ExportedExhibits verify_exported(const CaseFile& case_file,
+                                 std::vector<std::string> exhibits,
+                                 unsigned threads,
+                                 const Cancellation& cancellation,
+                                 Progress& progress) {
+  ExportedExhibits result;
+  if (exhibits.empty()) {
+    for (const ExhibitRow& row : case_file.exhibits()) {
+      if (row.state == "sealed") exhibits.push_back(row.id);
+    }
+    VerifyReport strangers = check_strangers(case_file);
+    if (!strangers.ok()) result.reports.push_back(std::move(strangers));
+  }
+  const bool is_with_exhibits = has_exhibits(case_file);
+  for (const std::string& exhibit : exhibits) {
+    const ExhibitRow row = sealed_row(case_file, exhibit);
+    const fs::path bundle = bundle_of(case_file, exhibit);
+    if (!is_with_exhibits) {
+      result.left_out.push_back(row.id);
+      continue;
+    }
+    progress.begin(fmt::format("verify {}", row.id), row.payload_bytes);
+    VerifyReport report =
+        verify_bundle(bundle,
+                      {.threads = threads,
+                       .expected_sha256 = row.sha256,
+                       .expected_manifest_sha256 = row.manifest_sha256},
+                      cancellation, progress);
+    report.exhibit = row.id;
+    progress.end(report.ok() ? "whole" : "DAMAGED");
+    result.reports.push_back(std::move(report));
+  }
+  return result;
 }
 
 std::vector<const Item*> choose_items(const BundleReader& reader,

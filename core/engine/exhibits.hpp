@@ -24,7 +24,8 @@ struct ExhibitReference {
 [[nodiscard]] std::optional<ExhibitReference> parse_exhibit_reference(
     std::string_view text);
 
-/// The sealed bundle of an exhibit.
+/// The sealed bundle of an exhibit: below evidence/ of a case, exhibits/ of an
+/// export.
 /// @throws Error{bad_input} if the case has no such exhibit or it is not
 /// sealed.
 [[nodiscard]] std::filesystem::path bundle_of(const CaseFile& case_file,
@@ -35,6 +36,23 @@ struct ExhibitReference {
 [[nodiscard]] VerifyReport verify_exhibit(Session& session,
                                           std::string_view exhibit,
                                           unsigned threads);
+
+/// What a check of an export's exhibits found.
+struct ExportedExhibits {
+  std::vector<VerifyReport> reports;
+  /// Exhibits that the chain seals and that this export was made without.
+  std::vector<std::string> left_out;
+
+  [[nodiscard]] bool ok() const;
+};
+
+/// Checks the exhibits of an export (all if `exhibits` is empty, and then also
+/// that exhibits/ holds nothing else). An export is signed as it is, so nothing
+/// is recorded.
+/// @throws Error{io} if a bundle that the export lists cannot be opened.
+[[nodiscard]] ExportedExhibits verify_exported(
+    const CaseFile& case_file, std::vector<std::string> exhibits,
+    unsigned threads, const Cancellation& cancellation, Progress& progress);
 
 /// Unpacks a verified working copy into `folder`; recorded as copy.make.
 /// `names` are item numbers or glob patterns over item names; none = all.

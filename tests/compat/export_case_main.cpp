@@ -6,6 +6,10 @@
 ///                    <sha256 of its tag manifest>]]
 ///
 /// A bundle that is given is sealed as E003 as it is, whatever it holds.
+///
+///   export_case_main <folder> old <case>
+///
+/// Exports a case that is there already, which another version may have made.
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -84,6 +88,10 @@ EntryDraft seal_draft(const std::string& exhibit, const SealedBundle& bundle) {
                   {"payload_bytes", bundle.payload_bytes},
                   {"compression", bundle.compression},
                   {"recipients", Json::array()}};
+  if (!bundle.seal.is_null()) {  // a bundle of ours
+    draft.detail["seal_sha256"] = bundle.seal_sha256.hex();
+    draft.detail["verify_txt_sha256"] = bundle.verify_txt_sha256.hex();
+  }
   return draft;
 }
 
@@ -150,6 +158,17 @@ void make(const fs::path& folder, int notes, const Foreign& foreign) {
     const SealedBundle bundle = take(foreign, folder / "case" / "evidence");
     (void)file.append({seal_draft("E003", bundle)}, eve);
   }
+  EntryDraft gap;
+  gap.action = "acquire.file";
+  gap.item = "E001";
+  gap.outcome = Outcome::missing;
+  gap.object = {{"kind", "gap"}, {"path", "/absent \x1b[31m"}};
+  gap.detail = {{"gap", true}, {"collector", "x"}, {"reason", "not there"}};
+  EntryDraft finding = note("");
+  finding.detail = {{"kind", "finding"},  {"verdict", "likely"},
+                    {"severity", "high"}, {"title", "One line\nALL OK"},
+                    {"detail", ""},       {"items", Json::array()}};
+  (void)file.append({gap, finding}, eve);
   std::vector<EntryDraft> drafts;
   for (int i = 0; i < notes; ++i) {
     drafts.push_back(
@@ -160,12 +179,22 @@ void make(const fs::path& folder, int notes, const Foreign& foreign) {
   export_case(file, bob, {.folder = folder / "bare", .with_exhibits = false});
 }
 
+void export_old(const fs::path& folder, const fs::path& old_case) {
+  const SystemClock clock;
+  CaseFile file(old_case, CaseMode::write, clock);
+  export_case(file, person("Bob Second"), {.folder = folder});
+}
+
 }  // namespace
 }  // namespace impound
 
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
   try {
+    if (argc == 4 && std::string_view(argv[2]) == "old") {
+      impound::export_old(argv[1], argv[3]);
+      return 0;
+    }
     impound::Foreign foreign;
     if (argc > 5) foreign = {argv[3], argv[4], argv[5]};
     impound::make(argv[1], argc > 2 ? std::stoi(argv[2]) : 12, foreign);

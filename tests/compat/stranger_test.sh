@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # An export verifies untouched, and VERIFY.sh names every change of custody.md's
-# tamper matrix: stranger_test.sh <export_case_main>.
+# tamper matrix: stranger_test.sh <export_case_main>. All ways to spoil a file:
+# tamper_matrix.py.
 set -u
+here=$(cd "$(dirname "$0")" && pwd)
 LC_ALL=C
 export LC_ALL
 maker=$1
@@ -50,11 +52,24 @@ refused() {
   fi
 }
 
-# In the database as an attacker edits it: without triggers.
+# In the database as an attacker edits it, who drops the triggers and puts them
+# back.
+database() { sqlite3 -batch -init /dev/null "$copy/case.db"; }
 sql() {
-  sqlite3 -batch -init /dev/null "$copy/case.db" \
-    "DROP TRIGGER IF EXISTS custody_no_update;
-     DROP TRIGGER IF EXISTS custody_no_delete; $1" || broken "sqlite3: $1"
+  echo "SELECT sql || ';' FROM sqlite_master WHERE type='trigger'" | database >"$top/triggers"
+  echo "SELECT 'DROP TRIGGER ' || name || ';' FROM sqlite_master WHERE type='trigger'" \
+    | database >"$top/drop"
+  { cat "$top/drop"; echo "$1;"; cat "$top/triggers"; } | database || broken "sqlite3: $1"
+}
+# flip FILE OFFSET: that byte becomes another one, whatever it was.
+flip() {
+  byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+  printf "\\$(printf %o $((byte ^ 1)))" \
+    | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null || broken "cannot flip a byte of $1"
+}
+# says WHAT PATTERN: the last run printed it.
+says() {
+  if grep -q -- "$2" "$top/out"; then echo "ok: $1"; else broken "$1: $(cat "$top/out")"; fi
 }
 # custody.jsonl and custody.sig made again from the database that was edited.
 derive() {
@@ -67,19 +82,26 @@ derive() {
 }
 
 passes "untouched" "$top/made/export"
+says "the findings are printed from the lines" '^   F001 likely, high: One line ALL OK (entry'
+says "the gaps are printed, harmless to a terminal" '^   E001 missing: /absent ?.31m: not there (entry'
+says "who signed is not proved" 'each signer wrote their name themselves'
+says "the clock is not proved" "of [0-9]* entries, [0-9]* were stamped by a clock"
+says "no anchor is not hidden" 'no outside anchor is here'
+[ "$(grep -n 'NOT prove' "$top/out" | cut -d : -f 1)" -gt "$(grep -n '^10\. ' "$top/out" | cut -d : -f 1)" ] \
+  || broken "what is not proved does not stand in front of the last line"
 passes "untouched, every signature" "$top/made/export" --all
 passes "without exhibits" "$top/made/bare"
 grep -q 'NOT CHECKED' "$top/out" || broken "exhibits left out are not mentioned"
 
 fresh
-sed '10s/a word/a  word/' "$copy/custody.jsonl" >"$copy/x" && mv "$copy/x" "$copy/custody.jsonl"
-refused "a word in custody.jsonl" "do not hold the same record.*line 10"
+sed '15s/a word/a  word/' "$copy/custody.jsonl" >"$copy/x" && mv "$copy/x" "$copy/custody.jsonl"
+refused "a word in custody.jsonl" "do not hold the same record.*line 15"
 
 fresh
-sql "UPDATE custody SET line=replace(line,'a word','a lie') WHERE seq=10"
-refused "a word in case.db" "do not hold the same record.*line 10"
+sql "UPDATE custody SET line=replace(line,'a word','a lie') WHERE seq=15"
+refused "a word in case.db" "do not hold the same record.*line 15"
 derive
-refused "a word in both" "breaks at entry 11"
+refused "a word in both" "breaks at entry 16"
 
 fresh
 sql "DELETE FROM custody WHERE seq=10"
@@ -108,7 +130,8 @@ derive
 refused "the newest note edited" "FAIL\|breaks\|signature\|names the head"
 
 fresh
-sed '5s/^./A/' "$copy/custody.sig" >"$copy/x" && mv "$copy/x" "$copy/custody.sig"
+sed '5{s/^A/B/;t
+s/^./A/;}' "$copy/custody.sig" >"$copy/x" && mv "$copy/x" "$copy/custody.sig"
 refused "a signature in custody.sig" "do not hold the same signatures.*line 5"
 fresh
 sql "UPDATE custody SET signature=(SELECT signature FROM custody WHERE seq=4) WHERE seq=5"
@@ -131,7 +154,7 @@ refused "a head signed with a stranger's key" "does not introduce"
 
 fresh
 size=$(wc -c <"$copy/exhibits/E001.tar.zst")
-printf X | dd of="$copy/exhibits/E001.tar.zst" bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
+flip "$copy/exhibits/E001.tar.zst" $((size / 2))
 refused "a byte of the bundle" "E001.tar.zst: its SHA-256"
 
 fresh
@@ -153,6 +176,42 @@ refused "a cut case.db" "case.db"
 fresh
 rm "$copy/custody.sig"
 refused "a file missing" "custody.sig is missing"
+
+# What the views and tables of case.db are: its schema, and its heads.
+fresh
+sql "DROP VIEW findings; CREATE VIEW findings AS SELECT 1 AS seq, 'cleared' AS verdict"
+refused "a redefined view" "view findings is not one that impound makes"
+fresh
+sql "CREATE VIRTUAL TABLE extra USING fts5(a)"
+refused "a virtual table" "case.db: the table extra.* is not one that impound makes"
+fresh
+sql "DELETE FROM heads WHERE size=(SELECT min(size) FROM heads)"
+refused "a deleted head" "the head of [0-9]* entries that it names is not in case.db"
+fresh
+sql "UPDATE heads SET note=replace(note,'Example','Exemple') WHERE size=(SELECT max(size) FROM heads)"
+refused "another head of the export" "no key of the record signed the head"
+
+# Every file is listed, or said to be no part of the record.
+fresh
+flip "$copy/exhibits/E001.seal.json" 100
+refused "a byte of seal.json" "E001.seal.json is not the one that the record sealed"
+fresh
+flip "$copy/exhibits/E001.VERIFY.txt" 100
+refused "a byte of VERIFY.txt" "E001.VERIFY.txt is not the one that the record sealed"
+fresh
+cp "$copy/exhibits/E001.tar.zst" "$copy/exhibits/E005.tar.zst"
+refused "an exhibit that was added" "E005.tar.zst is not in export.list: it was added"
+fresh
+echo x >"$copy/case.db-wal"
+refused "unfinished changes of case.db" "case.db-wal: it would change what case.db says"
+fresh
+echo "nothing was found" >"$copy/REPORT.txt"
+(cd / && sh "$copy/VERIFY.sh") >"$top/out" 2>&1 || broken "a foreign file: exit $?"
+says "a foreign file is named" '   not part of the record: REPORT.txt'
+case "$(tail -n 1 "$top/out")" in
+  "THE RECORD IS OK; not part of it, and not checked: 1 (named in step 9)") ;;
+  *) broken "a foreign file: last line: $(tail -n 1 "$top/out")" ;;
+esac
 
 # Step 5: a second person, by hand as a witness does it.
 fresh
@@ -219,7 +278,7 @@ refused "a name that forges a second line" "E003.*differ: "
 # A tool that is not there.
 mkdir "$top/bin"
 for tool in sh dirname openssl split sha256sum base64 sed awk sort cmp paste tail \
-  head cut tr wc find xargs mktemp od rm mkdir cat diff grep date tar tee zstd; do
+  head cut tr wc find xargs mktemp comm uniq od rm mkdir cat diff grep date tar tee zstd; do
   ln -s "$(command -v "$tool")" "$top/bin/$tool"
 done
 fresh
@@ -227,10 +286,23 @@ PATH=$top/bin sh "$copy/VERIFY.sh" >"$top/out" 2>&1
 [ "$(tail -n 1 "$top/out")" = "FAIL: the tool sqlite3 is missing here" ] \
   || broken "a missing tool: $(tail -n 1 "$top/out")"
 
+# A case of format 1, as it was made then: exported now, it verifies.
+mkdir -p "$top/old/evidence"
+cp "$here"/format1/E001.* "$top/old/evidence"
+sqlite3 -batch -init /dev/null "$top/old/case.db" <"$here/format1/case.sql" \
+  || broken "the old case cannot be made"
+"$maker" "$top/old-export" old "$top/old" || broken "the old case cannot be exported"
+passes "a case of format 1" "$top/old-export" --all
+grep -q '"schema.upgrade"' "$top/old-export/custody.jsonl" || broken "no entry tells of the upgrade"
+copy=$top/old-export
+sql "UPDATE custody SET line=replace(line,'\"outcome\":\"missing\"','\"outcome\":\"skipped\"') WHERE seq=6"
+derive
+refused "a word of version 2 in a line of version 1" "entry 6: a line of version 1 with a word"
+
 # A long record: fewer signatures by default, every one with --all.
 "$maker" "$top/long" 250 || broken "cannot make the long export"
 passes "a long record" "$top/long/export"
-grep -q ' of 25[0-9] entries: the first' "$top/out" || broken "a long record: $(cat "$top/out")"
+grep -q ' of 26[0-9] entries: the first' "$top/out" || broken "a long record: $(cat "$top/out")"
 passes "a long record, every signature" "$top/long/bare" --all
 
 [ "$failures" = 0 ] || { echo "$failures failed"; exit 1; }

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// What an export consists of: a list of its files, signed by the exporter.
+///
+/// The chain speaks of entries and of sealed bundles. Everything else that lies
+/// in an export (keys, the files beside a bundle, results of comparisons, the
+/// script itself, and case.db with its heads and its journal) was as good as
+/// anything that somebody put there later. `export.list` names every file with
+/// its SHA-256, one a line, as sha256sum(1) writes and checks it, and
+/// `export.sig` is the exporter's signature over its bytes (base64, Ed25519).
+/// Who finds a file that the list does not name knows that it came later.
+///
+/// Two files are listed otherwise than by their own bytes: a bundle by the
+/// digest that the record sealed (the check of exhibits hashes it), and
+/// checkpoint.note as it was exported, because a witness adds a line to it.
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/casefile/case_file.hpp"
+#include "core/crypto/signature.hpp"
+
+namespace impound {
+
+inline constexpr std::string_view kExportList = "export.list";
+inline constexpr std::string_view kExportSignature = "export.sig";
+
+/// Digests of files that are not hashed here, by name below the export.
+using KnownDigests = std::map<std::string, Digest, std::less<>>;
+
+/// Lists every file below `folder` and signs the list. `known` has those that
+/// are not there yet, or whose digest is known.
+/// @throws Error{io}.
+void write_export_list(const std::filesystem::path& folder,
+                       const KnownDigests& known, const SigningKey& key);
+
+/// True if a folder is an export and no case that is worked on: it has one of
+/// the files that only an export has.
+[[nodiscard]] bool is_export(const std::filesystem::path& folder);
+
+/// True for "reports/<name>" of lower-case letters, digits, dots and hyphens:
+/// how a comparison names what it kept.
+[[nodiscard]] bool is_report_name(std::string_view name) noexcept;
+
+/// What was found of an export's files.
+struct ExportCheck {
+  std::vector<CustodyProblem> problems;
+  /// Names in the folder that are no part of the record and were not checked.
+  std::vector<std::string> foreign;
+};
+
+/// Compares a folder with its list. Bundles are only looked for: whether they
+/// are as sealed is what verify_exhibit() measures. `keys` are those that the
+/// chain introduced. `is_list_required`: the chain is of a version whose
+/// exports have a list.
+[[nodiscard]] ExportCheck check_export(
+    const std::filesystem::path& folder,
+    const std::map<std::string, PublicKey, std::less<>>& keys,
+    bool is_list_required);
+
+}  // namespace impound
