@@ -401,6 +401,14 @@ CustodyReport verify_custody(const std::filesystem::path& folder,
             check_export(folder, verifier.keys(), verifier.newest_line() > 1);
         std::ranges::move(files.problems, std::back_inserter(report.problems));
         report.foreign = std::move(files.foreign);
+        // An export signs its whole chain; no entry can tell of that head.
+        if (database.integer_of("SELECT count(*) FROM heads WHERE size="
+                                "(SELECT max(seq) FROM custody)") == 0) {
+          report.problems.push_back({report.entries, "head",
+                                     "the head that this export was signed "
+                                     "with",
+                                     "no head over the whole chain"});
+        }
       }
       if (!is_export(folder) || has_reports(folder, verifier)) {
         verifier.check_reports(folder, report.problems);

@@ -306,6 +306,8 @@ ask "SELECT seq FROM custody JOIN heads ON size = seq - 1
        AND json_extract(line,'\$.recorded_at') <> signed_at LIMIT 1" >"$W/odd"
 [ -s "$W/odd" ] \
   && fail "case.db: the head that entry $(cat "$W/odd") names has another time there"
+sed -n '1,/^— /p' checkpoint.note | cmp -s - "$W/heads/$COUNT" \
+  || fail "case.db: the head of this export, checkpoint.note, is not in it"
 # Heads that no entry names, as an export makes them: judged by themselves.
 cut -d ' ' -f 1 "$W/signed" | sort >"$W/named"
 cut -d ' ' -f 2 "$W/stored" | sort | comm -13 "$W/named" - >"$W/others"

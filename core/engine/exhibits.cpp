@@ -160,6 +160,16 @@ ExportedExhibits verify_exported(const CaseFile& case_file,
       result.left_out.push_back(row.id);
       continue;
     }
+    if (const auto stat = stat_path(bundle, Links::refuse);
+        stat && stat->kind != FileKind::regular) {
+      VerifyReport report;
+      report.exhibit = row.id;
+      report.problems.push_back({"file", printable(bundle.filename().native()),
+                                 "a file of this export",
+                                 std::string(to_string(stat->kind))});
+      result.reports.push_back(std::move(report));
+      continue;
+    }
     progress.begin(fmt::format("verify {}", row.id), row.payload_bytes);
     VerifyReport report =
         verify_bundle(bundle,

@@ -65,7 +65,12 @@ std::string read_beside(Check& check, std::string_view ending) {
                   "none");
     return {};
   }
-  return read_text_file(path, limits::kMaxJsonDocument);
+  std::string text = read_text_file(path, limits::kMaxJsonDocument);
+  if (text.empty()) {
+    check.problem("file beside the bundle", path.filename().native(),
+                  "what the bundle itself says", "an empty file");
+  }
+  return text;
 }
 
 /// Finds the frames: by the bundle's own table, else by the seal, else by

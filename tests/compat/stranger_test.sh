@@ -189,7 +189,7 @@ sql "DELETE FROM heads WHERE size=(SELECT min(size) FROM heads)"
 refused "a deleted head" "the head of [0-9]* entries that it names is not in case.db"
 fresh
 sql "UPDATE heads SET note=replace(note,'Example','Exemple') WHERE size=(SELECT max(size) FROM heads)"
-refused "another head of the export" "no key of the record signed the head"
+refused "another head of the export" "the head of this export, checkpoint.note, is not in it"
 
 # Every file is listed, or said to be no part of the record.
 fresh
