@@ -102,7 +102,7 @@ struct ModelDiff {
   [[nodiscard]] ComparedCounts compared() const;
 
   /// {"identical","files":[{"path","status"}],"tensors":[{"name","status",
-  /// "dtype","shape"}],…}: issue 2, "What scripts may rely on".
+  /// "dtype","shape"}],…}; core/compare/DIFF.md.
   [[nodiscard]] Json to_json() const;
   /// For a person: counts, then every difference. Hostile names are escaped.
   [[nodiscard]] std::string to_text() const;
