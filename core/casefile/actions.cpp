@@ -150,7 +150,7 @@ std::optional<std::string> missing_field(const Json& entry) {
   if (detail == entry.end() || !detail->is_object()) {
     return fmt::format("{} needs an object \"detail\"", action);
   }
-  // custody.md: a privileged detail is replaced by a commitment to it.
+  // SCHEMA.md: a privileged detail is replaced by a commitment to it.
   if (detail->contains("detail_commit")) return std::nullopt;
   std::string_view keys =
       action == "note" ? note_detail(*detail) : rule->detail;

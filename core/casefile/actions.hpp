@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// What each action of the chain must state: custody.md section 2 as a table.
+/// What each action of the chain must state: SCHEMA.md as a table.
 
 #include <optional>
 #include <span>
@@ -23,7 +23,7 @@ struct ActionRule {
   bool signs_head;  ///< the head is signed right after it
 };
 
-/// In the order of custody.md.
+/// In the order of SCHEMA.md.
 [[nodiscard]] std::span<const ActionRule> action_rules();
 [[nodiscard]] const ActionRule* find_action(std::string_view name);
 

@@ -64,7 +64,7 @@ class CaseFile {
 
   /// Appends entries (and journal rows) in one transaction: all or nothing,
   /// durable when it returns. Waits up to 30 s for another writer. Signs each
-  /// entry, and the head where custody.md section 2 asks for it. Returns one
+  /// entry, and the head where SCHEMA.md asks for it. Returns one
   /// entry for each draft, in their order; the entries that the chain adds of
   /// its own (a new signer in front, a signed head behind) are not among them.
   /// @throws Error{io} "the case is locked by another process" after that,

@@ -14,7 +14,7 @@ namespace impound {
 namespace {
 
 constexpr std::string_view kLocked = "the case is locked by another process";
-constexpr std::int64_t kHeadEveryEntries = 100;  // custody.md section 2
+constexpr std::int64_t kHeadEveryEntries = 100;           // SCHEMA.md
 constexpr std::int64_t kHeadEveryNs = 600'000'000'000LL;  // 10 minutes
 
 /// Writes within one transaction. Holds what changes from entry to entry; the
@@ -87,7 +87,7 @@ class ChainWriter {
     static_cast<void>(write(draft));
   }
 
-  /// custody.md: every 100 entries, every 10 minutes, and after some acts.
+  /// SCHEMA.md: every 100 entries, every 10 minutes, and after some acts.
   [[nodiscard]] bool head_is_due() {
     if (size() == 0) return false;
     Statement last = database_.prepare(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// One custody entry: what an act states about itself, and the line it becomes.
-/// The format is custody.md section 2; core/casefile/SCHEMA.md has the details.
+/// The format is that of core/casefile/SCHEMA.md.
 
 #include <cstdint>
 #include <optional>
@@ -46,7 +46,7 @@ struct ToolFacts {
 
 /// What an act says; the case file adds v, case, seq, prev, id, clock.
 struct EntryDraft {
-  std::string action;               ///< "acquire.begin" …, custody.md
+  std::string action;               ///< "acquire.begin" …, SCHEMA.md
   std::optional<TimeNs> at;         ///< when it happened; now if empty
   std::string late_reason;          ///< required if `at` is > 60 s ago
   std::optional<std::string> item;  ///< "E001", "E001/17"

@@ -13,7 +13,7 @@
 namespace impound {
 namespace {
 
-constexpr std::int64_t kLateNs = 60'000'000'000;  // custody.md: > 60 s
+constexpr std::int64_t kLateNs = 60'000'000'000;  // SCHEMA.md: > 60 s
 constexpr std::string_view kKeyMark = "key ";
 constexpr std::size_t kFingerprintSize = 64;
 
@@ -21,7 +21,7 @@ Json text_or_null(const std::string& text) {
   return text.empty() ? Json() : Json(lossless_utf8(text));
 }
 
-/// custody.md: no other key of a line is called prev, so that a stranger's sed
+/// SCHEMA.md: no other key of a line is called prev, so that a stranger's sed
 /// finds the link. A foreign document may still use the word.
 Json without_prev(const Json& json) {
   if (json.is_array()) {

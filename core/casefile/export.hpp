@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Hands a case out: its record, its exhibits, and a script with which a
-/// stranger checks both with stock tools. custody.md section 4.
+/// stranger checks both with stock tools. See SCHEMA.md.
 
 #include <cstdint>
 #include <filesystem>

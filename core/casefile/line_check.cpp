@@ -16,7 +16,7 @@ namespace impound {
 namespace {
 
 constexpr std::size_t kExcerpt = 160;
-constexpr std::int64_t kLateNs = 60'000'000'000;  // custody.md: > 60 s
+constexpr std::int64_t kLateNs = 60'000'000'000;  // SCHEMA.md: > 60 s
 constexpr std::string_view kLinkKey = R"("prev":")";
 
 std::size_t count_of(std::string_view text, std::string_view what) {
@@ -97,7 +97,7 @@ class LineCheck {
         {seq_, std::move(what), std::move(expected), std::move(found)});
   }
 
-  /// The types that every entry has; custody.md section 2.
+  /// The types that every entry has; SCHEMA.md.
   void types(const Json& json) {
     for (const char* key : {"clock", "actor", "host", "tool", "detail"}) {
       if (!json[key].is_object()) wrong(key, "an object", kind(json[key]));
@@ -122,7 +122,7 @@ class LineCheck {
   void check_outcome(const std::string& outcome, int version) {
     const auto known = outcome_from(outcome);
     if (!known) {
-      wrong("outcome", "one of custody.md's outcomes", excerpt(outcome));
+      wrong("outcome", "one of SCHEMA.md's outcomes", excerpt(outcome));
     } else if (version != 0 && line_version_of(*known) > version) {
       wrong("outcome", fmt::format("a word of version {} of the line", version),
             outcome);
@@ -200,7 +200,7 @@ CheckedLine check_line(std::int64_t seq, std::string_view line) {
                 excerpt(json.is_object() ? keys_of(json) : json.type_name()));
     return result;
   }
-  // custody.md: no other key is called prev, or a stranger's sed finds that.
+  // SCHEMA.md: no other key is called prev, or a stranger's sed finds that.
   if (const std::size_t links = count_of(line, kLinkKey); links != 1) {
     check.wrong("prev", "one key \"prev\"", std::to_string(links));
   }
@@ -208,7 +208,7 @@ CheckedLine check_line(std::int64_t seq, std::string_view line) {
   check.times(json);
   if (result.problems.empty()) {
     if (const auto lack = missing_field(json)) {
-      check.wrong("action", "all that custody.md asks of it", *lack);
+      check.wrong("action", "all that SCHEMA.md asks of it", *lack);
     }
   }
   result.json = std::move(json);

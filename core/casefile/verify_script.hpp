@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// VERIFY.sh: the steps of custody.md section 4 with an export's values in it.
+/// VERIFY.sh: the check that SCHEMA.md lists, with an export's values in it.
 
 #include <cstdint>
 #include <string>

@@ -56,7 +56,7 @@ struct SignedNote {
 [[nodiscard]] bool verify_note(const SignedNote& note, std::string_view name,
                                const PublicKey& key);
 
-/// The four lines of a head: custody.md section 2.
+/// The four lines of a head: SCHEMA.md.
 struct Checkpoint {
   std::string origin;      ///< "<org>/<case>"
   std::uint64_t size = 0;  ///< entries

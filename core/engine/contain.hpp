@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Taking a deployment out of service as a transaction that is proved by
-/// probes (design.md section 7), and measuring what is out of service now.
+/// probes, and measuring what is out of service now.
 ///
 /// before → entry → mark on the machine → apply → entry → probes and state →
 /// entry → keep, or undo, measure again and say what is. "Contained" is what

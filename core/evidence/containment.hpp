@@ -45,7 +45,7 @@ struct MeasuredState {
 
 /// One way of taking a deployment out of service and of giving it back.
 ///
-/// The engine runs the transaction of design.md section 7: before → (custody
+/// The engine runs one transaction: before → (custody
 /// entry) → apply → (custody entry) → probes → keep or undo. Because `before`
 /// is durable first, undo() works from it alone, in a later process, whether
 /// apply() ran, ran half, or never ran. All functions are idempotent.

@@ -8,7 +8,7 @@
 
 namespace impound {
 
-/// custody.md section 2, field "outcome". The last three came with version 2 of
+/// Field `outcome` of SCHEMA.md. The last three came with version 2 of
 /// the line: until then an intent was called `partial` and a skipped step
 /// `missing`, which says that something went wrong where nothing had.
 enum class Outcome : std::uint8_t {

@@ -8,7 +8,7 @@
 namespace impound {
 namespace {
 
-/// Steps 1 and 2 of custody.md section 4. `@NAME@` is the bundle's file name,
+/// VERIFY.sh, for one bundle. `@NAME@` is the bundle's file name,
 /// `@SHA256@` its digest.
 constexpr std::string_view kVerifyTemplate =
     R"TEXT(How to check @NAME@ without impound

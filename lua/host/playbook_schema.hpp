@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// The rules for what a playbook declares (style.md 2.2), applied to the table
+/// The rules for what a playbook declares, applied to the table
 /// its file returns.
 
 #include <filesystem>

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# An export verifies untouched, and VERIFY.sh names every change of custody.md's
+# An export verifies untouched, and VERIFY.sh names every change of the
 # tamper matrix: stranger_test.sh <export_case_main>. All ways to spoil a file:
 # tamper_matrix.py.
 set -u

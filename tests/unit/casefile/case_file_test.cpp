@@ -63,7 +63,7 @@ TEST_CASE("A new case opens with a genesis entry that says who and what",
   CHECK(std::prev(json["detail"].end()).key() == "approvals");
 }
 
-TEST_CASE("Lines have the keys of custody.md in their order, linked and signed",
+TEST_CASE("Lines have the keys of SCHEMA.md in their order, linked and signed",
           "[casefile]") {
   Scene scene;
   for (int i = 0; i < 5; ++i) {

@@ -69,7 +69,7 @@ TEST_CASE("An untouched chain verifies, with several signers and heads",
   CHECK(report.to_json()["ok"] == true);
 }
 
-TEST_CASE("Every change of custody.md's tamper matrix is found at its entry",
+TEST_CASE("Every change of the tamper matrix is found at its entry",
           "[casefile]") {
   const Attack scene;
   SECTION("edit a word") {

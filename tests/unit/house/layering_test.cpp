@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The table of design.md section 3 as a test over the sources: a new arrow
+/// The table of rooms as a test over the sources: a new arrow
 /// between rooms, or a library outside its room, fails here.
 
 #include <filesystem>
