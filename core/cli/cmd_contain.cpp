@@ -156,6 +156,17 @@ ExitCode release_by_hand(const Globals& globals,
     if (!globals.json) print_text(globals, result.to_text());
   }
   if (globals.json) print_json(documents);
+  if (results.empty() && !options.deployment.empty()) {
+    std::string open_now;
+    for (const ContainmentRow& row : open_containments(open.file())) {
+      open_now += (open_now.empty() ? "" : ", ") + printable(row.deployment);
+    }
+    throw Error(Errc::bad_input,
+                fmt::format("case {} knows no deployment \"{}\"; open in its "
+                            "record: {}",
+                            open.file().id(), printable(options.deployment),
+                            open_now.empty() ? "none" : open_now));
+  }
   if (results.empty() && !globals.json) {
     print_text(globals,
                "This case's record has nothing to release, and names no "

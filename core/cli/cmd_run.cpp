@@ -10,6 +10,7 @@
 #include "core/cli/consent.hpp"
 #include "core/cli/run_driver.hpp"
 #include "core/engine/approvals.hpp"
+#include "core/engine/evidence_lock.hpp"
 #include "core/engine/next_command.hpp"
 #include "core/engine/questions.hpp"
 #include "core/engine/status.hpp"
@@ -123,6 +124,14 @@ ExitCode abort_run(const Globals& globals, const std::string& run,
                    const std::string& reason) {
   OpenCase open(globals);
   require_open_run(open.file(), run);
+  const auto lock =
+      EvidenceLock::try_take(open.file().folder() / "evidence", run);
+  if (!lock) {
+    throw Error(Errc::bad_input,
+                fmt::format("{} is being run by another process: end it there "
+                            "(Ctrl-C), then abort it",
+                            run));
+  }
   open.session().run = run;
   EntryDraft end = open.session().draft("playbook.end");
   end.outcome = Outcome::incomplete;

@@ -72,21 +72,30 @@ std::string count_of(std::size_t cases, std::string_view which) {
 std::string text_of(const std::vector<CaseStatus>& all) {
   std::string text;
   std::size_t quiet = 0;
+  std::size_t left = 0;
   for (const CaseStatus& status : all) {
     if (!status.is_open() && status.running.empty()) {
-      ++quiet;
+      ++(status.waiting.empty() && status.incomplete.empty() ? quiet : left);
       continue;
     }
     text += heading(status) + indented(status.to_text()) + "\n";
   }
   if (all.empty()) {
-    return fmt::format("No case in {}.\n", printable(cases_folder().native()));
+    return fmt::format(
+        "No case in {}; what lies elsewhere is not known here.\n",
+        printable(cases_folder().native()));
   }
   if (quiet != 0) {
     text += fmt::format(
         "{}: no containment is open in the record, nothing waits or is "
         "incomplete.\n",
         count_of(quiet, quiet == all.size() ? "" : "other "));
+  }
+  if (left != 0) {
+    text += fmt::format(
+        "{}: no containment is open in the record; what stayed incomplete is "
+        "in case show.\n",
+        count_of(left, "closed "));
   }
   return text;
 }

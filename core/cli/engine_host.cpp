@@ -475,6 +475,7 @@ Json EngineHost::release_deployment(const lua::HostCall& call) {
                          .probe = run_probe,
                          .purpose = text_or(arguments, "reason",
                                             "playbook " + subject_.playbook.id),
+                         .authority = authority_of(call, GuardedAct::release),
                          .deployment = subject_.deployment.name,
                          .descriptor = &subject_.deployment});
   Json list = Json::array();

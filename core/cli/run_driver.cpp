@@ -244,11 +244,17 @@ ExitCode drive(const Globals& globals, OpenCase& open,
       print_note(globals, fmt::format("the end of {} could not be recorded: {}",
                                       session.run, second.what()));
     }
+    print_note(globals, status_at_end(session).closing_text());
     throw;
   }
   const lua::RunConclusion conclusion =
       lua::conclude(outcome, findings_of(session.case_file, session.run));
-  record_end(session, outcome, conclusion);
+  try {
+    record_end(session, outcome, conclusion);
+  } catch (const Error&) {
+    print_note(globals, status_at_end(session).closing_text());
+    throw;
+  }
   const ExitCode exit = exit_of(conclusion.verdict);
   const CaseStatus status = status_at_end(session);
   if (globals.json) {

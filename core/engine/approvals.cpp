@@ -87,6 +87,13 @@ std::set<std::string> requesters_of_run(const std::vector<Entry>& entries,
   return keys;
 }
 
+/// A containment that was applied; one that failed used up no approval.
+bool is_applied(const Entry& entry) {
+  return action_of(entry) == "isolate.apply" &&
+         text_or(entry.json.at("detail"), "phase", "") == "after" &&
+         outcome_from(text_or(entry.json, "outcome", "")) != Outcome::failed;
+}
+
 std::vector<Request> requests_of(const std::vector<Entry>& entries) {
   std::vector<Request> requests;
   for (const Entry& entry : entries) {
@@ -100,9 +107,7 @@ std::vector<Request> requests_of(const std::vector<Entry>& entries) {
       requests.push_back(std::move(request));
       continue;
     }
-    if (action == "isolate.apply" && text_or(detail, "phase", "") == "after" &&
-        text_or(entry.json, "outcome", "") != "failed" &&
-        text_or(entry.json, "run", "").empty() &&
+    if (is_applied(entry) && text_or(entry.json, "run", "").empty() &&
         entry.json.at("authority").is_object()) {
       const Json& authority = entry.json.at("authority");
       for (Request& request : requests) {
@@ -234,9 +239,7 @@ ApprovalSubject subject_by_hand(const Session& session,
   std::int64_t done = 0;
   for (const Entry& entry : session.case_file.entries()) {
     const Json& authority = entry.json.at("authority");
-    if (action_of(entry) == "isolate.apply" && authority.is_object() &&
-        text_or(entry.json.at("detail"), "phase", "") == "after" &&
-        text_or(entry.json, "outcome", "") != "failed" &&
+    if (is_applied(entry) && authority.is_object() &&
         text_or(authority, "plan_sha256", "") == subject.plan_sha256) {
       ++done;
     }

@@ -339,7 +339,8 @@ CaseCheckItem check_half_undone(Session& session, const ContainmentRow& row,
       result->is_released()
           ? "undone"
           : "not proved to be undone; this tries again: " +
-                next_command(session.case_file.folder(), {"release"}));
+                next_command(session.case_file.folder(),
+                             {"release", "--deployment", row.deployment}));
   return item;
 }
 
@@ -356,8 +357,9 @@ CaseCheckItem check_containment(Session& session, const ContainmentRow& row,
   item.what = fmt::format(
       "by {} since {}: recorded as {}; measured now as {}: {}; this {}: {}",
       row.method, row.at, to_string(row.state), to_string(now.measured),
-      now.why, now.is_over() ? "records that it is over" : "gives it back",
-      next_command(session.case_file.folder(), {"release"}));
+      now.why, release_does(now),
+      next_command(session.case_file.folder(),
+                   {"release", "--deployment", row.deployment}));
   return item;
 }
 

@@ -6,6 +6,7 @@
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/engine/contain.hpp"
+#include "core/engine/evidence_lock.hpp"
 #include "core/engine/next_command.hpp"
 
 namespace impound {
@@ -83,6 +84,9 @@ std::string CloseResult::to_text() const {
 
 CloseResult close_case(Session& session, const CloseRequest& request) {
   const std::string& id = session.case_file.id();
+  // Nothing is contained or released between measuring and closing.
+  const EvidenceLock lock(session.case_file.folder() / "evidence",
+                          kContainmentLock);
   if (!session.case_file.summary().closed_at.empty()) {
     throw Error(Errc::bad_input, id + " is closed already");
   }

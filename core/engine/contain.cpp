@@ -166,9 +166,11 @@ std::optional<ContainResult> settle(const Act& act, const ContainmentRow& row) {
   return result;
 }
 
-ContainResult not_begun(const Act& act, const std::string& reason) {
+ContainResult not_begun(const Act& act, const std::string& reason,
+                        const std::vector<ContainmentRow>& settled) {
   ContainResult result = result_of(act, ContainEnd::not_begun);
   result.reason = reason;
+  if (!settled.empty()) result.settled = settled.front().at;
   result.state = measure(act.request.method, act.target, Json::object());
   record(act, verify_draft(act, result), result);
   return result;
@@ -182,7 +184,11 @@ std::optional<Hold> other_holder(const Act& act, const Json& before,
   for (Hold& hold : act.holds.list().holds) {
     const bool is_own =
         std::ranges::find(own, hold.intent, &ContainmentRow::id) != own.end();
-    if (is_own || !share_a_thing(hold.things, things)) continue;
+    // What another method holds, ours cannot measure.
+    if (is_own || hold.method != act.request.method.name ||
+        !share_a_thing(hold.things, things)) {
+      continue;
+    }
     const MeasuredState state =
         measure(act.request.method, act.target, hold.before);
     if (state.is_by_record && state.holds_something) return std::move(hold);
@@ -339,7 +345,7 @@ ContainResult attempt(const Act& act) {
     if (auto result = settle(act, row)) return *result;
   }
   if (!own.empty()) now = look(act);
-  if (!now.problem.empty()) return not_begun(act, now.problem);
+  if (!now.problem.empty()) return not_begun(act, now.problem, own);
   MeasuredState state = measure(act.request.method, act.target, Json::object());
   if (!state.held_by.empty()) {
     return held_elsewhere(act, now.before, std::nullopt, std::move(state),
@@ -348,10 +354,36 @@ ContainResult attempt(const Act& act) {
   return apply_and_prove(act, now.before, now.probes);
 }
 
+/// The same; where the record gives out under the act (a full disk), the error
+/// says what is measured of the service, which nothing else would tell.
+ContainResult attempt_or_say(const Act& act) {
+  try {
+    return attempt(act);
+  } catch (const Error& error) {
+    const MeasuredState state =
+        measure(act.request.method, act.target, Json::object());
+    if (is_back(state)) throw;
+    throw Error(
+        error.code(),
+        fmt::format("{}; {} is measured now as {}: {}; this gives it back: {}",
+                    error.what(), act.request.deployment.name,
+                    to_string(state.measured), printable(state.why),
+                    next_command(act.session.case_file.folder(),
+                                 {"release", "--deployment",
+                                  act.request.deployment.name})));
+  }
+}
+
 std::string held_by_whom(const ContainResult& result) {
   return result.holder ? "by " + result.holder->in_words()
                        : fmt::format("by {}, of which no record is found",
                                      printable(result.state.held_by));
+}
+
+/// What gives back what another case holds.
+std::string holder_command(const ContainResult& result) {
+  return next_command(result.holder->case_folder,
+                      {"release", "--deployment", result.holder->deployment});
 }
 
 std::string contained_text(const ContainResult& result) {
@@ -372,10 +404,8 @@ std::string contained_text(const ContainResult& result) {
           "{} is contained already, {}. Measured, not contained twice: {}.\n"
           "This case holds nothing of it{}\n",
           result.deployment, held_by_whom(result), measured,
-          result.holder
-              ? "; this gives it back: " +
-                    next_command(result.holder->case_folder, {"release"})
-              : ".");
+          result.holder ? "; this gives it back: " + holder_command(result)
+                        : ".");
     default:
       return fmt::format("Contained by {}: {}.\n", result.method, measured);
   }
@@ -385,11 +415,17 @@ std::string not_contained_text(const ContainResult& result) {
   const std::string why = printable(result.state.why);
   const std::string again =
       "The containment stays open in the record; this tries again: " +
-      next_command(result.case_folder, {"release"});
+      next_command(result.case_folder,
+                   {"release", "--deployment", result.deployment});
   std::string then;
   switch (result.end) {
     case ContainEnd::not_begun:
-      then = "Nothing was changed.";
+      then = result.settled.empty()
+                 ? "Nothing was changed."
+                 : fmt::format(
+                       "The earlier containment of {} was undone before; "
+                       "nothing was contained since.",
+                       result.settled);
       break;
     case ContainEnd::held_already:
       then = fmt::format(
@@ -398,8 +434,10 @@ std::string not_contained_text(const ContainResult& result) {
           result.since);
       break;
     case ContainEnd::held_elsewhere:
-      then = fmt::format("It is held {}; nothing was changed.",
-                         held_by_whom(result));
+      then = fmt::format(
+          "It is held {}; nothing was changed.{}", held_by_whom(result),
+          result.holder ? " This gives it back: " + holder_command(result)
+                        : "");
       break;
     case ContainEnd::rolled_back:
       then = fmt::format("It was rolled back; measured then: {}.", why);
@@ -429,6 +467,9 @@ std::string_view progress_of(const ContainResult& result) {
       return "not contained, THE ROLLBACK FAILED";
     case ContainEnd::rollback_unknown:
       return "not contained, and not measured to be back";
+    case ContainEnd::not_begun:
+      return result.settled.empty() ? "not contained, nothing was changed"
+                                    : "not contained, nothing was begun anew";
     default:
       return "not contained, nothing was changed";
   }
@@ -477,6 +518,7 @@ Json ContainResult::to_json() const {
   json["reason"] = lossless_utf8(reason);
   json["intent"] = intent;
   json["held_by"] = holder ? holder->summary() : Json(nullptr);
+  json["hold_problem"] = lossless_utf8(hold_problem);
   json["probes"] = probes.to_json();
   json["state"] = state.to_json();
   return json;
@@ -510,6 +552,12 @@ std::string ContainmentNow::to_text() const {
       "{}",
       printable(row.deployment), row.method, row.at, to_string(row.state),
       to_string(measured), printable(why));
+}
+
+std::string_view release_does(const ContainmentNow& now) {
+  if (now.is_over()) return "records that it is over";
+  return now.measured == Containedness::unknown ? "tries to give it back"
+                                                : "gives it back";
 }
 
 ContainmentNow measure_containment(const ContainmentRow& row,
@@ -577,20 +625,21 @@ ContainResult contain(Session& session, const ContainRequest& request) {
                             .arguments = request.arguments.json(),
                             .purpose = request.purpose,
                             .authority = request.authority};
+  session.progress.begin("contain " + request.deployment.name, {});
+  HoldRegister holds(holds_folder(), session.cancellation);
+  const EvidenceLock lock(session.case_file.folder() / "evidence",
+                          kContainmentLock);
+  // Under the lock, which close_case() takes as well.
   if (!session.case_file.summary().closed_at.empty()) {
     throw Error(Errc::bad_input,
                 session.case_file.id() +
                     " is closed: a containment could not be recorded");
   }
-  session.progress.begin("contain " + request.deployment.name, {});
-  HoldRegister holds(holds_folder(), session.cancellation);
-  const EvidenceLock lock(session.case_file.folder() / "evidence",
-                          kContainmentLock);
-  ContainResult result = attempt({.session = session,
-                                  .request = request,
-                                  .target = target,
-                                  .isolation = isolation,
-                                  .holds = holds});
+  ContainResult result = attempt_or_say({.session = session,
+                                         .request = request,
+                                         .target = target,
+                                         .isolation = isolation,
+                                         .holds = holds});
   session.progress.end(progress_of(result));
   return result;
 }

@@ -65,6 +65,7 @@ struct ContainResult {
   std::optional<Hold> holder;  ///< held_elsewhere: whose, if a record tells
   Json before;
   Json after;
+  std::string settled;  ///< since when what this case had undone first was held
   std::string hold_problem;  ///< why other cases may not learn of it; or ""
 
   /// Measured, and no probe speaks against it.
@@ -107,6 +108,9 @@ struct ContainmentNow {
   /// contained: process 7 (python3) stands still".
   [[nodiscard]] std::string to_text() const;
 };
+
+/// What a release of it comes to, by what is measured: "gives it back".
+[[nodiscard]] std::string_view release_does(const ContainmentNow& now);
 
 /// Measures one containment of the record. Changes nothing, throws nothing that
 /// is no defect: what cannot be measured is unknown, with the reason.

@@ -12,6 +12,7 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/engine/baseline_check.hpp"
+#include "core/engine/contain.hpp"
 #include "core/engine/deployment.hpp"
 #include "core/evidence/locate.hpp"
 #include "core/evidence/log_set.hpp"
@@ -46,7 +47,13 @@ class Checker {
     process();
     served();
     containment();
-    for (const Probe& probe : deployment_.probes) one_probe(probe);
+    for (const Probe& probe : deployment_.probes) {
+      try {
+        one_probe(probe);
+      } catch (const Error& error) {
+        add("probe " + printable(probe.name), CheckLevel::fail, error.what());
+      }
+    }
     if (!deployment_.containment_method.empty()) probes_as_a_whole();
     free_space();
     return std::move(checks_);
@@ -204,24 +211,12 @@ class Checker {
           "no method is named; the model cannot be taken out of service");
       return;
     }
-    const auto found =
-        std::ranges::find(tools_.containments, name,
-                          [](const Containment* one) { return one->name; });
-    if (found == tools_.containments.end()) {
-      std::string known;
-      for (const Containment* const one : tools_.containments) {
-        known += (known.empty() ? "" : ", ") + std::string(one->name);
-      }
-      add("containment", CheckLevel::fail,
-          fmt::format("there is no method \"{}\"; known are {}",
-                      printable(name), known));
-      return;
-    }
     try {
+      const Containment& method = find_containment(tools_.containments, name);
       // Recording the state needs what acting needs, and changes nothing.
-      static_cast<void>((*found)->before(target_));
+      static_cast<void>(method.before(target_));
       add("containment", CheckLevel::ok,
-          without_full_stop((*found)->describe(target_)));
+          without_full_stop(method.describe(target_)));
     } catch (const Error& error) {
       add("containment", CheckLevel::fail, error.what());
     }

@@ -49,6 +49,13 @@ struct Held {
         of_other(std::move(other)) {}
 };
 
+Target target_of(const Held& held, const Session& session) {
+  return {.deployment = held.deployment,
+          .clock = session.clock,
+          .cancellation = session.cancellation,
+          .case_id = session.case_file.id()};
+}
+
 ContainmentRow row_of(const Hold& hold) {
   ContainmentRow row;
   row.id = hold.intent;
@@ -106,10 +113,7 @@ ReleaseResult with_undo(Session& session, const Held& held,
                             .method = held.method,
                             .purpose = request.purpose,
                             .authority = request.authority};
-  const Target target{.deployment = held.deployment,
-                      .clock = session.clock,
-                      .cancellation = session.cancellation,
-                      .case_id = session.case_file.id()};
+  const Target target = target_of(held, session);
   const auto before = probes_before(session, held);
   Undone undone = undo(UndoRequest{
       .kind = kind,
@@ -141,10 +145,7 @@ ReleaseResult with_undo(Session& session, const Held& held,
 std::optional<Hold> other_holder(const Session& session, const Held& held,
                                  const HoldList& list,
                                  const std::vector<ContainmentRow>& own) {
-  const Target target{.deployment = held.deployment,
-                      .clock = session.clock,
-                      .cancellation = session.cancellation,
-                      .case_id = session.case_file.id()};
+  const Target target = target_of(held, session);
   auto things = held.method.things(held.row.before);
   try {
     const auto present = held.method.things(held.method.before(target));
@@ -179,19 +180,22 @@ ReleaseResult release_one(Session& session, const Held& held,
   return result;
 }
 
-ReleaseResult left_to(const Held& held, const Session& session, Hold other) {
+/// Nothing is done: what is measured of it.
+ReleaseResult measured(const Held& held, const Session& session, ReleaseEnd end,
+                       const Json& before) {
   ReleaseResult result;
   result.deployment = held.deployment.name;
   result.method = held.row.method;
   result.case_folder = session.case_file.folder();
-  result.end = ReleaseEnd::held_elsewhere;
-  result.state = measure(held.method,
-                         {.deployment = held.deployment,
-                          .clock = session.clock,
-                          .cancellation = session.cancellation,
-                          .case_id = session.case_file.id()},
-                         other.before);
+  result.end = end;
+  result.state = measure(held.method, target_of(held, session), before);
   result.why = result.state.why;
+  return result;
+}
+
+ReleaseResult left_to(const Held& held, const Session& session, Hold other) {
+  ReleaseResult result =
+      measured(held, session, ReleaseEnd::held_elsewhere, other.before);
   result.holder = std::move(other);
   return result;
 }
@@ -228,19 +232,7 @@ ReleaseResult measure_one(const Session& session, const Held& held,
   if (auto other = other_holder(session, held, list, {})) {
     return left_to(held, session, std::move(*other));
   }
-  ReleaseResult result;
-  result.deployment = held.deployment.name;
-  result.method = held.row.method;
-  result.case_folder = session.case_file.folder();
-  result.end = ReleaseEnd::nothing_open;
-  result.state = measure(held.method,
-                         {.deployment = held.deployment,
-                          .clock = session.clock,
-                          .cancellation = session.cancellation,
-                          .case_id = session.case_file.id()},
-                         Json::object());
-  result.why = result.state.why;
-  return result;
+  return measured(held, session, ReleaseEnd::nothing_open, Json::object());
 }
 
 /// The record has nothing open: what is measured all the same.
@@ -309,7 +301,8 @@ std::string_view to_string(ReleaseEnd end) noexcept {
 bool ReleaseResult::is_settled() const {
   return end == ReleaseEnd::released ||
          (end == ReleaseEnd::nothing_open &&
-          state.measured != Containedness::contained && state.held_by.empty());
+          state.measured != Containedness::contained &&
+          !state.holds_something && state.held_by.empty());
 }
 
 Json ReleaseResult::to_json() const {
@@ -330,8 +323,9 @@ Json ReleaseResult::to_json() const {
 }
 
 std::string ReleaseResult::to_text() const {
-  const std::string again = "It stays open in the record; this tries again: " +
-                            next_command(case_folder, {"release"});
+  const std::string again =
+      "It stays open in the record; this tries again: " +
+      next_command(case_folder, {"release", "--deployment", deployment});
   const std::string seen = printable(why);
   std::string text;
   switch (end) {
@@ -350,8 +344,10 @@ std::string ReleaseResult::to_text() const {
     case ReleaseEnd::unknown:
       text = fmt::format(
           "{} is NOT proved to be back, and not measured to be "
-          "contained: {}. {}",
-          mark(*this), seen, again);
+          "contained: {}. {}\nIf it is down and stays down: {}",
+          mark(*this), seen, again,
+          next_command(case_folder, {"case", "close", "--still-contained",
+                                     "WHY", "--reason", "WHY"}));
       break;
     case ReleaseEnd::held_elsewhere:
       text = fmt::format(
@@ -359,9 +355,12 @@ std::string ReleaseResult::to_text() const {
           holder ? holder->in_words() : "another case", seen,
           holder
               ? fmt::format(" In that case: {}\nFrom this case: {}",
-                            next_command(holder->case_folder, {"release"}),
-                            next_command(case_folder, {"release", "--held-by",
-                                                       holder->case_id}))
+                            next_command(holder->case_folder,
+                                         {"release", "--deployment",
+                                          holder->deployment}),
+                            next_command(case_folder,
+                                         {"release", "--deployment", deployment,
+                                          "--held-by", holder->case_id}))
               : "");
       break;
     case ReleaseEnd::nothing_open:

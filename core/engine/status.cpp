@@ -18,6 +18,7 @@
 #include "core/engine/evidence_lock.hpp"
 #include "core/engine/next_command.hpp"
 #include "core/engine/questions.hpp"
+#include "core/evidence/finding_words.hpp"
 
 namespace impound {
 namespace {
@@ -45,19 +46,17 @@ enum class RunStanding : std::uint8_t {
   interrupted,
   waiting,
   done,
-  incomplete,
   failed,
   aborted,
   other,  ///< a word that this build does not know
 };
 
 RunStanding standing_of(std::string_view state) {
-  constexpr std::array<std::pair<std::string_view, RunStanding>, 7> kStates{{
+  constexpr std::array<std::pair<std::string_view, RunStanding>, 6> kStates{{
       {"running", RunStanding::running},
       {"interrupted", RunStanding::interrupted},
       {"waiting", RunStanding::waiting},
       {"done", RunStanding::done},
-      {"incomplete", RunStanding::incomplete},
       {"failed", RunStanding::failed},
       {"aborted", RunStanding::aborted},
   }};
@@ -154,8 +153,8 @@ std::vector<std::string> not_done_by(const Facts& facts,
   return reasons;
 }
 
-/// The verdict of the newest run about a deployment, if it clears it: whatever
-/// that run says of it is "cleared", in one form or another.
+/// The verdict of the newest run about a deployment, if it clears it and no
+/// other run of the case found anything.
 std::optional<std::pair<std::string, std::string>> cleared_by(
     const Facts& facts, const std::string& deployment) {
   const RunRow* newest = nullptr;
@@ -171,9 +170,13 @@ std::optional<std::pair<std::string, std::string>> cleared_by(
   }
   std::string verdict;
   for (const FindingRow& finding : facts.findings) {
-    if (finding.run != newest->id) continue;
-    if (!finding.verdict.starts_with("cleared")) return std::nullopt;
-    verdict = finding.verdict;
+    // One playbook may clear what another found: only if nobody found anything
+    // is the deployment called cleared.
+    const RunRow* run = facts.run(finding.run);
+    if (run == nullptr || run->deployment != deployment) continue;
+    const auto known = finding_verdict_from(finding.verdict);
+    if (!known || !is_cleared(*known)) return std::nullopt;
+    if (finding.run == newest->id) verdict = finding.verdict;
   }
   if (verdict.empty()) return std::nullopt;
   return std::pair(newest->id, verdict);
@@ -215,15 +218,15 @@ void ask_for_answer(WaitingRun& waiting, const Question& question,
   std::string first;
   for (const std::string& choice : waiting.choices) {
     waiting.commands.push_back(command(choice));
-    if (first.empty() || choice == waiting.default_choice) {
-      first = waiting.commands.back();
-    }
+    if (choice == waiting.default_choice) first = waiting.commands.back();
   }
   if (waiting.choices.empty()) {
-    first = command(question.otherwise.value_or("YOUR ANSWER"));
-    waiting.commands.push_back(first);
+    waiting.commands.push_back(
+        command(question.otherwise.value_or("YOUR ANSWER")));
+    if (question.otherwise) first = waiting.commands.back();
   }
-  waiting.next = first + " && " + waiting.then;
+  // Without a default nobody answers for a person: resuming asks again.
+  waiting.next = first.empty() ? waiting.then : first + " && " + waiting.then;
 }
 
 void ask_for_approval(WaitingRun& waiting, const OpenApproval& open,
@@ -466,9 +469,6 @@ void sort_runs(CaseStatus& status, const CaseFile& case_file,
       case RunStanding::failed:
         add("failed", after_failure(facts, run));
         break;
-      case RunStanding::incomplete:
-        add("ended incomplete", TakenUp::run_again);
-        break;
       case RunStanding::done:
         if (!steps_not_done(facts, run.id).empty() ||
             !not_done_by(facts, run.id).empty()) {
@@ -612,7 +612,8 @@ void add_failed_releases(CaseStatus& status, const Facts& facts) {
       what += fmt::format(" (at {}, by {})",
                           to_the_second(text_or(undo->json, "ts", "")),
                           actor_of(*undo));
-      std::string reason = text_or(detail_of(*undo), "reason", "");
+      // "reason" of a rollback says why the containment failed.
+      std::string reason = text_or(detail_of(*undo), "why", "");
       if (reason.empty()) reason = text_or(detail_of(*undo), "error", "");
       if (!reason.empty()) what += ": " + reason;
     }
@@ -788,13 +789,6 @@ std::string measured_text(const OpenContainment& one) {
   return {};
 }
 
-/// What giving it back comes to, by what is measured.
-std::string_view release_does(const OpenContainment& one) {
-  if (one.now.is_over()) return "records that it is over";
-  return one.now.measured == Containedness::unknown ? "tries to give it back"
-                                                    : "gives it back";
-}
-
 std::string contained_text(const OpenContainment& one, TimeNs now) {
   std::string text = "  " + measured_text(one) + "\n";
   const std::string& at = one.now.row.at;
@@ -808,7 +802,8 @@ std::string contained_text(const OpenContainment& one, TimeNs now) {
     text += fmt::format("    the model was {} by {}\n",
                         printable(one.cleared_as), printable(one.cleared_by));
   }
-  return text + fmt::format("    this {}: {}\n", release_does(one), one.next);
+  return text +
+         fmt::format("    this {}: {}\n", release_does(one.now), one.next);
 }
 
 std::string waits_for_text(const WaitingRun& one) {
@@ -985,7 +980,7 @@ std::string CaseStatus::closing_text() const {
                          printable(one.now.row.deployment),
                          printable(one.cleared_as), printable(one.now.why))
                    : measured_text(one);
-    line += fmt::format("; this {}: {}\n", release_does(one), one.next);
+    line += fmt::format("; this {}: {}\n", release_does(one.now), one.next);
     if (is_cleared) {
       last.push_back(std::move(line));
     } else {

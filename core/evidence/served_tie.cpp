@@ -23,7 +23,8 @@ constexpr std::uint64_t kCopyBytes = limits::kGiB;
 constexpr std::size_t kMostInSentence = 3;
 
 bool is_mapped(const NamedWeights& weights) {
-  return weights.mapped_bytes >= weights.size / 10 * kMappedTenths;
+  return weights.mapped_bytes != 0 &&
+         weights.mapped_bytes >= weights.size / 10 * kMappedTenths;
 }
 
 std::uint64_t weights_bytes(const ServedModel& model) {
@@ -210,7 +211,10 @@ Json ServedFile::to_notes() const {
           {"relation", to_string(relation)},
           {"weights", is_weights},
           {"pids", pids},
-          {"held", held_words(*this)}};
+          {"held", held_words(*this)},
+          {"open", is_open},
+          {"mapped_private", is_mapped_private},
+          {"mapped_shared", is_mapped_shared}};
 }
 
 std::optional<ServedFile> ServedFile::from_notes(const Json& notes) {
@@ -225,17 +229,20 @@ std::optional<ServedFile> ServedFile::from_notes(const Json& notes) {
   file.path = from_lossless_utf8(text_or(*served, "path", ""));
   file.identity = *identity;
   file.relation = *relation;
-  const auto weights = served->find("weights");
-  file.is_weights = weights != served->end() && *weights == Json(true);
+  const auto is_set = [&](const char* key) {
+    const auto value = served->find(key);
+    return value != served->end() && *value == Json(true);
+  };
+  file.is_weights = is_set("weights");
+  file.is_open = is_set("open");
+  file.is_mapped_private = is_set("mapped_private");
+  file.is_mapped_shared = is_set("mapped_shared");
   if (const auto pids = served->find("pids");
       pids != served->end() && pids->is_array()) {
     for (const Json& pid : *pids) {
       if (pid.is_number_integer()) file.pids.push_back(pid.get<Pid>());
     }
   }
-  const std::string held = text_or(*served, "held", "");
-  file.is_open = held.starts_with("open");
-  file.is_mapped_private = held.ends_with("mapped");
   return file;
 }
 

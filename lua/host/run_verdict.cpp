@@ -20,8 +20,7 @@ struct VerdictText {
 constexpr std::array<VerdictText, 8> kTexts{{
     {"findings", "something was found that needs a look"},
     {"incomplete",
-     "nothing suspicious was recorded, but not everything that was asked could "
-     "be done"},
+     "nothing suspicious was recorded, and what stands below was not done"},
     {to_string(FindingVerdict::cleared_files_only),
      "the files are clean; what the process runs could not be tied to them"},
     {to_string(FindingVerdict::cleared),

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <functional>
 
 #include "core/base/error.hpp"
 #include "core/base/progress.hpp"
@@ -29,6 +30,8 @@ struct Service {
   bool another_answers = false;  ///< the forbidden probe asks someone else
   bool is_deaf = false;          ///< no probe is ever answered
   std::string foreign_group;
+  std::function<void()> after_apply = [] {};  ///< what else happens meanwhile
+  std::function<void()> before_look = [] {};
   int applied = 0;
   int undone = 0;
 
@@ -44,6 +47,7 @@ struct Service {
 Service service;
 
 Json before(const Target&) {
+  service.before_look();
   if (!service.is_there) throw Error(Errc::io, "cannot find the process");
   return {{"processes", {7}}};
 }
@@ -55,6 +59,7 @@ Json apply(const Target&, const Json&) {
     throw Error(Errc::io, "cannot freeze process 8");
   }
   service.freeze();
+  service.after_apply();
   return {{"stopped", true}};
 }
 
@@ -244,10 +249,11 @@ TEST_CASE(
     CHECK(result.end == ContainEnd::rollback_failed);
     CHECK_FALSE(result.is_rolled_back());
     CHECK_FALSE(result.to_json().at("rolled_back").get<bool>());
-    CHECK_THAT(result.to_text(),
-               Catch::Contains("THE ROLLBACK FAILED") &&
-                   Catch::Contains("the group will not thaw") &&
-                   Catch::Contains("impound release --case"));
+    CHECK_THAT(
+        result.to_text(),
+        Catch::Contains("THE ROLLBACK FAILED") &&
+            Catch::Contains("the group will not thaw") &&
+            Catch::Contains("impound release --deployment small --case"));
     CHECK(one.recorded() == ContainmentState::rollback_failed);
     CHECK(one.last("isolate.undo").at("outcome") == "failed");
     service.undo_fails = false;
@@ -288,6 +294,47 @@ TEST_CASE(
     CHECK_THAT(result.reason, Catch::Contains("cannot freeze process 8"));
     CHECK_FALSE(service.is_held);
   }
+}
+
+TEST_CASE(
+    "[I13] where the record gives out under the act, the error says that the "
+    "service stands still and what gives it back",
+    "[engine]") {
+  Machine machine;
+  OneCase one(machine);
+  service.after_apply = [&] {
+    EntryDraft draft = one.session.draft("case.close");
+    draft.detail["open_items"] = Json::array();
+    one.file.append({draft}, one.eve);
+  };
+  try {
+    static_cast<void>(one.contain_it());
+    FAIL("the act could not be recorded");
+  } catch (const Error& error) {
+    CHECK_THAT(
+        error.what(),
+        Catch::Contains("small is measured now as contained") &&
+            Catch::Contains("impound release --deployment small --case"));
+  }
+}
+
+TEST_CASE(
+    "[I13] \"Nothing was changed\" is not said where an earlier containment "
+    "was undone first",
+    "[engine]") {
+  Machine machine;
+  OneCase one(machine);
+  REQUIRE(one.contain_it().is_contained());
+  // A worker was started again: a part stands still, the whole does not.
+  service.measured = Containedness::not_contained;
+  machine.deployment.probes.clear();
+  int looks = 0;
+  service.before_look = [&] { service.is_there = ++looks < 2; };
+  const ContainResult result = one.contain_it();
+  CHECK(result.end == ContainEnd::not_begun);
+  CHECK(service.undone == 1);
+  CHECK_THAT(result.to_text(), !Catch::Contains("Nothing was changed") &&
+                                   Catch::Contains("was undone before"));
 }
 
 TEST_CASE("[I13] \"Nothing was changed\" is said where nothing was begun",
@@ -618,7 +665,7 @@ TEST_CASE("[I13] case check says what is measured now beside what is recorded",
   CHECK_THAT(check.items.front().what,
              Catch::Contains("recorded as contained") &&
                  Catch::Contains("measured now as not contained") &&
-                 Catch::Contains("impound release --case"));
+                 Catch::Contains("impound release --deployment small --case"));
 }
 
 TEST_CASE(
