@@ -209,6 +209,7 @@ class LogCollector {
   void select(const LogSource& source, const fs::path& found,
               FileRequest& request) {
     const std::string subject = request.path.native();
+    const auto as_searched = stat_path(request.path, Links::refuse);
     const auto bytes = open_source(request.path);
     const std::string_view compression = compression_of(*bytes);
     if (!compression.empty()) request.notes["compressed"] = compression;
@@ -233,6 +234,7 @@ class LogCollector {
     }
     if (!window_.is_open() && scan.records != 0) {
       if (!narrow_to_window(scan, found, request)) return;
+      if (as_searched) request.searched = *as_searched;
     }
     sink_.file(request);
   }

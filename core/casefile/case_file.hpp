@@ -110,6 +110,9 @@ class CaseFile {
   [[nodiscard]] CaseSummary summary() const;
   [[nodiscard]] std::vector<ExhibitRow> exhibits() const;
   [[nodiscard]] std::optional<ExhibitRow> exhibit(std::string_view id) const;
+  /// The digest of the tag manifest that the seal of an exhibit names; empty if
+  /// there is none.
+  [[nodiscard]] std::string sealed_tagmanifest(std::string_view exhibit) const;
   [[nodiscard]] std::vector<FindingRow> findings() const;
   [[nodiscard]] std::vector<RunRow> runs() const;
   [[nodiscard]] std::vector<ContainmentRow> containments() const;

@@ -284,6 +284,15 @@ std::optional<ExhibitRow> CaseFile::exhibit(std::string_view id) const {
   return std::nullopt;
 }
 
+std::string CaseFile::sealed_tagmanifest(std::string_view exhibit) const {
+  Statement rows = impl_->database->prepare(
+      "SELECT coalesce(json_extract(line,'$.detail.tagmanifest_sha256'),'')"
+      " FROM custody WHERE json_extract(line,'$.action')='bundle.seal'"
+      " AND json_extract(line,'$.item')=:item ORDER BY seq LIMIT 1");
+  rows.bind(":item", exhibit);
+  return rows.step() ? std::string(rows.text(0)) : std::string();
+}
+
 std::vector<FindingRow> CaseFile::findings() const {
   return findings_in(*impl_->database);
 }

@@ -9,6 +9,7 @@
 #include "core/cli/command.hpp"
 #include "core/cli/data_options.hpp"
 #include "core/compare/delta/heat_map.hpp"
+#include "core/engine/exhibits.hpp"
 #include "core/engine/model_sides.hpp"
 
 namespace impound {
@@ -129,9 +130,9 @@ ExitCode diff_in_closed_case(const Globals& globals, const Options& options,
 /// Exhibits belong to a case, and looking at them is recorded; two things on
 /// disk can be compared without a case.
 ExitCode diff(const Globals& globals, const Options& options) {
-  const bool needs_case = !stat_path(options.before, Links::follow) ||
-                          !stat_path(options.after, Links::follow);
-  if (!needs_case) {
+  const bool is_before_here = is_path_on_disk(options.before);
+  const bool is_after_here = is_path_on_disk(options.after);
+  if (is_before_here && is_after_here) {
     const auto progress = make_progress(globals, Events::no);
     const ModelSide before = open_model_side(options.before, nullptr);
     const ModelSide after = open_model_side(options.after, nullptr);

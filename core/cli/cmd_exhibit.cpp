@@ -94,7 +94,8 @@ std::string remarks_text(const std::string& exhibit,
 
 ExitCode show(const Globals& globals, const std::string& exhibit) {
   const CaseFile one = open_case_to_read(globals);
-  const BundleReader reader(bundle_of(one, exhibit));
+  const auto opened = open_exhibit(one, exhibit);
+  const BundleReader& reader = *opened;
   const auto row = one.exhibit(exhibit);
   if (globals.json) {
     Json document = row ? row_json(*row) : Json::object();
@@ -248,7 +249,8 @@ ExitCode cat(const Globals& globals, const std::string& text,
         fmt::format("\"{}\" is no item; expected E001/17", printable(text)));
   }
   OpenCase open(globals);
-  const BundleReader reader(bundle_of(open.file(), reference->exhibit));
+  const auto opened = open_exhibit(open.file(), reference->exhibit);
+  const BundleReader& reader = *opened;
   const Item* item = reader.find(reference->item);
   if (item == nullptr) {
     throw Error(Errc::bad_input,

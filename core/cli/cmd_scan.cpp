@@ -71,7 +71,7 @@ ExitCode scan(const Globals& globals, const Options& options) {
   if (options.subject.empty()) {
     throw Error(Errc::bad_input, "scan needs a path or an exhibit, or --rules");
   }
-  if (stat_path(options.subject, Links::follow)) {
+  if (is_path_on_disk(options.subject)) {
     const auto progress = make_progress(globals, Events::no);
     const ScanReport report =
         scan_subject(options.subject, nullptr, *progress, *globals.cancellation,

@@ -65,9 +65,14 @@ bool is_declared_path(const RunSubject& subject, const std::string& path) {
 
 /// A playbook may name exhibits and the paths that its deployment and its path
 /// parameters name, nothing else on the machine [I12].
-void refuse_undeclared_path(const RunSubject& subject,
+void refuse_undeclared_path(const CaseFile& case_file,
+                            const RunSubject& subject,
                             const std::string& path) {
-  if (parse_exhibit_reference(path) || is_declared_path(subject, path)) return;
+  if (is_declared_path(subject, path)) return;
+  // An exhibit of the case, and never a file of that name where the run was
+  // started.
+  const auto reference = parse_exhibit_reference(path);
+  if (reference && case_file.exhibit(reference->exhibit)) return;
   throw Error(Errc::bad_input,
               fmt::format("\"{}\" is neither an exhibit nor a path of the "
                           "deployment or of a parameter of type path",
@@ -264,10 +269,7 @@ Json EngineHost::collect(const Json& arguments) {
 
 const BundleReader& EngineHost::reader(const std::string& exhibit) {
   auto& slot = readers_[exhibit];
-  if (!slot) {
-    slot =
-        std::make_unique<BundleReader>(bundle_of(session_.case_file, exhibit));
-  }
+  if (!slot) slot = open_exhibit(session_.case_file, exhibit);
   return *slot;
 }
 
@@ -546,8 +548,8 @@ Json EngineHost::served() {
 Json EngineHost::diff(const Json& arguments) {
   const std::string a = require_text(arguments, "a", kSource);
   const std::string b = require_text(arguments, "b", kSource);
-  refuse_undeclared_path(subject_, a);
-  refuse_undeclared_path(subject_, b);
+  refuse_undeclared_path(session_.case_file, subject_, a);
+  refuse_undeclared_path(session_.case_file, subject_, b);
   const ModelSide before = open_model_side(a, &session_.case_file);
   const ModelSide after = open_model_side(b, &session_.case_file);
   return compare_sides(before, after, ExplainOptions{}, session_.progress,
@@ -562,7 +564,7 @@ Json EngineHost::load_baseline(const Json& arguments) {
     throw Error(Errc::bad_input,
                 "the deployment names no baseline ([model] baseline)");
   }
-  refuse_undeclared_path(subject_, path);
+  refuse_undeclared_path(session_.case_file, subject_, path);
   const ModelSide side = open_model_side(path, &session_.case_file);
   const BaselineCheck check = check_baseline(side);
   // Of training data it is read as well; whoever compares says what it needs.
@@ -600,9 +602,9 @@ Json EngineHost::verify(const Json& arguments) {
 
 Json EngineHost::verify_signature(const Json& arguments) {
   const std::string subject = require_text(arguments, "subject", kSource);
-  refuse_undeclared_path(subject_, subject);
+  refuse_undeclared_path(session_.case_file, subject_, subject);
   const std::string key = text_or(arguments, "key", "");
-  if (!key.empty()) refuse_undeclared_path(subject_, key);
+  if (!key.empty()) refuse_undeclared_path(session_.case_file, subject_, key);
   if (!arguments.contains("signature")) {
     return check_baseline_signature(session_, subject, key);
   }
@@ -615,7 +617,8 @@ Json EngineHost::verify_signature(const Json& arguments) {
                       : SignaturePlace::with_evidence;
   for (const Json& one : arguments.value("certificate_chain", Json::array())) {
     request.certificate_chain.push_back(one.get<std::string>());
-    refuse_undeclared_path(subject_, request.certificate_chain.back());
+    refuse_undeclared_path(session_.case_file, subject_,
+                           request.certificate_chain.back());
   }
   request.sigstore = arguments.value("sigstore", false);
   request.identity = text_or(arguments, "identity", "");
@@ -634,7 +637,7 @@ Json EngineHost::verify_signature(const Json& arguments) {
 
 Json EngineHost::scan(const Json& arguments) {
   const std::string subject = require_text(arguments, "subject", kSource);
-  refuse_undeclared_path(subject_, subject);
+  refuse_undeclared_path(session_.case_file, subject_, subject);
   const Json answer = to_json(scan_subject(
       subject, &session_.case_file, session_.progress, session_.cancellation));
   record_scan(session_, subject, answer);

@@ -85,7 +85,7 @@ std::optional<BaselineCheck> baseline_of_run(const Arguments& parameters,
         });
     if (!is_used) return std::nullopt;
   }
-  if (parse_exhibit_reference(path) && !stat_path(path, Links::follow)) {
+  if (parse_exhibit_reference(path)) {
     return std::nullopt;
   }
   // Absolute, so that a run can be resumed from another folder.

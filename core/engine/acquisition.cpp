@@ -16,6 +16,10 @@ std::string kind_of_object(const Item& item) {
   return item.ranges.empty() ? kind : kind + " slice";
 }
 
+/// A gap older than this is recorded with the reason why it is so late; the
+/// record asks for one at 60 s.
+constexpr TimeNs kLateGapNs = 10'000'000'000;
+
 Json ranges_json(const std::vector<ByteRange>& ranges) {
   Json list = Json::array();
   for (const ByteRange& range : ranges) {
@@ -48,7 +52,9 @@ EntryDraft acquisition_begin(const Session& session,
   draft.detail["source"] = deployment_to_json(request.deployment);
   draft.detail["read_method"] =
       "open O_RDONLY|O_NOFOLLOW|O_NOATIME where allowed, pread, one pass, "
-      "SHA-256 while reading";
+      "SHA-256 while reading; a log that is cut to a window is read twice: to "
+      "find its records, and to take them; links are followed where an item "
+      "says found_as; what is replaced or made by a collector is no copy";
   draft.detail["volatility"] =
       requests.empty() ? 7 : requests.front().collector->volatility;
   draft.detail["collectors"] = std::move(collectors);
@@ -101,6 +107,9 @@ EntryDraft acquisition_gap(const Session& session, const std::string& exhibit,
   draft.item = exhibit;
   draft.outcome = gap.outcome;
   draft.at = gap.at;
+  if (gap.at != 0 && session.clock.now() - gap.at > kLateGapNs) {
+    draft.late_reason = "gaps are recorded when their collector has finished";
+  }
   Json object;
   object["kind"] = "gap";
   object["path"] = lossless_utf8(gap.subject);

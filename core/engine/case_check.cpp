@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "core/base/error.hpp"
@@ -24,7 +25,7 @@ namespace {
 
 constexpr std::string_view kLate =
     "the process that took it ended before it could record this; written by a "
-    "later one that verified the bundle";
+    "later one that verified the bundle and held it against the record";
 
 fs::path bundle_path(const CaseFile& case_file, const std::string& exhibit) {
   return case_file.folder() / "evidence" / (exhibit + ".tar.zst");
@@ -107,9 +108,52 @@ Snapshot read_sealed(Session& session, const std::string& exhibit) {
   return snapshot;
 }
 
+/// A bundle may verify and be another one: of another case, or made by whoever
+/// can write here. The one that was being taken holds the lines of its own
+/// acquisition, and its items are those that the chain recorded.
+/// @throws Error{integrity} naming the first thing that differs.
+void require_own(const Session& session, const std::string& exhibit) {
+  const auto row = session.case_file.exhibit(exhibit);
+  const BundleReader reader(bundle_path(session.case_file, exhibit));
+  const auto refuse = [&](const std::string& why) {
+    throw Error(Errc::integrity,
+                fmt::format("{} is not the bundle whose acquisition the record "
+                            "began: {}",
+                            exhibit, why));
+  };
+  std::map<std::string, std::string> sealed;  // "E001/1" to its digest
+  for (const Item& item : reader.items()) {
+    sealed.emplace(fmt::format("{}/{}", exhibit, item.number),
+                   item.sha256.hex());
+  }
+  std::set<std::string> recorded;
+  for (const Entry& entry : session.case_file.entries(row->begin_seq)) {
+    recorded.insert(entry.line);
+    const Json& json = entry.json;
+    const auto item = sealed.find(text_or(json, "item", ""));
+    if (item == sealed.end() || text_or(json, "action", "") != "acquire.file") {
+      continue;
+    }
+    const std::string digest = text_or(json.at("object"), "sha256", "");
+    if (digest != item->second) {
+      refuse(fmt::format("{} has SHA-256 {}, the record says {}", item->first,
+                         item->second, digest));
+    }
+    sealed.erase(item);
+  }
+  if (!sealed.empty()) refuse("the record has no " + sealed.begin()->first);
+  for (const std::string& line :
+       split(reader.meta("meta/acquisition.jsonl"), '\n')) {
+    if (!line.empty() && !recorded.contains(line)) {
+      refuse("a line of its meta/acquisition.jsonl is not in the record");
+    }
+  }
+}
+
 /// Writes the entries that the crash prevented.
 Snapshot adopt(Session& session, const std::string& exhibit) {
   Snapshot snapshot = read_sealed(session, exhibit);
+  require_own(session, exhibit);
   auto drafts = acquisition_end(session, snapshot);
   for (EntryDraft& draft : drafts) draft.late_reason = kLate;
   session.case_file.append(drafts, session.examiner,

@@ -43,9 +43,9 @@ class RedactionCount {
  public:
   void add(const CaseFile& case_file, const std::string& exhibit) {
     try {
-      const BundleReader reader(bundle_of(case_file, exhibit));
+      const auto reader = open_exhibit(case_file, exhibit);
       for (const std::string_view collector : kRedacting) {
-        add(reader, exhibit, collector);
+        add(*reader, exhibit, collector);
       }
     } catch (const Error& error) {
       unknown(exhibit, error.what());

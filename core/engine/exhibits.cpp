@@ -11,7 +11,9 @@
 #include "core/base/fs.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/export_list.hpp"
+#include "core/crypto/digest.hpp"
 #include "core/engine/next_command.hpp"
+#include "core/evidence/layout.hpp"
 
 namespace impound {
 namespace {
@@ -43,6 +45,39 @@ ExhibitRow sealed_row(const CaseFile& case_file, std::string_view exhibit) {
   return *row;
 }
 
+/// Where the bundle of a sealed exhibit lies; nobody has looked at it.
+fs::path path_of(const CaseFile& case_file, const ExhibitRow& row) {
+  return case_file.folder() /
+         (is_export(case_file.folder()) ? "exhibits" : "evidence") /
+         fs::path(row.bundle).filename();
+}
+
+/// Whether what a bundle says of itself is what the record sealed: its tag
+/// manifest has the sealed digest and lists every other metadata member as it
+/// is, the list of items among them. An item whose bytes have the digest of
+/// that list is then the sealed one. Another bundle with a seal of its own
+/// would pass every check that looks into the bundle alone.
+void require_sealed(const CaseFile& case_file, const BundleReader& reader,
+                    const ExhibitRow& row) {
+  const std::string sealed = case_file.sealed_tagmanifest(row.id);
+  const std::string found = sha256(reader.meta(layout::kTagManifest)).hex();
+  std::vector<std::pair<std::string, Digest>> members;
+  for (const std::string& name : reader.meta_names()) {
+    if (name == layout::kTagManifest) continue;
+    members.emplace_back(name, sha256(reader.meta(name)));
+  }
+  const std::string made =
+      sha256(layout::manifest_text(std::move(members))).hex();
+  if (found == sealed && made == sealed) return;
+  throw Error(Errc::integrity,
+              fmt::format("{} is not the bundle that the record sealed: "
+                          "expected a tag manifest with SHA-256 {}, found {}; "
+                          "this says more: {}",
+                          row.id, sealed, found == sealed ? made : found,
+                          next_command(case_file.folder(),
+                                       {"exhibit", "verify", row.id})));
+}
+
 }  // namespace
 
 std::optional<ExhibitReference> parse_exhibit_reference(std::string_view text) {
@@ -58,10 +93,29 @@ std::optional<ExhibitReference> parse_exhibit_reference(std::string_view text) {
   return reference;
 }
 
+bool is_path_on_disk(const std::string& subject) {
+  if (!stat_path(subject, Links::follow)) return false;
+  if (parse_exhibit_reference(subject)) {
+    throw Error(Errc::bad_input,
+                fmt::format("\"{0}\" is an exhibit's name and a file here: "
+                            "write ./{0} for the file, or go elsewhere for the "
+                            "exhibit",
+                            printable(subject)));
+  }
+  return true;
+}
+
+std::unique_ptr<BundleReader> open_exhibit(const CaseFile& case_file,
+                                           std::string_view exhibit) {
+  const ExhibitRow row = sealed_row(case_file, exhibit);
+  auto reader = std::make_unique<BundleReader>(path_of(case_file, row));
+  require_sealed(case_file, *reader, row);
+  return reader;
+}
+
 fs::path bundle_of(const CaseFile& case_file, std::string_view exhibit) {
-  return case_file.folder() /
-         (is_export(case_file.folder()) ? "exhibits" : "evidence") /
-         fs::path(sealed_row(case_file, exhibit).bundle).filename();
+  static_cast<void>(open_exhibit(case_file, exhibit));
+  return path_of(case_file, sealed_row(case_file, exhibit));
 }
 
 VerifyReport verify_exhibit(Session& session, std::string_view exhibit,
@@ -69,7 +123,7 @@ VerifyReport verify_exhibit(Session& session, std::string_view exhibit,
   const ExhibitRow row = sealed_row(session.case_file, exhibit);
   session.progress.begin(fmt::format("verify {}", row.id), row.payload_bytes);
   VerifyReport report =
-      verify_bundle(bundle_of(session.case_file, exhibit),
+      verify_bundle(path_of(session.case_file, row),
                     {.threads = threads,
                      .expected_sha256 = row.sha256,
                      .expected_manifest_sha256 = row.manifest_sha256},
@@ -155,7 +209,7 @@ ExportedExhibits verify_exported(const CaseFile& case_file,
   const bool is_with_exhibits = has_exhibits(case_file);
   for (const std::string& exhibit : exhibits) {
     const ExhibitRow row = sealed_row(case_file, exhibit);
-    const fs::path bundle = bundle_of(case_file, exhibit);
+    const fs::path bundle = path_of(case_file, row);
     if (!is_with_exhibits) {
       result.left_out.push_back(row.id);
       continue;
@@ -216,7 +270,8 @@ std::vector<std::string> extract_exhibit(Session& session,
                                          const fs::path& folder,
                                          const std::string& purpose) {
   const ExhibitRow row = sealed_row(session.case_file, exhibit);
-  const BundleReader reader(bundle_of(session.case_file, exhibit));
+  const auto opened = open_exhibit(session.case_file, exhibit);
+  const BundleReader& reader = *opened;
   const auto chosen = choose_items(reader, names);
   session.progress.begin(fmt::format("extract {}", row.id), {});
   auto problems = extract_items(reader, chosen, folder);
@@ -230,10 +285,13 @@ std::vector<std::string> extract_exhibit(Session& session,
   draft.object = std::move(object);
   draft.detail["kind"] = "verified working copy";
   draft.detail["parent"] = row.id;
+  // open_exhibit() measured that the bundle's manifest is this one.
   draft.detail["sha256_before"] = row.manifest_sha256;
-  // Every file is hashed while it is written and compared with its line.
+  // Every file is hashed while it is written and compared with its line; the
+  // copy is what the manifest lists only if it is all of it.
+  const bool is_all = chosen.size() == reader.items().size();
   draft.detail["sha256_after"] =
-      problems.empty() ? Json(row.manifest_sha256) : Json(nullptr);
+      problems.empty() && is_all ? Json(row.manifest_sha256) : Json(nullptr);
   draft.detail["items"] = chosen.size();
   Json list = Json::array();
   for (const std::string& problem : problems) {
@@ -255,7 +313,7 @@ void record_access(Session& session, const std::string& item,
   draft.detail["who"] = session.examiner.actor.name;
   draft.detail["copy"] = "original";
   draft.detail["read_only_proof"] =
-      "opened O_RDONLY; the bundle is verified against its seal";
+      "opened O_RDONLY; what the bundle lists is what the record sealed";
   session.case_file.append({draft}, session.examiner);
 }
 

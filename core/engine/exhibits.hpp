@@ -24,10 +24,23 @@ struct ExhibitReference {
 [[nodiscard]] std::optional<ExhibitReference> parse_exhibit_reference(
     std::string_view text);
 
-/// The sealed bundle of an exhibit: below evidence/ of a case, exhibits/ of an
-/// export.
-/// @throws Error{bad_input} if the case has no such exhibit or it is not
+/// What a person typed may name an exhibit and a file of the current folder at
+/// once; nobody guesses which was meant.
+/// @return whether it is a path on disk.
+/// @throws Error{bad_input} if it can be both.
+[[nodiscard]] bool is_path_on_disk(const std::string& subject);
+
+/// The sealed bundle of an exhibit, below evidence/ of a case, exhibits/ of an
+/// export: opened, and its lists measured to be those that the record sealed.
+/// Whoever reads an item to its end and checks its digest has read what was
 /// sealed.
+/// @throws Error{bad_input} if the case has no such exhibit or it is not
+/// sealed, Error{integrity} if another bundle lies in its place.
+[[nodiscard]] std::unique_ptr<BundleReader> open_exhibit(
+    const CaseFile& case_file, std::string_view exhibit);
+
+/// Where that bundle lies, measured as open_exhibit() does.
+/// @throws as open_exhibit().
 [[nodiscard]] std::filesystem::path bundle_of(const CaseFile& case_file,
                                               std::string_view exhibit);
 

@@ -332,8 +332,12 @@ void compare_data(const ModelSide& before, const ModelSide& after,
 ModelSide open_model_side(const std::string& what, const CaseFile* case_file) {
   ModelSide side;
   side.name = what;
-  if (case_file != nullptr && !stat_path(what, Links::follow)) {
-    if (const auto reference = parse_exhibit_reference(what)) {
+  if (case_file != nullptr) {
+    // An exhibit of the case before a file of that name in the current folder,
+    // which nobody sealed; "./E001" is the file.
+    const auto reference = parse_exhibit_reference(what);
+    if (reference && (case_file->exhibit(reference->exhibit) ||
+                      !stat_path(what, Links::follow))) {
       side.exhibit = reference->exhibit;
       side.tree = open_bundle_tree(bundle_of(*case_file, reference->exhibit),
                                    reference->item);

@@ -151,10 +151,14 @@ SignatureTrust trust_of(const SignatureRequest& request, const Clock& clock) {
   return trust;
 }
 
-std::string exhibit_of(const SignatureRequest& request) {
-  if (stat_path(request.subject, Links::follow)) return {};
+/// The exhibit that a subject names, as open_model_side() takes it.
+std::string exhibit_of(const CaseFile& case_file,
+                       const SignatureRequest& request) {
   const auto reference = parse_exhibit_reference(request.subject);
-  return reference ? reference->exhibit : std::string();
+  const bool is_exhibit =
+      reference && (case_file.exhibit(reference->exhibit) ||
+                    !stat_path(request.subject, Links::follow));
+  return is_exhibit ? reference->exhibit : std::string();
 }
 
 /// What a caller leaves out is named as they see it: relative to the model, or
@@ -204,7 +208,8 @@ SignatureReport check_signature(const SignatureRequest& request,
 void record_signature_check(Session& session, const SignatureRequest& request,
                             const SignatureReport& report, const Json& answer) {
   EntryDraft draft = session.draft("verify");
-  if (const std::string exhibit = exhibit_of(request); !exhibit.empty()) {
+  if (const std::string exhibit = exhibit_of(session.case_file, request);
+      !exhibit.empty()) {
     draft.item = exhibit;
   }
   draft.purpose = "provenance of a model";

@@ -28,8 +28,8 @@ class Evidence {
   Evidence(const Session& session, ServedModel& model) {
     for (const ExhibitRow& row : session.case_file.exhibits()) {
       if (row.run != session.run || row.state != "sealed") continue;
-      const BundleReader reader(bundle_of(session.case_file, row.id));
-      for (const Item& item : reader.items()) add(row.id, item, model);
+      const auto reader = open_exhibit(session.case_file, row.id);
+      for (const Item& item : reader->items()) add(row.id, item, model);
     }
   }
 

@@ -218,6 +218,7 @@ struct BundleWriter::Impl {
     item.outcome = request.outcome;
     item.reason = request.reason;
     item.ranges = request.ranges;
+    if (request.searched) judge_searched(*request.searched, *stat, item);
     item.size_declared = stat->size;
     TarMember member = member_of(item, TarType::regular);
     if (auto xattrs = read_xattrs(*fd)) {
@@ -230,6 +231,26 @@ struct BundleWriter::Impl {
         std::move(*fd), *stat, request.ranges, [this] { return must_stop(); });
     member.size = pending->source->size();
     store(pending, member);
+  }
+
+  /// A log may be rotated between being searched and being taken.
+  static void judge_searched(const FileStat& searched, const FileStat& found,
+                             Item& item) {
+    const bool is_same =
+        searched.device == found.device && searched.inode == found.inode;
+    const bool has_only_grown =
+        found.size > searched.size ||
+        (found.size == searched.size && found.mtime_ns == searched.mtime_ns);
+    if (is_same && has_only_grown) return;
+    item.outcome = Outcome::incomplete;
+    item.reason += item.reason.empty() ? "" : "; ";
+    item.reason += is_same ? "it was changed between being searched for its "
+                             "records and being taken"
+                           : "another file had its path when it was taken than "
+                             "when it was searched for its records";
+    // Of the file that was searched, which is not the one that was taken.
+    item.notes.erase("source_size");
+    item.notes.erase("source_sha256");
   }
 
   void link_again(const FileRequest& request, const FileStat& stat,

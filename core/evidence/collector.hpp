@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/bytes.hpp"
+#include "core/base/fs.hpp"
 #include "core/evidence/outcome.hpp"
 #include "core/evidence/parameter.hpp"
 #include "core/evidence/target.hpp"
@@ -49,6 +50,9 @@ struct FileRequest {
   bool follow_link = false;
   /// Facts for meta/files.jsonl: "record_count", "window" …
   Json notes = Json::object();
+  /// The file as it was when the collector searched it for `ranges`: another
+  /// one at the path by now is taken by the wrong offsets, and that is said.
+  std::optional<FileStat> searched = std::nullopt;
   /// incomplete, with a reason, where the file is not what was asked for: taken
   /// whole though a part was wanted. What reading it brings may be worse.
   Outcome outcome = Outcome::ok;

@@ -171,6 +171,11 @@ void SourceFile::judge(Item& item) const {
   } else if (now &&
              (now->mtime_ns != stat_.mtime_ns || now->size != stat_.size)) {
     item.notes["changed_while_read"] = true;
+    // A part of a log that only grew behind it is as it was.
+    if (now->size <= stat_.size) {
+      say(Outcome::incomplete,
+          "it changed while it was read: its bytes may be of two states");
+    }
   }
   if (clipped_) say(Outcome::partial, "a part lies behind the end of the file");
   if (size_ == 0 && item.outcome == Outcome::ok) item.outcome = Outcome::empty;

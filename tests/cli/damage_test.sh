@@ -37,6 +37,20 @@ echo "one more byte" >>"$bundle"
 code 4 impound exhibit verify E001
 cp whole "$bundle"
 code 0 impound exhibit verify E001
+# Another bundle in its place is not read as it, also where it verifies by itself.
+code 0 impound collect model-files --deployment d/d.toml
+other=$IMPOUND_HOME/IR-1/evidence/E002
+cp "$other.tar.zst" "$bundle"
+chmod u+w "${bundle%.tar.zst}.seal.json"
+cp "${bundle%.tar.zst}.seal.json" seal
+cp "$other.seal.json" "${bundle%.tar.zst}.seal.json"
+for read in "exhibit cat E001/1" "exhibit extract E001 --out out" "exhibit show E001" "scan E001" "diff E001 E002" "exhibit verify E001"; do
+  # shellcheck disable=SC2086
+  code 4 impound $read
+done
+says "E001"
+cp seal "${bundle%.tar.zst}.seal.json"
+cp whole "$bundle"
 rm "$bundle"
 code 1 impound case check
 says "lost"

@@ -96,6 +96,16 @@ record=$(item_of E004 tree.json)
 code 2 impound diff one.json "$record"
 says "records of a host or of processes"
 
+# --- a file with an exhibit's name is not taken for the exhibit
+mkdir shadow
+(cd shadow && cp -r ../d/model E001
+  code 2 impound diff ../one.json E001
+  says "is an exhibit's name and a file here"
+  code 1 impound diff ../one.json ./E001 --json
+  code 2 impound scan E001
+  says "is an exhibit's name and a file here"
+  code 0 impound scan ./E001) || exit 1
+
 # --- in a closed case the result is printed, and that it is not recorded
 code 0 impound case close --reason done
 before=$(sqlite3 "$IMPOUND_HOME/IR-1/case.db" "SELECT count(*) FROM custody")

@@ -12,6 +12,7 @@
 #include "core/base/progress.hpp"
 #include "core/base/text.hpp"
 #include "core/engine/evidence_lock.hpp"
+#include "core/engine/exhibits.hpp"
 #include "core/engine/findings.hpp"
 #include "core/engine/snapshot.hpp"
 #include "tests/support/catch.hpp"
@@ -300,4 +301,73 @@ TEST_CASE("an acquisition that brought nothing says why, and is no plain ok") {
   CHECK(json.at("gap_list")[0].at("reason") == "it is down");
   CHECK(acting.file.exhibits().front().outcome == "missing");
   CHECK(acting.take().outcome() == Outcome::ok);
+}
+
+TEST_CASE("[I3] a bundle of another acquisition is set aside, not adopted") {
+  Acting other;
+  static_cast<void>(other.take());
+  Acting acting;
+  EntryDraft begin = acting.session.draft("acquire.begin");
+  begin.detail["title"] = "a test";
+  begin.detail["collectors"] = Json::array();
+  acting.file.reserve_exhibit(begin, acting.eve, [](const std::string&) {});
+  // It verifies with its own seal, and is not what this case began to take.
+  for (const char* name :
+       {"E001.tar.zst", "E001.tar.zst.sha256", "E001.seal.json"}) {
+    fs::copy_file(other.evidence() / name, acting.evidence() / name);
+  }
+  CHECK(acting.kinds(true) == std::vector<std::string>{"partial E001"});
+  CHECK(count(acting.file, "bundle.seal").empty());
+  CHECK_FALSE(fs::exists(acting.evidence() / "E001.tar.zst"));
+  CHECK(fs::exists(acting.evidence() / "aside"));
+}
+
+TEST_CASE("[I2] another bundle in an exhibit's place is not read as it") {
+  Acting acting;
+  static_cast<void>(acting.take());
+  CHECK(open_exhibit(acting.file, "E001")->items().size() == 2);
+  Acting other;
+  static_cast<void>(other.take(kNothing));
+  for (const char* name : {"E001.tar.zst", "E001.seal.json"}) {
+    fs::permissions(acting.evidence() / name, fs::perms::owner_all);
+    fs::remove(acting.evidence() / name);
+    fs::copy_file(other.evidence() / name, acting.evidence() / name);
+  }
+  for (const auto& read : std::initializer_list<std::function<void()>>{
+           [&] { static_cast<void>(open_exhibit(acting.file, "E001")); },
+           [&] { static_cast<void>(bundle_of(acting.file, "E001")); },
+           [&] {
+             static_cast<void>(extract_exhibit(acting.session, "E001", {},
+                                               acting.folder / "out", "test"));
+           }}) {
+    try {
+      read();
+      FAIL("another bundle was read as E001");
+    } catch (const Error& error) {
+      CHECK(error.code() == Errc::integrity);
+      CHECK(std::string(error.what())
+                .find("E001 is not the bundle that the record sealed") == 0);
+    }
+  }
+}
+
+TEST_CASE("a gap that was found long before its collector ended is recorded") {
+  Acting acting;
+  static Acting* running = nullptr;
+  running = &acting;
+  static constexpr Collector kSlow =
+      collector_named("slow", [](const Target&, EvidenceSink& sink) {
+        sink.gap("a log", Outcome::missing, "no such file");
+        running->clock.advance(61'000'000'000);
+        sink.bytes({.name = "a", .content = as_bytes(std::string_view("x"))});
+      });
+  const Snapshot snapshot = acting.take(kSlow);
+  CHECK(snapshot.outcome() == Outcome::partial);
+  const auto entries = acting.file.entries();
+  const auto gap = std::ranges::find_if(entries, [](const Entry& entry) {
+    return !text_or(entry.json, "late_reason", "").empty();
+  });
+  REQUIRE(gap != entries.end());
+  CHECK(gap->json.at("outcome") == "missing");
+  CHECK(verify_custody(acting.folder, "").ok());
 }

@@ -272,6 +272,47 @@ TEST_CASE("byte ranges of a file are taken with their place in it",
         std::vector<ByteRange>{{2, 3}, {7, 2}});
 }
 
+TEST_CASE("a log that was replaced after it was searched says so",
+          "[evidence]") {
+  Scene scene;
+  const fs::path log = scene.source.path() / "log.jsonl";
+  const FileStat searched = *stat_path(log, Links::refuse);
+  const auto outcome_of = [&](const std::string& exhibit) {
+    BundleWriter writer(scene.evidence.path(),
+                        {.case_id = "IR-1",
+                         .exhibit_id = exhibit,
+                         .bag_info = {},
+                         .threads = 1},
+                        scene.clock, scene.cancellation, scene.progress);
+    writer.begin_collector("prompt-log");
+    FileRequest request{.name = "log.jsonl", .path = log};
+    request.ranges = {{.offset = 0, .length = 10}};
+    request.searched = searched;
+    request.notes["source_size"] = searched.size;
+    writer.file(std::move(request));
+    writer.meta("acquisition.jsonl", as_bytes("{}\n"));
+    const SealedBundle sealed = writer.finish(std::string(64, '0'));
+    return BundleReader(sealed.path).items().front();
+  };
+  CHECK(outcome_of("E001").outcome == Outcome::ok);
+  std::ofstream(log, std::ios::binary | std::ios::app) << "one more\n";
+  const Item grown = outcome_of("E002");
+  CHECK(grown.outcome == Outcome::ok);
+  CHECK(grown.notes.contains("source_size"));
+  overwrite(log, "short\n");
+  const Item changed = outcome_of("E003");
+  CHECK(changed.outcome != Outcome::ok);
+  CHECK(changed.reason.find("changed between being searched") !=
+        std::string::npos);
+  CHECK_FALSE(changed.notes.contains("source_size"));
+  fs::rename(log, log.native() + ".1");
+  overwrite(log, std::string(300'000, 'y') + "\n");
+  const Item replaced = outcome_of("E004");
+  CHECK(replaced.outcome == Outcome::incomplete);
+  CHECK(replaced.reason.find("another file had its path") != std::string::npos);
+  CHECK_FALSE(replaced.notes.contains("source_size"));
+}
+
 TEST_CASE("what cannot be read is a gap with its reason", "[evidence]") {
   Scene scene;
   ::mkfifo((scene.source.path() / "pipe").c_str(), 0600);
