@@ -7,27 +7,17 @@
 #include <cmath>
 
 #include "core/base/error.hpp"
+#include "core/base/screen_text.hpp"
 #include "core/base/utf8.hpp"
 
 namespace impound {
 namespace {
 
-bool is_control(std::uint32_t c) noexcept {
-  return c < 0x20 || (c >= 0x7f && c < 0xa0);
-}
-
-/// Characters that change how their neighbours are shown, or show nothing.
-bool is_deceptive(std::uint32_t c) noexcept {
-  return (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) ||
-         (c >= 0x2060 && c <= 0x2069) || c == 0x2028 || c == 0x2029 ||
-         c == 0xfeff || (c >= 0xfe00 && c <= 0xfe0f) ||
-         (c >= 0xe0000 && c <= 0xe01ef);
-}
-
 bool needs_escape(std::string_view bytes) noexcept {
   for (std::size_t i = 0; i < bytes.size();) {
     const CodePoint c = decode_utf8(bytes.substr(i));
-    if (c.length == 0 || is_control(c.value) || c.value == '\\') return true;
+    if (c.length == 0 || is_control_character(c.value) || c.value == '\\')
+      return true;
     i += c.length;
   }
   return false;
@@ -39,12 +29,12 @@ std::string escape(std::string_view bytes, bool deceptive_too) {
   for (std::size_t i = 0; i < bytes.size();) {
     const CodePoint c = decode_utf8(bytes.substr(i));
     const std::size_t length = std::max<std::size_t>(c.length, 1);
-    if (c.length == 0 || is_control(c.value) || c.value == '\\') {
+    if (c.length == 0 || is_control_character(c.value) || c.value == '\\') {
       for (std::size_t k = 0; k < length; ++k) {
         out +=
             fmt::format("\\x{:02x}", static_cast<unsigned char>(bytes[i + k]));
       }
-    } else if (deceptive_too && is_deceptive(c.value)) {
+    } else if (deceptive_too && is_deceptive_character(c.value)) {
       out += fmt::format("\\u{{{:x}}}", c.value);
     } else {
       out.append(bytes.substr(i, length));
@@ -204,15 +194,18 @@ std::string human_seconds(double seconds) {
 }
 
 std::string format_table(std::span<const std::vector<std::string>> rows) {
+  // A cell that breaks its line would be a row that nobody made.
+  std::vector<std::vector<std::string>> cells(rows.begin(), rows.end());
   std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
+  for (auto& row : cells) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) {
+      row[i] = screen_line(row[i]);
       widths[i] = std::max(widths[i], count_code_points(row[i]));
     }
   }
   std::string out;
-  for (const auto& row : rows) {
+  for (const auto& row : cells) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
       line += row[i];

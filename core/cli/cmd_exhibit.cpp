@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
-
 #include "core/base/error.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
@@ -266,7 +264,7 @@ ExitCode cat(const Globals& globals, const std::string& text,
         std::min<std::uint64_t>(block.size(), source->size() - at)));
     source->read(at, part);
     hash.update(part);
-    write_stdout(as_text(part));
+    write_stdout_bytes(as_text(part));
     if (has_stdout_failed()) return ExitCode::failed;
     at += part.size();
   }

@@ -4,13 +4,12 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
-
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/standard_output.hpp"
 #include "core/compare/trust/gguf_digest.hpp"
 
 namespace impound {
@@ -149,9 +148,7 @@ ExitCode show(const Globals& globals, const Options& options,
 ExitCode refuse_manifest(const Globals& globals, const Options& options,
                          GgufExit exit, std::string_view what) {
   // As every other failure, it is said even under --quiet.
-  std::fputs(
-      fmt::format("impound: {} {}\n", what, printable(options.check)).c_str(),
-      stderr);
+  write_stderr(fmt::format("impound: {} {}\n", what, printable(options.check)));
   return show(globals, options, {}, exit);
 }
 

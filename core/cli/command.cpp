@@ -5,7 +5,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <iostream>
 
 #include "core/base/error.hpp"
@@ -18,11 +17,6 @@
 
 namespace impound {
 namespace {
-
-void write_stderr(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stderr);
-  std::fflush(stderr);
-}
 
 /// Reads a line without showing it.
 std::string ask_passphrase() {
@@ -54,7 +48,9 @@ void print_text(const Globals& globals, std::string_view text) {
   }
 }
 
-void print_json(const Json& document) { write_stdout(dump_pretty(document)); }
+void print_json(const Json& document) {
+  write_stdout_json(dump_pretty(document));
+}
 
 void print_note(const Globals& globals, std::string_view sentence) {
   if (!globals.quiet) write_stderr(fmt::format("{}\n", sentence));

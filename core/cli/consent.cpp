@@ -7,11 +7,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/arguments.hpp"
+#include "core/cli/standard_output.hpp"
 
 namespace impound {
 namespace {
@@ -81,11 +81,6 @@ std::string prompt_of(const Question& question) {
     hint += "Enter means " + printable(*question.otherwise);
   }
   return printable(question.text) + (hint.empty() ? " " : " [" + hint + "] ");
-}
-
-void say(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stderr);
-  std::fflush(stderr);
 }
 
 /// One line of the terminal. The terminal hands over whole lines, so that
@@ -195,17 +190,16 @@ std::string consent_text(std::span<const ExpectedQuestion> questions) {
 }
 
 bool is_at_terminal(const Globals& globals) {
-  return !globals.json && ::isatty(STDIN_FILENO) != 0 &&
-         ::isatty(STDERR_FILENO) != 0;
+  return !globals.json && ::isatty(STDIN_FILENO) != 0 && is_stderr_a_terminal();
 }
 
 TerminalAnswer ask_at_terminal(const Question& question,
                                const Cancellation& cancellation) {
   for (;;) {
-    say("\n" + prompt_of(question));
+    write_stderr("\n" + prompt_of(question));
     const Line line = read_line(cancellation);
     if (line.how != AskedHow::answered) {
-      say("\n");
+      write_stderr("\n");
       return {line.how, {}};
     }
     const std::string answer(trim(line.text));
@@ -213,8 +207,8 @@ TerminalAnswer ask_at_terminal(const Question& question,
       return {AskedHow::defaulted, *question.otherwise};
     }
     if (question.admits(answer)) return {AskedHow::answered, answer};
-    say(fmt::format("\"{}\" is no answer: expected {}.\n", printable(answer),
-                    question.admitted()));
+    write_stderr(fmt::format("\"{}\" is no answer: expected {}.\n",
+                             printable(answer), question.admitted()));
   }
 }
 

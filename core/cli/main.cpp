@@ -5,11 +5,11 @@
 #include <signal.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <sstream>
 
 #include "core/base/error.hpp"
+#include "core/base/screen_text.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/standard_output.hpp"
@@ -48,13 +48,13 @@ void add_global_options(CLI::App& app, impound::Globals& globals) {
 
 void report_error(const impound::Globals& globals, std::string_view code,
                   std::string_view message, impound::ExitCode exit) {
-  std::fputs(fmt::format("impound: {}: {}\n", code, message).c_str(), stderr);
+  impound::write_error(code, message);
   if (!globals.json) return;
   impound::Json document;
   document["ok"] = false;
   document["error"] = {{"code", code}, {"message", message}};
   document["exit_code"] = static_cast<int>(exit);
-  impound::write_stdout(impound::dump_line(document) + "\n");
+  impound::write_stdout_json(impound::dump_line(document) + "\n");
 }
 
 /// The last word on a command: output that could not be written is a failure,
@@ -68,10 +68,8 @@ int finish(int code) {
     ::signal(SIGPIPE, SIG_DFL);
     ::raise(SIGPIPE);
   }
-  std::fputs(fmt::format("impound: io: cannot write to standard output: {}\n",
-                         std::strerror(failure))
-                 .c_str(),
-             stderr);
+  impound::write_error("io", fmt::format("cannot write to standard output: {}",
+                                         std::strerror(failure)));
   return code == static_cast<int>(impound::ExitCode::tampered)
              ? code
              : static_cast<int>(impound::ExitCode::failed);
@@ -135,7 +133,12 @@ int main(int argc, char** argv) {
     std::ostringstream complaint;
     const bool asked_for_help = app.exit(error, out, complaint) == 0;
     impound::write_stdout(out.str());
-    std::fputs(complaint.str().c_str(), stderr);
+    // The words of a command line may break lines: ours are two.
+    std::string said = complaint.str();
+    if (const std::size_t last = said.rfind("\nRun with "); last != said.npos) {
+      said = impound::screen_line(said.substr(0, last)) + said.substr(last);
+    }
+    impound::write_stderr(said);
     return finish(asked_for_help ? 0
                                  : static_cast<int>(impound::ExitCode::usage));
   }

@@ -3,11 +3,8 @@
 /// terminal, one finished line elsewhere, JSON lines for scripts.
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <cstdio>
 
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
@@ -24,15 +21,6 @@ constexpr auto kEventInterval = std::chrono::seconds(1);
 
 double seconds_since(Steady::time_point start) {
   return std::chrono::duration<double>(Steady::now() - start).count();
-}
-
-/// Columns of the terminal behind stderr.
-std::size_t terminal_width() {
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
-    return 80;
-  }
-  return size.ws_col;
 }
 
 /// Where an act stands; shared by the listeners below.
@@ -94,7 +82,7 @@ class TerminalProgress final : public Progress {
   }
   void end(std::string_view outcome) override {
     wipe();
-    std::fputs(finished_line(meter_, outcome).c_str(), stderr);
+    write_stderr(finished_line(meter_, outcome));
   }
   void event(const Json&) override {}
 
@@ -116,21 +104,11 @@ class TerminalProgress final : public Progress {
       line += "  ETA " + human_seconds(*left);
     }
     if (!subject.empty()) line += "  " + printable(subject);
-    const std::size_t width = terminal_width() - 1;
-    // Cut at a character, not inside one.
-    if (line.size() > width) {
-      std::size_t end = width;
-      while (end > 0 &&
-             (static_cast<unsigned char>(line[end]) & 0xc0U) == 0x80U)
-        --end;
-      line.resize(end);
-    }
-    std::fputs(("\r\x1b[K" + line).c_str(), stderr);
-    std::fflush(stderr);
+    draw_progress_line(line);
     is_drawn_ = true;
   }
   void wipe() {
-    if (is_drawn_) std::fputs("\r\x1b[K", stderr);
+    if (is_drawn_) wipe_progress_line();
     is_drawn_ = false;
   }
 
@@ -149,8 +127,7 @@ class PlainProgress final : public Progress {
     meter_.advance(done);
   }
   void end(std::string_view outcome) override {
-    std::fputs(finished_line(meter_, outcome).c_str(), stderr);
-    std::fflush(stderr);
+    write_stderr(finished_line(meter_, outcome));
   }
   void event(const Json&) override {}
 
@@ -196,7 +173,7 @@ class EventProgress final : public Progress {
     event(line);
   }
   void event(const Json& fact) override {
-    write_stdout(dump_line(fact) + "\n");
+    write_stdout_json(dump_line(fact) + "\n");
   }
 
  private:
@@ -211,7 +188,7 @@ std::unique_ptr<Progress> make_progress(const Globals& globals, Events events) {
     return std::make_unique<EventProgress>();
   }
   if (globals.quiet || globals.json) return std::make_unique<SilentProgress>();
-  if (::isatty(STDERR_FILENO) != 0) return std::make_unique<TerminalProgress>();
+  if (is_stderr_a_terminal()) return std::make_unique<TerminalProgress>();
   return std::make_unique<PlainProgress>();
 }
 

@@ -1,6 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// The one door to stdout: what could not be written is known at the end.
+/// The one door to stdout and stderr: nothing that a terminal would obey goes
+/// through, and what could not be written is known at the end.
+///
+/// Nearly everything that is printed holds words of others: names of files and
+/// of keys, text of a playbook, lines of a case file that came by mail. A
+/// terminal obeys such words (ESC moves the cursor and rewrites what is shown,
+/// a bidirectional override turns it around), and a list of the places that
+/// print them is never whole. So every text for people is escaped here, once,
+/// and commands hand it over as it is. What the program itself has to say to a
+/// terminal, the progress line, is a function of the door and no string. The
+/// one exception by name is write_stdout_bytes(), for `exhibit cat`. No other
+/// file of the program names stdout or stderr: a test over the sources holds
+/// that.
 ///
 /// A result that never reached the disk is no result, and a script that reads
 /// exit code 0 would take the empty file for one. So every command's output
@@ -9,6 +21,7 @@
 /// `head`) is no failure to talk about; it must not end an acquisition either,
 /// so SIGPIPE is ignored while the command works.
 
+#include <cstddef>
 #include <string_view>
 
 namespace impound {
@@ -18,8 +31,31 @@ namespace impound {
 /// case.db say, would be what the command prints into.
 void reserve_standard_descriptors();
 
-/// Writes and flushes. A failure is remembered for finish_stdout().
+/// Writes text for people and flushes, with screen_text(): `text` ends where a
+/// character ends. A failure is remembered for finish_stdout().
 void write_stdout(std::string_view text);
+
+/// As write_stdout(), for a JSON document, which keeps its meaning.
+void write_stdout_json(std::string_view document);
+
+/// Bytes of evidence as they are: the caller asked for them. Who shows them on
+/// a terminal lets them do there what they like.
+void write_stdout_bytes(std::string_view bytes);
+
+/// As write_stdout(), on stderr. Nobody is told if that fails.
+void write_stderr(std::string_view text);
+
+/// An error for people: `impound: CODE: MESSAGE`. Further lines of the message
+/// are indented, so that none of them can pass for a line of its own.
+void write_error(std::string_view code, std::string_view message);
+
+/// Draws over the progress line of the terminal behind stderr, cut to its
+/// width.
+void draw_progress_line(std::string_view line);
+/// Wipes what draw_progress_line() drew.
+void wipe_progress_line();
+
+[[nodiscard]] bool is_stderr_a_terminal();
 
 /// True once something could not be written: there is no use in going on.
 [[nodiscard]] bool has_stdout_failed();
