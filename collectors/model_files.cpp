@@ -394,7 +394,10 @@ const std::array kParameters{Parameter{
     .name = "root",
     .type = ParameterType::path,
     .help = "A folder, file or Hugging Face snapshot to take instead of the "
-            "deployment's model."}};
+            "deployment's model.",
+    .touches = Touches::path}};
+
+constexpr std::array kTakes{DeploymentPart::model};
 
 }  // namespace
 
@@ -410,6 +413,7 @@ constinit const Collector kModelFiles{
     .collect = collect,
     .describe = describe,
     .estimate = estimate,
+    .takes = kTakes,
 };
 
 }  // namespace impound

@@ -524,7 +524,10 @@ const std::array kParameters{Parameter{
     .help = "A process to take, with those below it, instead of the one that "
             "the deployment names.",
     .least = 1,
-    .most = kMaxPid}};
+    .most = kMaxPid,
+    .touches = Touches::process}};
+
+constexpr std::array kTakes{DeploymentPart::process};
 
 }  // namespace
 
@@ -540,6 +543,7 @@ constinit const Collector kProcess{
     .collect = collect,
     .describe = describe,
     .estimate = estimate,
+    .takes = kTakes,
 };
 
 }  // namespace impound

@@ -328,13 +328,17 @@ const std::array kParameters{
     Parameter{
         .name = "path",
         .type = ParameterType::path,
-        .help = "A file or pattern to take instead of the deployment's logs."},
+        .help = "A file or pattern to take instead of the deployment's logs.",
+        .touches = Touches::pattern},
     Parameter{.name = "timestamp",
               .type = ParameterType::text,
               .help = "With path: where a record states its time, as a dotted "
                       "path.",
-              .most = kMaxTimestampKey},
+              .most = kMaxTimestampKey,
+              .touches = Touches::nothing},
 };
+
+constexpr std::array kTakes{DeploymentPart::logs};
 
 }  // namespace
 
@@ -349,6 +353,7 @@ constinit const Collector kPromptLog{
     .collect = collect,
     .describe = describe,
     .estimate = estimate,
+    .takes = kTakes,
 };
 
 }  // namespace impound

@@ -49,34 +49,28 @@ Json probes_view(const Deployment& deployment) {
   return list;
 }
 
-/// A path that the deployment or a path parameter of the playbook names.
-bool is_declared_path(const RunSubject& subject, const std::string& path) {
-  const Deployment& deployment = subject.deployment;
-  if (path == deployment.baseline_path.native() ||
-      path == deployment.model_path.native()) {
-    return true;
-  }
-  return std::ranges::any_of(
-      subject.playbook.parameters, [&](const Parameter& parameter) {
-        return parameter.type == ParameterType::path &&
-               subject.parameters.text(parameter.name) == path;
-      });
+/// A path as it was admitted: absolute, or "" if there is none.
+std::string path_in(const Json& arguments, std::string_view key) {
+  return from_lossless_utf8(text_or(arguments, key, ""));
 }
 
-/// A playbook may name exhibits and the paths that its deployment and its path
-/// parameters name, nothing else on the machine [I12].
-void refuse_undeclared_path(const CaseFile& case_file,
-                            const RunSubject& subject,
-                            const std::string& path) {
-  if (is_declared_path(subject, path)) return;
-  // An exhibit of the case, and never a file of that name where the run was
-  // started.
-  const auto reference = parse_exhibit_reference(path);
-  if (reference && case_file.exhibit(reference->exhibit)) return;
-  throw Error(Errc::bad_input,
-              fmt::format("\"{}\" is neither an exhibit nor a path of the "
-                          "deployment or of a parameter of type path",
-                          printable(path)));
+/// A place as it was admitted. What is no absolute path is an exhibit of the
+/// case, and never a file of that name that lies in the working folder.
+std::string place_in(const CaseFile& case_file, const Json& arguments,
+                     std::string_view key) {
+  std::string place = path_in(arguments, key);
+  if (!place.starts_with('/')) {
+    const auto reference = parse_exhibit_reference(place);
+    if (!reference) {
+      throw Error(Errc::bad_input,
+                  fmt::format("\"{}\" is no exhibit", printable(place)));
+    }
+    if (!case_file.exhibit(reference->exhibit)) {
+      throw Error(Errc::bad_input, fmt::format("the case has no exhibit {}",
+                                               reference->exhibit));
+    }
+  }
+  return place;
 }
 
 std::vector<std::pair<std::string, std::string>> playbook_members(
@@ -127,7 +121,12 @@ Json deployment_view(const Deployment& deployment) {
 }
 
 EngineHost::EngineHost(Session& session, const RunSubject& subject)
-    : session_(session), subject_(subject) {
+    : session_(session),
+      subject_(subject),
+      reach_(subject.deployment,
+             {.given = subject.given,
+              .own = own_places(session.case_file.folder(), subject.key_file)},
+             PlaybookReach::Disk::real) {
   for (JournalRow& row : session.case_file.journal(session.run)) {
     const std::int64_t n = row.n;
     recorded_.insert_or_assign(n, std::move(row));
@@ -141,7 +140,7 @@ Json EngineHost::perform(const lua::HostCall& call, std::int64_t n) {
   session_.slot.reset();
   is_journaled_ = false;
   if (n > 0) session_.slot = slot_of(call, n);
-  const Json& arguments = call.arguments;
+  const Json& arguments = call.admitted;
   if (call.function == "collect") return collect(arguments);
   if (call.function == "items") return items(arguments);
   if (call.function == "read") return read(arguments);
@@ -546,25 +545,23 @@ Json EngineHost::served() {
 }
 
 Json EngineHost::diff(const Json& arguments) {
-  const std::string a = require_text(arguments, "a", kSource);
-  const std::string b = require_text(arguments, "b", kSource);
-  refuse_undeclared_path(session_.case_file, subject_, a);
-  refuse_undeclared_path(session_.case_file, subject_, b);
-  const ModelSide before = open_model_side(a, &session_.case_file);
-  const ModelSide after = open_model_side(b, &session_.case_file);
+  const ModelSide before = open_model_side(
+      place_in(session_.case_file, arguments, "a"), &session_.case_file);
+  const ModelSide after = open_model_side(
+      place_in(session_.case_file, arguments, "b"), &session_.case_file);
   return compare_sides(before, after, ExplainOptions{}, session_.progress,
                        session_.cancellation, &session_)
       .to_json();
 }
 
 Json EngineHost::load_baseline(const Json& arguments) {
-  const std::string path =
-      text_or(arguments, "path", subject_.deployment.baseline_path.native());
+  const std::string path = arguments.contains("path")
+                               ? place_in(session_.case_file, arguments, "path")
+                               : subject_.deployment.baseline_path.native();
   if (path.empty()) {
     throw Error(Errc::bad_input,
                 "the deployment names no baseline ([model] baseline)");
   }
-  refuse_undeclared_path(session_.case_file, subject_, path);
   const ModelSide side = open_model_side(path, &session_.case_file);
   const BaselineCheck check = check_baseline(side);
   // Of training data it is read as well; whoever compares says what it needs.
@@ -601,24 +598,22 @@ Json EngineHost::verify(const Json& arguments) {
 }
 
 Json EngineHost::verify_signature(const Json& arguments) {
-  const std::string subject = require_text(arguments, "subject", kSource);
-  refuse_undeclared_path(session_.case_file, subject_, subject);
-  const std::string key = text_or(arguments, "key", "");
-  if (!key.empty()) refuse_undeclared_path(session_.case_file, subject_, key);
+  const std::string subject =
+      place_in(session_.case_file, arguments, "subject");
+  const std::string key = path_in(arguments, "key");
   if (!arguments.contains("signature")) {
     return check_baseline_signature(session_, subject, key);
   }
   SignatureRequest request;
   request.subject = subject;
   request.key = key;
-  request.signature = require_text(arguments, "signature", kSource);
-  request.place = is_declared_path(subject_, request.signature)
+  request.signature = path_in(arguments, "signature");
+  request.place = request.signature.starts_with('/')
                       ? SignaturePlace::anywhere
                       : SignaturePlace::with_evidence;
   for (const Json& one : arguments.value("certificate_chain", Json::array())) {
-    request.certificate_chain.push_back(one.get<std::string>());
-    refuse_undeclared_path(session_.case_file, subject_,
-                           request.certificate_chain.back());
+    request.certificate_chain.push_back(
+        from_lossless_utf8(one.get<std::string>()));
   }
   request.sigstore = arguments.value("sigstore", false);
   request.identity = text_or(arguments, "identity", "");
@@ -636,8 +631,8 @@ Json EngineHost::verify_signature(const Json& arguments) {
 }
 
 Json EngineHost::scan(const Json& arguments) {
-  const std::string subject = require_text(arguments, "subject", kSource);
-  refuse_undeclared_path(session_.case_file, subject_, subject);
+  const std::string subject =
+      place_in(session_.case_file, arguments, "subject");
   const Json answer = to_json(scan_subject(
       subject, &session_.case_file, session_.progress, session_.cancellation));
   record_scan(session_, subject, answer);

@@ -13,6 +13,7 @@
 #include "core/engine/approvals.hpp"
 #include "core/engine/contain.hpp"
 #include "core/engine/questions.hpp"
+#include "core/engine/reach.hpp"
 #include "core/engine/session.hpp"
 #include "core/evidence/bundle_reader.hpp"
 #include "lua/host/playbook_host.hpp"
@@ -24,8 +25,10 @@ struct RunSubject {
   const lua::LoadedPlaybook& playbook;
   const Deployment& deployment;
   Arguments parameters;
-  GivenConsent consent;  ///< given on the command line
-  bool may_ask = false;  ///< a person sits at a terminal
+  ReachGiven given;  ///< of them, what a person gave that may be touched
+  std::filesystem::path key_file;  ///< of the examiner; empty: of the profile
+  GivenConsent consent;            ///< given on the command line
+  bool may_ask = false;            ///< a person sits at a terminal
 };
 
 class EngineHost final : public lua::PlaybookHost {
@@ -41,6 +44,7 @@ class EngineHost final : public lua::PlaybookHost {
   Json replayed(const lua::HostCall& call, std::int64_t n,
                 const Json& answer) override;
   lua::PlannedCall plan(const lua::HostCall& call) override;
+  PlaybookReach& reach() override { return reach_; }
   void step_started(const lua::StepInfo& step) override;
   void step_ended(const lua::StepInfo& step, lua::StepResult result,
                   const std::string& message) override;
@@ -93,6 +97,7 @@ class EngineHost final : public lua::PlaybookHost {
 
   Session& session_;
   const RunSubject& subject_;
+  PlaybookReach reach_;
   std::map<std::string, std::unique_ptr<BundleReader>> readers_;
   std::map<std::int64_t, JournalRow> recorded_;
   bool is_journaled_ = false;  ///< the present act wrote its row itself
@@ -101,7 +106,9 @@ class EngineHost final : public lua::PlaybookHost {
 /// The same host for plan mode: describes, performs nothing, has no case.
 class PlanHost final : public lua::PlaybookHost {
  public:
-  PlanHost(const Globals& globals, const Deployment* deployment);
+  /// Null if no deployment was named. It and `globals` outlive the host.
+  PlanHost(const Globals& globals, const Deployment* deployment,
+           const ReachGiven& given);
 
   Json perform(const lua::HostCall& call, std::int64_t n) override;
   void failed(const lua::HostCall&, std::int64_t, const Error&) override {}
@@ -109,6 +116,7 @@ class PlanHost final : public lua::PlaybookHost {
     return std::nullopt;
   }
   lua::PlannedCall plan(const lua::HostCall& call) override;
+  PlaybookReach& reach() override { return reach_; }
   void step_started(const lua::StepInfo&) override {}
   void step_ended(const lua::StepInfo&, lua::StepResult,
                   const std::string&) override {}
@@ -116,6 +124,7 @@ class PlanHost final : public lua::PlaybookHost {
  private:
   const Globals& globals_;
   const Deployment* deployment_;  ///< null if none was named
+  PlaybookReach reach_;
 };
 
 /// What ctx.deployment shows.

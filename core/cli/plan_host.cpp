@@ -9,6 +9,7 @@
 #include "core/cli/arguments.hpp"
 #include "core/cli/engine_host.hpp"
 #include "core/engine/baseline_check.hpp"
+#include "core/engine/places.hpp"
 #include "core/evidence/served_files.hpp"
 #include "core/formats/weights_file.hpp"
 
@@ -28,10 +29,32 @@ std::string described(const Describe& describe) {
   }
 }
 
+/// A plan without a deployment.
+const Deployment& nothing_named() {
+  static const Deployment kNothing;
+  return kNothing;
+}
+
+/// The folder of the case that a run would write to; empty if there is none
+/// yet, or several.
+fs::path case_of(const Globals& globals) {
+  try {
+    return find_case(globals.case_name);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 }  // namespace
 
-PlanHost::PlanHost(const Globals& globals, const Deployment* deployment)
-    : globals_(globals), deployment_(deployment) {}
+PlanHost::PlanHost(const Globals& globals, const Deployment* deployment,
+                   const ReachGiven& given)
+    : globals_(globals),
+      deployment_(deployment),
+      reach_(deployment == nullptr ? nothing_named() : *deployment,
+             {.given = given,
+              .own = own_places(case_of(globals), globals.key_file)},
+             PlaybookReach::Disk::real) {}
 
 Json PlanHost::perform(const lua::HostCall& call, std::int64_t) {
   throw Error(Errc::unsupported, "a plan performs nothing, and ctx:" +
@@ -44,11 +67,11 @@ lua::PlannedCall PlanHost::plan(const lua::HostCall& call) {
   const Cancellation never;
   if (call.function == "collect") {
     const Collector& collector =
-        find_collector(require_text(call.arguments, "collector", kSource));
+        find_collector(require_text(call.admitted, "collector", kSource));
     const Target target{
         .deployment = *deployment_,
         .arguments = arguments_for(
-            collector, require_key(call.arguments, "arguments", kSource),
+            collector, require_key(call.admitted, "arguments", kSource),
             Spelling::values, globals_.clock.now()),
         .clock = globals_.clock,
         .cancellation = never};
@@ -66,7 +89,9 @@ lua::PlannedCall PlanHost::plan(const lua::HostCall& call) {
     planned.sentence += " Now: " + model.sentence();
   } else if (call.function == "load_baseline") {
     const std::string path =
-        text_or(call.arguments, "path", deployment_->baseline_path.native());
+        call.admitted.contains("path")
+            ? from_lossless_utf8(require_text(call.admitted, "path", kSource))
+            : deployment_->baseline_path.native();
     const BaselineCheck check = check_baseline(fs::path(path));
     planned.sentence =
         fmt::format("Would read the baseline: {}.", check.sentence());
@@ -74,11 +99,11 @@ lua::PlannedCall PlanHost::plan(const lua::HostCall& call) {
   } else if (call.function == "contain") {
     const Containment& method = find_containment(
         all_containments(),
-        text_or(call.arguments, "method", deployment_->containment_method));
+        text_or(call.admitted, "method", deployment_->containment_method));
     const Target target{
         .deployment = *deployment_,
         .arguments = arguments_for(
-            method, require_key(call.arguments, "arguments", kSource),
+            method, require_key(call.admitted, "arguments", kSource),
             Spelling::values, globals_.clock.now()),
         .clock = globals_.clock,
         .cancellation = never};

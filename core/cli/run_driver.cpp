@@ -30,13 +30,50 @@ lua::ChildOptions child_options(const Globals& globals) {
   return options;
 }
 
-Arguments given_parameters(const Globals& globals,
-                           const lua::LoadedPlaybook& playbook,
-                           const PlaybookOptions& options) {
+/// The parameters, and what of them a person gave on this command line.
+struct GivenParameters {
+  Arguments values;
+  ReachGiven reach;
+};
+
+GivenParameters given_parameters(const Globals& globals,
+                                 const lua::LoadedPlaybook& playbook,
+                                 const PlaybookOptions& options) {
   Json given = given_by(options.parameters);
   if (options.active_harm) given["active_harm"] = true;
-  return arguments_for(playbook, given, Spelling::command_line,
-                       globals.clock.now());
+  GivenParameters parameters;
+  parameters.values = arguments_for(playbook, given, Spelling::command_line,
+                                    globals.clock.now());
+  parameters.reach = reach_given(playbook.parameters, given, parameters.values);
+  return parameters;
+}
+
+/// The same of a run that goes on. A run of version 0.2.0 and older did not
+/// record what was typed: what is not the default was.
+ReachGiven recorded_reach(const Json& start,
+                          const lua::LoadedPlaybook& playbook,
+                          const Arguments& values, const std::string& source) {
+  Json typed = Json::object();
+  for (const Parameter& one : playbook.parameters) {
+    const auto value = values.json().find(one.name);
+    if (value != values.json().end() && *value != one.otherwise) {
+      typed[one.name] = *value;
+    }
+  }
+  ReachGiven reach = reach_given(playbook.parameters, typed, values);
+  const auto recorded = start.find("given");
+  if (recorded != start.end()) {
+    ReachGiven given = ReachGiven::from_json(*recorded, source);
+    given.defaults = std::move(reach.defaults);
+    return given;
+  }
+  return reach;
+}
+
+Json touches_json(std::span<const Touch> touches) {
+  Json list = Json::array();
+  for (const Touch& one : touches) list.push_back(one.to_json());
+  return list;
 }
 
 Json plan_json(const lua::RunOutcome& outcome) {
@@ -44,19 +81,46 @@ Json plan_json(const lua::RunOutcome& outcome) {
   for (const lua::PlannedAct& act : outcome.plan) {
     acts.push_back({{"step", act.step},
                     {"function", act.function},
+                    {"arguments", act.arguments},
+                    {"touches", touches_json(act.touches)},
                     {"what", lossless_utf8(act.sentence)},
                     {"at", act.at}});
   }
   return acts;
 }
 
+/// Every path, process and host that a plan came to, each once, with what would
+/// touch it.
+std::string touches_text(const lua::RunOutcome& outcome) {
+  std::vector<std::pair<std::string, std::string>> seen;
+  for (const lua::PlannedAct& act : outcome.plan) {
+    for (const Touch& touch : act.touches) {
+      const std::string words = touch.in_words();
+      const auto known = std::ranges::find(
+          seen, words, &std::pair<std::string, std::string>::first);
+      if (known == seen.end()) {
+        seen.emplace_back(words, act.function);
+      } else if ((", " + known->second + ",").find(", " + act.function + ",") ==
+                 std::string::npos) {
+        known->second += ", " + act.function;
+      }
+    }
+  }
+  if (seen.empty()) return "It would touch nothing outside the case.\n";
+  std::string text = "It would touch:\n";
+  for (const auto& [what, by] : seen) {
+    text += fmt::format("  {}: {}\n", what, by);
+  }
+  return text;
+}
+
 lua::RunOutcome make_plan(const Globals& globals,
                           const lua::LoadedPlaybook& playbook,
-                          const Arguments& parameters,
+                          const GivenParameters& parameters,
                           const Deployment* deployment) {
-  PlanHost host(globals, deployment);
+  PlanHost host(globals, deployment, parameters.reach);
   lua::RunOptions options;
-  options.parameters = parameters;
+  options.parameters = parameters.values;
   options.deployment =
       deployment == nullptr ? Json::object() : deployment_view(*deployment);
   options.instruments = instruments();
@@ -65,6 +129,20 @@ lua::RunOutcome make_plan(const Globals& globals,
   options.tool_version = IMPOUND_VERSION;
   options.child = child_options(globals);
   return lua::run_playbook(playbook, options, host);
+}
+
+/// The plan comes to a comparison with that path of the deployment.
+bool uses(const lua::RunOutcome& plan, const std::string& path) {
+  return std::ranges::any_of(plan.plan, [&](const lua::PlannedAct& act) {
+    return (act.function == "diff" || act.function == "load_baseline") &&
+           std::ranges::find(act.touches, path, &Touch::what) !=
+               act.touches.end();
+  });
+}
+
+/// A run would be refused for the same reason, in the same words.
+void require_not_refused(const lua::RunOutcome& planned) {
+  if (planned.is_refused) throw Error(Errc::bad_input, planned.message);
 }
 
 /// What a run will compare with, opened before anything is done: the parameter
@@ -77,12 +155,7 @@ std::optional<BaselineCheck> baseline_of_run(const Arguments& parameters,
       from_lossless_utf8(text_or(parameters.json(), "baseline", ""));
   if (path.empty()) {
     path = deployment.baseline_path.native();
-    const bool is_used =
-        !path.empty() &&
-        std::ranges::any_of(plan.plan, [&](const lua::PlannedAct& act) {
-          return (act.function == "diff" || act.function == "load_baseline") &&
-                 act.sentence.find(printable(path)) != std::string::npos;
-        });
+    const bool is_used = !path.empty() && uses(plan, path);
     if (!is_used) return std::nullopt;
   }
   if (parse_exhibit_reference(path)) {
@@ -289,7 +362,7 @@ Json permissions(const lua::LoadedPlaybook& playbook) {
 GivenConsent consent_of_resumed(const Globals& globals,
                                 const ConsentOptions& typed,
                                 const lua::LoadedPlaybook& playbook,
-                                const Arguments& parameters,
+                                const GivenParameters& parameters,
                                 const Deployment& deployment,
                                 const std::vector<OpenQuestion>& open) {
   if (typed.answers.empty()) return check_consent(typed, {}, playbook.id);
@@ -319,7 +392,8 @@ void add_playbook_options(CLI::App& command, PlaybookOptions& options) {
 ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
   const auto playbook = lua::load_playbook(lua::find_playbook(options.playbook),
                                            child_options(globals));
-  const Arguments parameters = given_parameters(globals, playbook, options);
+  const GivenParameters parameters =
+      given_parameters(globals, playbook, options);
   std::optional<Deployment> deployment;
   if (!options.deployment.empty()) {
     deployment = load_deployment(options.deployment);
@@ -327,7 +401,8 @@ ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
   const lua::RunOutcome outcome = make_plan(
       globals, playbook, parameters, deployment ? &*deployment : nullptr);
   std::optional<BaselineCheck> baseline;
-  if (deployment) baseline = baseline_of_run(parameters, *deployment, outcome);
+  if (deployment)
+    baseline = baseline_of_run(parameters.values, *deployment, outcome);
   const auto expected = expected_questions(playbook, outcome);
   if (globals.json) {
     Json document;
@@ -335,7 +410,7 @@ ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
     document["version"] = playbook.version;
     document["sha256"] = playbook.sha256;
     document["permissions"] = permissions(playbook);
-    document["parameters"] = parameters.json();
+    document["parameters"] = parameters.values.json();
     document["state"] = to_string(outcome.state);
     document["message"] = lossless_utf8(outcome.message);
     document["acts"] = plan_json(outcome);
@@ -358,12 +433,14 @@ ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
     }
     text += format_table(rows);
     if (!outcome.message.empty()) text += printable(outcome.message) + "\n";
+    text += "\n" + touches_text(outcome);
     text += "\n" + consent_text(expected);
     text +=
         "\nNothing was changed. What depends on evidence is not known yet.\n";
     print_text(globals, text);
   }
   // A run would be refused for the same reason, in the same words.
+  require_not_refused(outcome);
   if (baseline) baseline->require_usable();
   return outcome.state == lua::RunState::failed ? ExitCode::failed
                                                 : ExitCode::clean;
@@ -372,18 +449,20 @@ ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
 ExitCode start_run(const Globals& globals, const PlaybookOptions& options) {
   const auto playbook = lua::load_playbook(lua::find_playbook(options.playbook),
                                            child_options(globals));
-  const Arguments parameters = given_parameters(globals, playbook, options);
+  const GivenParameters parameters =
+      given_parameters(globals, playbook, options);
   if (options.deployment.empty()) {
     throw Error(Errc::bad_input, "run needs --deployment");
   }
   const Deployment deployment = load_deployment(options.deployment);
   const lua::RunOutcome planned =
       make_plan(globals, playbook, parameters, &deployment);
+  require_not_refused(planned);
   const GivenConsent consent = check_consent(
       options.consent, questions_of(expected_questions(playbook, planned)),
       playbook.id);
   const Json plan = plan_json(planned);
-  const auto baseline = baseline_of_run(parameters, deployment, planned);
+  const auto baseline = baseline_of_run(parameters.values, deployment, planned);
   if (baseline) {
     baseline->require_usable();
     print_note(globals, baseline->sentence() + ".");
@@ -398,7 +477,8 @@ ExitCode start_run(const Globals& globals, const PlaybookOptions& options) {
   start.detail["playbook_sha256"] = playbook.sha256;
   start.detail["folder"] =
       lossless_utf8(std::filesystem::absolute(playbook.folder).native());
-  start.detail["parameters"] = parameters.json();
+  start.detail["parameters"] = parameters.values.json();
+  start.detail["given"] = parameters.reach.to_json();
   start.detail["permissions"] = permissions(playbook);
   start.detail["plan_sha256"] = sha256(dump_line(plan)).hex();
   start.detail["plan"] = plan;
@@ -421,7 +501,9 @@ ExitCode start_run(const Globals& globals, const PlaybookOptions& options) {
   return drive(globals, open,
                {.playbook = playbook,
                 .deployment = deployment,
-                .parameters = parameters,
+                .parameters = parameters.values,
+                .given = parameters.reach,
+                .key_file = globals.key_file,
                 .consent = consent,
                 .may_ask = is_at_terminal(globals)},
                "");
@@ -465,9 +547,12 @@ ExitCode resume_run(const Globals& globals, const std::string& run,
     }
     check.require_usable();
   }
-  const Arguments parameters =
+  GivenParameters parameters;
+  parameters.values =
       arguments_for(playbook, require_key(*start, "parameters", source),
                     Spelling::values, globals.clock.now());
+  parameters.reach =
+      recorded_reach(*start, playbook, parameters.values, source);
   const GivenConsent consent =
       consent_of_resumed(globals, typed, playbook, parameters, deployment,
                          open_questions(open.file(), run));
@@ -480,7 +565,9 @@ ExitCode resume_run(const Globals& globals, const std::string& run,
   return drive(globals, open,
                {.playbook = playbook,
                 .deployment = deployment,
-                .parameters = parameters,
+                .parameters = parameters.values,
+                .given = parameters.reach,
+                .key_file = globals.key_file,
                 .consent = consent,
                 .may_ask = is_at_terminal(globals)},
                require_text(*start, "playbook_sha256", source));

@@ -124,6 +124,10 @@ struct Collector {
   /// Bytes that collect() would read, for progress and the check of free space;
   /// 0 where it cannot be known cheaply.
   std::uint64_t (*estimate)(const Target& target);
+
+  /// What collect() takes of the deployment unless a parameter names something
+  /// instead: shown in plans.
+  std::span<const DeploymentPart> takes = {};
 };
 
 /// What follows "Reaches " for a person; and the enumerator's name.

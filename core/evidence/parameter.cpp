@@ -238,6 +238,26 @@ std::optional<ParameterType> one_word_type_from(
   return static_cast<ParameterType>(found - types.begin());
 }
 
+Touches Parameter::touched() const noexcept {
+  if (touches != Touches::unsaid) return touches;
+  switch (type) {
+    case ParameterType::choice:
+    case ParameterType::duration:
+    case ParameterType::digest:
+    case ParameterType::boolean:
+    case ParameterType::time:
+    case ParameterType::references:  // facts about evidence, read by nobody
+    case ParameterType::table:       // its own declaration says
+      return Touches::nothing;
+    case ParameterType::path:
+    case ParameterType::text:
+    case ParameterType::integer:
+    case ParameterType::texts:
+      break;
+  }
+  return Touches::unsaid;
+}
+
 std::string Parameter::expectation() const {
   switch (type) {
     case ParameterType::path:

@@ -51,6 +51,20 @@ enum class ParameterType : std::uint8_t {
 [[nodiscard]] std::optional<ParameterType> one_word_type_from(
     std::string_view name) noexcept;
 
+/// What of the world outside a value names. A person may name anything there;
+/// what somebody else names for them, a playbook, is held against what it may
+/// reach (engine/reach.hpp).
+enum class Touches : std::uint8_t {
+  unsaid,     ///< nobody said yet: a playbook cannot give it
+  nothing,    ///< words, numbers, dates
+  path,       ///< a file or folder
+  pattern,    ///< a file, or files by wildcards
+  place,      ///< an exhibit, an item of one, or a file or folder
+  evidence,   ///< an exhibit or an item of one
+  signature,  ///< a place, or the name of a file inside what the call is about
+  process,    ///< the id of a process
+};
+
 struct Parameter {
   std::string name;
   ParameterType type = ParameterType::text;
@@ -62,6 +76,12 @@ struct Parameter {
   std::vector<std::string> choices = {};
   std::optional<std::int64_t> least = {};
   std::optional<std::int64_t> most = {};  ///< of text: bytes
+  /// Must be said of texts, numbers and paths; the other types name nothing
+  /// (see touched()).
+  Touches touches = Touches::unsaid;
+
+  /// `touches`, or nothing for the types whose values cannot name anything.
+  [[nodiscard]] Touches touched() const noexcept;
 
   /// What the type asks for: "a whole number from 1 to 4194304".
   [[nodiscard]] std::string expectation() const;

@@ -73,6 +73,15 @@ struct Deployment {
   std::vector<Probe> probes;
 };
 
+/// What an act takes of a deployment by itself, without being told a name.
+enum class DeploymentPart : std::uint8_t {
+  model,
+  baseline,
+  logs,
+  process,
+  probes,
+};
+
 /// What one call of a collector or containment is about.
 struct Target {
   const Deployment& deployment;

@@ -9,7 +9,12 @@
 ---
 --- Errors are tables { code, message, at }: `code` is bad_input, io, malformed, limit, integrity, unsupported (as on
 --- the command line), "lua" for an error of the playbook itself, or "refused" for an act that the playbook did not
---- declare (pcall cannot catch that one). `at` is file and line.
+--- declare or a path, process or host that it may not reach (pcall cannot catch that one). `at` is file and line.
+---
+--- Paths that a call names are those of the deployment (its model and what lies in it, its baseline, its logs) or were
+--- given by a person on this command line in a parameter of type path (a default was given by nobody); a process is one
+--- of the deployment's, or was given in a parameter `pid` or `…_pid`. Links must not lead out. Cases, settings and the
+--- signing key are never read, whoever names them.
 ---@class impound.Context
 ---@field params table<string, any> The declared parameters with their values; reading any other name is an error.
 ---@field deployment impound.Deployment What the responder pointed at.
@@ -42,8 +47,9 @@ local Context = {}
 ---@param collector string Must be declared in needs.collectors.
 ---@param arguments? impound.CollectParameters Of this collector; `_` in names stands for `-`.
 ---@return impound.Exhibit exhibit
---- Error `refused` if the collector is not declared, `bad_input` for a parameter that it does not have or a value that
---- does not fit, `io` if nothing could be taken. A file that cannot be read is no error: it is a gap of the exhibit.
+--- Error `refused` if the collector is not declared or a path or process may not be reached, `bad_input` for a
+--- parameter that it does not have or a value that does not fit, `io` if nothing could be taken. A file that
+--- cannot be read is no error: it is a gap of the exhibit.
 ---
 --- Example: `local logs = ctx:collect("prompt-log", { since = ctx.params.window })`
 function Context:collect(collector, arguments) end

@@ -20,18 +20,30 @@ namespace {
 constexpr std::int64_t kMaxRead = 1 << 20;
 constexpr std::int64_t kMaxPage = 1000;
 
-Parameter required(std::string_view name,
+Parameter required(std::string_view name, Touches touches,
                    ParameterType type = ParameterType::text) {
-  return {.name = std::string(name), .type = type, .is_required = true};
+  return {.name = std::string(name),
+          .type = type,
+          .is_required = true,
+          .touches = touches};
 }
 
-Parameter optional(std::string_view name,
+Parameter optional(std::string_view name, Touches touches,
                    ParameterType type = ParameterType::text) {
-  return {.name = std::string(name), .type = type};
+  return {.name = std::string(name), .type = type, .touches = touches};
+}
+
+/// Words that name nothing outside.
+Parameter words(std::string_view name) {
+  return required(name, Touches::nothing);
+}
+Parameter optional_words(std::string_view name) {
+  return optional(name, Touches::nothing);
 }
 
 Parameter count(std::string_view name, std::optional<std::int64_t> most = {}) {
-  Parameter parameter = required(name, ParameterType::integer);
+  Parameter parameter =
+      required(name, Touches::nothing, ParameterType::integer);
   parameter.least = 0;
   parameter.most = most;
   return parameter;
@@ -53,49 +65,81 @@ const std::array kActs{to_string(GuardedAct::contain),
                        to_string(GuardedAct::release)};
 
 const std::vector<CallRule>& rules() {
+  using enum Touches;
   constexpr auto kTable = ParameterType::table;
   constexpr auto kTexts = ParameterType::texts;
   constexpr auto kFlag = ParameterType::boolean;
+  using Parts = std::vector<DeploymentPart>;
+  const Parts none;
+  const Parts contained{DeploymentPart::process, DeploymentPart::probes};
   static const std::vector<CallRule> kRules{
-      {"collect", {required("collector"), required("arguments", kTable)}},
-      {"items",
-       {required("exhibit"), optional("pattern"), count("after"),
-        count("limit", kMaxPage)},
-       Effect::read,
-       false},
-      {"read",
-       {required("exhibit"), count("item"), count("offset"),
-        count("length", kMaxRead)},
-       Effect::read,
-       false},
-      {"contain",
-       {optional("method"), required("arguments", kTable)},
-       Effect::contain},
-      {"release", {required("reason")}, Effect::contain},
-      {"probe", {}},
-      {"served", {}},
-      {"diff", {required("a"), required("b")}},
-      {"load_baseline", {optional("path")}},
-      {"verify", {required("exhibit")}},
-      {"verify_signature",
-       {required("subject"), optional("key"), optional("signature"),
-        optional("certificate_chain", kTexts), optional("sigstore", kFlag),
-        optional("identity"), optional("issuer"),
-        optional("unsigned_compare", kFlag),
-        optional("ignore_unsigned_files", kFlag),
-        optional("enforce_time", kFlag)}},
-      {"scan", {required("subject")}},
-      {"finding",
-       {one_of(required("verdict"), kFindingVerdicts),
-        one_of(optional("severity"), kFindingSeverities), required("title"),
-        required("evidence", ParameterType::references), optional("detail")}},
-      {"note", {required("text")}},
-      {"gap",
-       {required("subject"), required("reason"),
-        one_of(optional("outcome"), kGapOutcomes)}},
-      {"ask",
-       {required("id"), required("question"), optional("choices", kTexts),
-        optional("default"), one_of(optional("approves"), kActs)}},
+      {.function = "collect",  // the collector says what it takes
+       .arguments = {words("collector"),
+                     required("arguments", nothing, kTable)},
+       .takes = none},
+      {.function = "items",
+       .arguments = {required("exhibit", evidence), optional_words("pattern"),
+                     count("after"), count("limit", kMaxPage)},
+       .takes = none,
+       .is_journaled = false},
+      {.function = "read",
+       .arguments = {required("exhibit", evidence), count("item"),
+                     count("offset"), count("length", kMaxRead)},
+       .takes = none,
+       .is_journaled = false},
+      {.function = "contain",
+       .arguments = {optional_words("method"),
+                     required("arguments", nothing, kTable)},
+       .takes = contained,
+       .effect = Effect::contain},
+      {.function = "release",
+       .arguments = {words("reason")},
+       .takes = contained,
+       .effect = Effect::contain},
+      {.function = "probe", .arguments = {}, .takes = contained},
+      {.function = "served",
+       .arguments = {},
+       .takes = Parts{DeploymentPart::model, DeploymentPart::process}},
+      {.function = "diff",
+       .arguments = {required("a", place), required("b", place)},
+       .takes = none},
+      {.function = "load_baseline",
+       .arguments = {optional("path", place)},
+       .takes = Parts{DeploymentPart::baseline}},
+      {.function = "verify",
+       .arguments = {required("exhibit", evidence)},
+       .takes = none},
+      {.function = "verify_signature",
+       .arguments = {required("subject", place), optional("key", path),
+                     optional("signature", signature),
+                     optional("certificate_chain", path, kTexts),
+                     optional("sigstore", nothing, kFlag),
+                     optional_words("identity"), optional_words("issuer"),
+                     optional("unsigned_compare", nothing, kFlag),
+                     optional("ignore_unsigned_files", nothing, kFlag),
+                     optional("enforce_time", nothing, kFlag)},
+       .takes = none},
+      {.function = "scan",
+       .arguments = {required("subject", place)},
+       .takes = none},
+      {.function = "finding",
+       .arguments = {one_of(words("verdict"), kFindingVerdicts),
+                     one_of(optional_words("severity"), kFindingSeverities),
+                     words("title"),
+                     required("evidence", nothing, ParameterType::references),
+                     optional_words("detail")},
+       .takes = none},
+      {.function = "note", .arguments = {words("text")}, .takes = none},
+      {.function = "gap",
+       .arguments = {words("subject"), words("reason"),
+                     one_of(optional_words("outcome"), kGapOutcomes)},
+       .takes = none},
+      {.function = "ask",
+       .arguments = {words("id"), words("question"),
+                     optional("choices", nothing, kTexts),
+                     optional_words("default"),
+                     one_of(optional_words("approves"), kActs)},
+       .takes = none},
   };
   return kRules;
 }
@@ -188,6 +232,7 @@ Json check_arguments(const CallRule& rule, const Json& arguments) {
   Json checked = check_parameters(rule.function, rule.arguments, arguments,
                                   Spelling::values, 0)
                      .json();
+  require_names(rule.function, rule.arguments, checked);
   if (rule.function == "finding") check_finding(rule, checked);
   if (rule.function == "ask") check_question(rule, checked);
   if (rule.function == "verify_signature") check_trust(rule, checked);
@@ -196,18 +241,62 @@ Json check_arguments(const CallRule& rule, const Json& arguments) {
 
 void check_instrument(const Instruments& instruments, std::string_view function,
                       const Json& arguments, TimeNs now) {
-  const Json& given = arguments.at("arguments");
+  const auto check = [&](std::string_view kind, const auto& instrument) {
+    const Arguments checked = arguments_for(
+        instrument, arguments.at("arguments"), Spelling::values, now);
+    require_names(std::string(kind) + " " + std::string(instrument.name),
+                  instrument.parameters, checked.json());
+  };
   if (function == "collect") {
-    const auto name = arguments.at("collector").get<std::string>();
-    static_cast<void>(
-        arguments_for(find_named(instruments.collectors, "collector", name),
-                      given, Spelling::values, now));
+    check("collector",
+          find_named(instruments.collectors, "collector",
+                     arguments.at("collector").get<std::string>()));
   } else {
-    const auto name = arguments.at("method").get<std::string>();
-    static_cast<void>(
-        arguments_for(find_named(instruments.containments, "containment", name),
-                      given, Spelling::values, now));
+    check("containment", find_named(instruments.containments, "containment",
+                                    arguments.at("method").get<std::string>()));
   }
+}
+
+PlaybookReach::Admitted admit_call(const PlaybookReach& reach,
+                                   const Instruments& instruments,
+                                   std::string_view function,
+                                   const Json& arguments) {
+  const CallRule* const rule = find_call_rule(function);
+  if (rule == nullptr || !rule->takes) {
+    // A function that nobody declared the reach of reaches nothing.
+    throw Error(Errc::unsupported,
+                std::string(function) +
+                    ": this build does not say what it "
+                    "touches, so a playbook may not call it");
+  }
+  PlaybookReach::Admitted admitted = reach.admit({.owner = rule->function,
+                                                  .parameters = rule->arguments,
+                                                  .arguments = arguments,
+                                                  .takes = *rule->takes});
+  const auto through = [&](std::string_view kind, const auto& instrument,
+                           std::span<const DeploymentPart> takes) {
+    const std::string owner =
+        std::string(kind) + " " + std::string(instrument.name);
+    PlaybookReach::Admitted own =
+        reach.admit({.owner = owner,
+                     .parameters = instrument.parameters,
+                     .arguments = arguments.at("arguments"),
+                     .takes = takes});
+    admitted.arguments["arguments"] = std::move(own.arguments);
+    std::ranges::move(own.touches, std::back_inserter(admitted.touches));
+  };
+  if (function == "collect") {
+    const Collector& collector =
+        find_named(instruments.collectors, "collector",
+                   arguments.at("collector").get<std::string>());
+    through("collector", collector, collector.takes);
+  } else if (function == "contain") {
+    through("containment",
+            find_named(instruments.containments, "containment",
+                       arguments.at("method").get<std::string>()),
+            {});
+  }
+  return admitted;
 }
 
 }  // namespace impound::lua

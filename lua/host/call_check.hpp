@@ -3,18 +3,24 @@
 /// Which functions a playbook may call, with which arguments: one table, used
 /// for real runs, plans and tests alike.
 
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "core/base/json.hpp"
+#include "core/engine/reach.hpp"
 #include "lua/host/playbook.hpp"
 
 namespace impound::lua {
 
 struct CallRule {
   std::string_view function;
+  /// Each says what its values name (Parameter::touches).
   std::vector<Parameter> arguments;
+  /// What the call touches of the deployment by itself. Must be said: a
+  /// function without it cannot be called.
+  std::optional<std::vector<DeploymentPart>> takes = {};
   Effect effect = Effect::read;
   bool is_journaled = true;
 };
@@ -32,5 +38,14 @@ struct CallRule {
 /// @throws Error{bad_input} for a name there is not, and as arguments_for().
 void check_instrument(const Instruments& instruments, std::string_view function,
                       const Json& arguments, TimeNs now);
+
+/// The call through the door of `reach`: its arguments with every path
+/// resolved, and all that it would touch. Of collect and contain the arguments
+/// of the instrument, too.
+/// @throws as PlaybookReach::admit().
+[[nodiscard]] PlaybookReach::Admitted admit_call(const PlaybookReach& reach,
+                                                 const Instruments& instruments,
+                                                 std::string_view function,
+                                                 const Json& arguments);
 
 }  // namespace impound::lua

@@ -50,6 +50,22 @@ FakeHost::FakeHost(Json setup) : setup_(std::move(setup)) {
   record_["contained"] = false;
 }
 
+void FakeHost::set_reach(const LoadedPlaybook& playbook, const Json& typed,
+                         const Arguments& values) {
+  const Json shown = deployment();
+  described_.model_path = from_lossless_utf8(text_or(shown, "model_path", ""));
+  described_.baseline_path =
+      from_lossless_utf8(text_or(shown, "baseline_path", ""));
+  described_.logs.clear();
+  for (const Json& log : part(shown, "logs")) {
+    described_.logs.push_back(
+        {.path = from_lossless_utf8(text_or(log, "path", ""))});
+  }
+  reach_ = PlaybookReach(
+      described_, {.given = reach_given(playbook.parameters, typed, values)},
+      PlaybookReach::Disk::made_up);
+}
+
 Json FakeHost::parameters() const { return part(setup_, "params"); }
 
 Json FakeHost::deployment() const {

@@ -17,11 +17,18 @@ class FakeHost final : public PlaybookHost {
   /// @throws Error{bad_input} for a key that it does not know.
   explicit FakeHost(Json setup);
 
+  /// What the playbook may reach in the made-up case: by names alone, as
+  /// nothing of it is on the disk. To be said before a call is made; `typed`
+  /// are the parameters that somebody gave.
+  void set_reach(const LoadedPlaybook& playbook, const Json& typed,
+                 const Arguments& values);
+
   Json perform(const HostCall& call, std::int64_t n) override;
   void failed(const HostCall& call, std::int64_t n,
               const Error& error) override;
   std::optional<RecordedCall> recorded(std::int64_t n) override;
   PlannedCall plan(const HostCall& call) override;
+  PlaybookReach& reach() override { return reach_; }
   void step_started(const StepInfo& step) override;
   void step_ended(const StepInfo& step, StepResult result,
                   const std::string& message) override;
@@ -51,6 +58,8 @@ class FakeHost final : public PlaybookHost {
   [[nodiscard]] const Exhibit& exhibit(const Json& arguments) const;
 
   Json setup_;
+  Deployment described_;  ///< the setup's, as far as paths go
+  PlaybookReach reach_{described_, {}, PlaybookReach::Disk::made_up};
   Json record_;
   std::vector<Exhibit> exhibits_;
 };

@@ -118,6 +118,12 @@ std::vector<Problem> dry_run(const LoadedPlaybook& playbook,
   FakeHost host(Json::object());
   RunOptions run;
   run.parameters = sample_parameters(playbook);
+  // A sample stands for what a person would give; a default is given by nobody.
+  Json typed = Json::object();
+  for (const Parameter& parameter : playbook.parameters) {
+    if (parameter.is_required) typed[parameter.name] = true;
+  }
+  host.set_reach(playbook, typed, run.parameters);
   run.deployment = host.deployment();
   run.instruments = instruments;
   run.now = kMadeUpNow;
@@ -150,6 +156,7 @@ Json run_fake_case(ChildProcess& child, const ChildMessage& request,
   RunOptions run;
   run.parameters = arguments_for(*loaded.playbook, host.parameters(),
                                  Spelling::command_line, kMadeUpNow);
+  host.set_reach(*loaded.playbook, host.parameters(), run.parameters);
   run.instruments = instruments;
   run.now = kMadeUpNow;
   run.deployment = host.deployment();

@@ -41,6 +41,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/json.hpp"
+#include "core/engine/reach.hpp"
 #include "lua/host/playbook.hpp"
 
 namespace impound::lua {
@@ -54,6 +55,10 @@ struct HostCall {
   /// contain and release: the number of the call of ctx:ask that a person
   /// answered with "yes" to allow this one. Not part of the call's hash.
   std::int64_t allowed_by = 0;
+  /// The arguments as they were admitted (engine/reach.hpp): every path is
+  /// absolute and resolved. What a host acts on; `arguments` is what was said,
+  /// and what is recorded.
+  Json admitted = Json::object();
 };
 
 /// What was journaled for a call of an earlier attempt of the same run.
@@ -111,6 +116,10 @@ class PlaybookHost {
     static_cast<void>(n);
     return answer;
   }
+
+  /// What the playbook may reach. Every call goes through its door before
+  /// perform() or plan() sees it.
+  [[nodiscard]] virtual PlaybookReach& reach() = 0;
 
   /// Changes nothing and reads nothing but names and sizes.
   virtual PlannedCall plan(const HostCall& call) = 0;

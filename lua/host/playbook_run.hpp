@@ -56,6 +56,8 @@ struct StepOutcome {
 struct PlannedAct {
   std::string step;
   std::string function;
+  Json arguments = Json::object();  ///< as they were admitted
+  std::vector<Touch> touches;       ///< what it would touch outside
   std::string sentence;
   std::string at;
 };
@@ -72,7 +74,10 @@ struct RunOutcome {
   std::vector<StepOutcome> steps;          ///< every step, in order
   std::vector<PlannedAct> plan;            ///< plan mode only
   std::vector<PlannedQuestion> questions;  ///< plan mode only, as asked
-  std::int64_t calls = 0;                  ///< journaled calls
+  /// A call was refused because the playbook did not declare it or may not
+  /// reach what it names.
+  bool is_refused = false;
+  std::int64_t calls = 0;     ///< journaled calls
   std::int64_t replayed = 0;  ///< of these, answered from the journal
   std::string worst_verdict;  ///< a FindingVerdict's word, or ""
   /// A call that holds evidence against something else was answered: diff,

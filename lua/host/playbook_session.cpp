@@ -194,9 +194,7 @@ PlaybookSession::Reply PlaybookSession::handle(const ChildMessage& message,
     require_declared(call, step);
     require_allowed(call, step);
   } catch (const Error& error) {
-    // Not to be swallowed by a pcall: the playbook left what it promised.
-    return {.message = error_message("refused", error.what(), true),
-            .is_refusal = true};
+    return refusal(error);
   }
   try {
     if (call.function == "collect" || call.function == "contain") {
@@ -207,7 +205,22 @@ PlaybookSession::Reply PlaybookSession::handle(const ChildMessage& message,
     return {.message =
                 error_message(to_string(error.code()), error.what(), false)};
   }
-  if (options_.mode == RunMode::plan) return plan(call);
+  // A recorded answer touches nothing again.
+  call.admitted = call.arguments;
+  std::vector<Touch> touches;
+  if (!is_journaled || !is_answered()) {
+    try {
+      auto admitted = admit_call(host_.reach(), options_.instruments,
+                                 call.function, call.arguments);
+      call.admitted = std::move(admitted.arguments);
+      touches = std::move(admitted.touches);
+    } catch (const Error& error) {
+      if (error.code() == Errc::bad_input) return refusal(error);
+      return {.message =
+                  error_message(to_string(error.code()), error.what(), false)};
+    }
+  }
+  if (options_.mode == RunMode::plan) return plan(call, touches);
   if (is_journaled) return perform(call);
   try {
     return {.message = answer_message(perform_in_host(call, 0))};
@@ -215,6 +228,20 @@ PlaybookSession::Reply PlaybookSession::handle(const ChildMessage& message,
     return {.message =
                 error_message(to_string(error.code()), error.what(), false)};
   }
+}
+
+/// Not to be swallowed by a pcall: the playbook left what it promised.
+PlaybookSession::Reply PlaybookSession::refusal(const Error& error) {
+  outcome_.is_refused = true;
+  return {.message = error_message("refused", error.what(), true),
+          .is_refusal = true};
+}
+
+/// The next journaled call has an answer in the journal.
+bool PlaybookSession::is_answered() const {
+  if (options_.mode == RunMode::plan) return false;
+  const auto recorded = host_.recorded(outcome_.calls + 1);
+  return recorded && recorded->answer;
 }
 
 void PlaybookSession::require_declared(HostCall& call, const StepInfo& step) {
@@ -344,7 +371,8 @@ PlaybookSession::Reply PlaybookSession::replay(const RecordedCall& recorded,
   return {.message = answer_message(now)};
 }
 
-PlaybookSession::Reply PlaybookSession::plan(const HostCall& call) {
+PlaybookSession::Reply PlaybookSession::plan(
+    const HostCall& call, const std::vector<Touch>& touches) {
   const CallRule& rule = *find_call_rule(call.function);
   if (rule.is_journaled) ++outcome_.calls;
   PlannedCall planned;
@@ -365,6 +393,8 @@ PlaybookSession::Reply PlaybookSession::plan(const HostCall& call) {
   if (rule.is_journaled) {
     outcome_.plan.push_back({.step = call.step,
                              .function = call.function,
+                             .arguments = call.admitted,
+                             .touches = touches,
                              .sentence = planned.sentence,
                              .at = call.at});
   }

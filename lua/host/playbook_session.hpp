@@ -37,7 +37,10 @@ class PlaybookSession {
   [[nodiscard]] Reply handle(const ChildMessage& message, const StepInfo& step);
   [[nodiscard]] Reply perform(const HostCall& call);
   [[nodiscard]] Json perform_in_host(const HostCall& call, std::int64_t n);
-  [[nodiscard]] Reply plan(const HostCall& call);
+  [[nodiscard]] Reply plan(const HostCall& call,
+                           const std::vector<Touch>& touches);
+  [[nodiscard]] Reply refusal(const Error& error);
+  [[nodiscard]] bool is_answered() const;
   [[nodiscard]] Reply replay(const RecordedCall& recorded,
                              const HostCall& call);
   void require_declared(HostCall& call, const StepInfo& step);

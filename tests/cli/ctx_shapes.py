@@ -52,7 +52,13 @@ SAMPLES = {
 ODD = ["5", "-1", "2.5", "1e300", "0/0", "true", "{}", "{ {} }", "{ 1, 2 }", "{ a = { b = {} } }", '""', r'"\xff\0"']
 ODD_NOT_TEXT = [value for value in ODD if not value.startswith('"')]
 NAMES_SOMETHING = {"collector", "method", "id"}
+NUMBERS_SOMETHING = {"pid"}  # a process of somebody else: ends a run on purpose
 MAKES = {"impound.Exhibit": ["weights"], "impound.Item": ["item"]}
+
+
+def odd_of(name):
+    odd = ODD_NOT_TEXT if name in NAMES_SOMETHING else ODD
+    return [value for value in odd if value != "5" or name not in NUMBERS_SOMETHING]
 
 
 def parse(path):
@@ -160,8 +166,7 @@ class Shapes:
         for name, _ in required:  # each one missing
             shapes.append({other: value for other, value in base.items() if other != name})
         for name, _ in required + optional:
-            odd = ODD_NOT_TEXT if name in NAMES_SOMETHING else ODD
-            shapes += [base | {name: value} for value in odd]
+            shapes += [base | {name: value} for value in odd_of(name)]
         for shape in shapes:  # a question is answered by its id, so that it can be
             if shape.get("id") == '"free"' and shape.keys() & {"approves", "choices"}:
                 shape["id"] = '"act"' if "approves" in shape else '"chosen"'
@@ -182,8 +187,7 @@ def calls(shapes, owners, owner, function, parameters):
     everything = required + optional
     full = firsts + [values[0] for _, values in optional]
     for i, (name, _) in enumerate(everything):
-        odd = ODD_NOT_TEXT if name in NAMES_SOMETHING else ODD
-        lists += [full[:i] + [value] + full[i + 1:] for value in odd]
+        lists += [full[:i] + [value] + full[i + 1:] for value in odd_of(name)]
         lists.append(full[:i] + ["nil"] + full[i + 1:])
     lists.append([])
     if function == "collect":  # each collector with its own parameters

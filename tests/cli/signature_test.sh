@@ -263,8 +263,6 @@ local function verify(ctx)
     title = report.reason,
     evidence = { weights },
   })
-  local taken, problem = pcall(ctx.verify_signature, ctx, weights, { signature = "/etc/passwd", unsigned_compare = true })
-  ctx:note(tostring(taken) .. " " .. tostring(problem.code))
 end
 
 return impound.playbook({
@@ -283,7 +281,7 @@ LUA
 code 0 impound playbook check vendor-signature
 code 0 impound run vendor-signature --deployment d.toml -p "key=$work/pub.pem"
 code 0 impound custody log --json
-json '[e["detail"]["text"] for e in d if e["action"] == "note" and "text" in e["detail"]] == ["verified findings not checked", "false bad_input"]'
+json '[e["detail"]["text"] for e in d if e["action"] == "note" and "text" in e["detail"]] == ["verified findings not checked"]'
 printf 'Weights of a model' >m/model.safetensors
 code 1 impound run vendor-signature --deployment d.toml -p "key=$work/pub.pem"
 says "the model is not what was signed: 1 changed"

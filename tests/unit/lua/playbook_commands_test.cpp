@@ -243,8 +243,8 @@ TEST_CASE("check says nothing of calls that are right or computed", "[lua]") {
     other.ctx:finding({ sevrity = 1 })
   end)lua");
   text.replace(text.find("references ="), 12,
-               "params = { place = { type = \"path\", help = \"W.\", "
-               "default = \"/srv\" } },\n  references =");
+               "params = { place = { type = \"path\", help = \"W.\" } "
+               "},\n  references =");
   text.insert(0, "local other = {} ");
   scratch.write("playbook.lua", text);
   CHECK(check_text(scratch) == "");

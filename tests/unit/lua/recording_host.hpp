@@ -59,6 +59,7 @@ class RecordingHost : public lua::PlaybookHost {
   lua::PlannedCall plan(const lua::HostCall& call) override {
     return lua::plan_from_arguments(call);
   }
+  PlaybookReach& reach() override { return reach_; }
   void step_started(const lua::StepInfo& step) override {
     events.push_back("start " + step.id);
   }
@@ -74,6 +75,20 @@ class RecordingHost : public lua::PlaybookHost {
   std::vector<std::string> events;
   std::int64_t item_count = 0;
   std::int64_t die_after = -1;
+
+ private:
+  /// All that it names lies below one folder.
+  Deployment deployment_{.name = "small",
+                         .description = {},
+                         .descriptor = {},
+                         .descriptor_sha256 = {},
+                         .model_path = "/srv",
+                         .baseline_path = "/b.json",
+                         .logs = {},
+                         .process = {},
+                         .containment_method = "process",
+                         .probes = {}};
+  PlaybookReach reach_{deployment_, {}, PlaybookReach::Disk::made_up};
 };
 
 }  // namespace impound::test

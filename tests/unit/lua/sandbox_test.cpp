@@ -213,7 +213,7 @@ TEST_CASE("order of pairs and text of tables are the same every run", "[lua]") {
 }
 
 TEST_CASE("a child that is killed is reported, not waited for", "[lua]") {
-  class Killer final : public PlaybookHost {
+  class Killer final : public test::RecordingHost {
    public:
     Json perform(const HostCall&, std::int64_t) override {
       // The child is the one process of ours that leads a group.
@@ -231,11 +231,6 @@ TEST_CASE("a child that is killed is reported, not waited for", "[lua]") {
       }
       return Json::object();
     }
-    void failed(const HostCall&, std::int64_t, const Error&) override {}
-    std::optional<RecordedCall> recorded(std::int64_t) override { return {}; }
-    PlannedCall plan(const HostCall&) override { return {}; }
-    void step_started(const StepInfo&) override {}
-    void step_ended(const StepInfo&, StepResult, const std::string&) override {}
   };
   const test::ScratchPlaybook scratch;
   const LoadedPlaybook playbook =

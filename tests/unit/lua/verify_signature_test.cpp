@@ -59,14 +59,15 @@ TEST_CASE("a playbook may name an item and one certificate", "[lua]") {
   const RunOutcome outcome = run_playbook(
       scratch.load(test::playbook_with(
           R"lua(  local report = ctx:verify_signature({ id = "E001" },
-    { signature = { ref = "E001/3" }, certificate_chain = "ca.pem" })
+    { signature = { ref = "E001/3" }, certificate_chain = "/srv/ca.pem" })
   ctx:note(report.verdict))lua")),
       options, host);
   INFO(outcome.message);
   REQUIRE(host.performed.size() == 2);
   CHECK(host.performed[0].arguments["subject"] == "E001");
   CHECK(host.performed[0].arguments["signature"] == "E001/3");
-  CHECK(host.performed[0].arguments["certificate_chain"] == Json{"ca.pem"});
+  CHECK(host.performed[0].arguments["certificate_chain"] ==
+        Json{"/srv/ca.pem"});
   CHECK(host.performed[1].arguments["text"] == "verified");
 }
 
