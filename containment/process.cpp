@@ -616,6 +616,61 @@ std::vector<std::string> things(const Json& record) {
   return names;
 }
 
+/// In single quotes for a shell.
+std::string quoted(const fs::path& path) {
+  std::string text = "'";
+  for (const char c : path.native()) {
+    if (c == '\'') {
+      text += "'\\''";
+    } else {
+      text += c;
+    }
+  }
+  return text + "'";
+}
+
+std::string list_of(const std::vector<Pid>& pids) {
+  return fmt::format("{}", fmt::join(pids, " "));
+}
+
+/// The groups are those that undo() would move them to, while they are there.
+std::vector<std::string> by_hand(const Json& record) {
+  const Plan plan = read_plan(record);
+  std::vector<std::string> lines{fmt::format(
+      "[ \"$(cat /proc/sys/kernel/random/boot_id)\" = {} ] || echo 'another "
+      "boot: these processes ended, and the freeze with them'",
+      plan.boot_id)};
+  std::vector<Pid> awake;
+  std::map<std::string, std::vector<Pid>> homes;
+  for (const auto& [pid, one] : plan.processes) {
+    if (!one.was_stopped) awake.push_back(pid);
+    homes[one.group.empty() ? "/" : one.group].push_back(pid);
+  }
+  if (plan.method == FreezeMethod::stop) {
+    if (!awake.empty()) lines.push_back("kill -CONT " + list_of(awake));
+    return lines;
+  }
+  const bool is_v2 = plan.method == FreezeMethod::cgroup_v2;
+  lines.push_back(fmt::format(
+      "echo {} > {}", is_v2 ? "0" : "THAWED",
+      quoted(plan.group / (is_v2 ? "cgroup.freeze" : "freezer.state"))));
+  const auto home_file = [&](const std::string& home) {
+    return quoted(plan.mount / fs::path(home).relative_path() / "cgroup.procs");
+  };
+  // The first group takes the rest, which was forked after the record.
+  for (auto home = homes.empty() ? homes.end() : std::next(homes.begin());
+       home != homes.end(); ++home) {
+    lines.push_back(fmt::format("for p in {}; do echo $p > {}; done",
+                                list_of(home->second), home_file(home->first)));
+  }
+  lines.push_back(
+      fmt::format("for p in $(cat {0}/cgroup.procs); do echo $p > {1}; done; "
+                  "rmdir {0}",
+                  quoted(plan.group),
+                  home_file(homes.empty() ? "/" : homes.begin()->first)));
+  return lines;
+}
+
 std::string describe(const Target& target) {
   const ProcFs procfs;
   const auto tree = located_tree(target, procfs);
@@ -650,6 +705,7 @@ constinit const Containment kProcessContainment{
     .state = state,
     .things = things,
     .describe = describe,
+    .by_hand = by_hand,
 };
 
 }  // namespace impound

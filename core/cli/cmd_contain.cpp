@@ -130,10 +130,71 @@ struct ReleaseOptions {
   std::string deployment;
   std::string held_by;
   std::string purpose = "back into service";
+  fs::path from_state;
+  bool show_commands = false;
 };
+
+/// The one that is meant of what a file tells: the newest of the deployment.
+Hold choose_state(const ReleaseOptions& options) {
+  const auto states = read_states(options.from_state);
+  std::string names;
+  std::optional<Hold> chosen;
+  bool is_ambiguous = false;
+  for (const Hold& state : states) {
+    if (!options.deployment.empty() && state.deployment != options.deployment) {
+      names += (names.empty() ? "" : ", ") + printable(state.deployment);
+      continue;
+    }
+    if (chosen && chosen->deployment != state.deployment) is_ambiguous = true;
+    names += (names.empty() ? "" : ", ") + printable(state.deployment);
+    chosen = state;
+  }
+  if (!chosen || is_ambiguous) {
+    throw Error(Errc::bad_input,
+                fmt::format("{} tells of {}: name one with --deployment",
+                            printable(options.from_state.native()), names));
+  }
+  return *chosen;
+}
+
+/// No case and no key: what is known of the state before is enough.
+ExitCode release_by_state(const Globals& globals,
+                          const ReleaseOptions& options) {
+  const Hold state = choose_state(options);
+  if (options.show_commands) {
+    const Containment& method =
+        find_containment(all_containments(), state.method);
+    const auto lines = method.by_hand == nullptr ? std::vector<std::string>{}
+                                                 : method.by_hand(state.before);
+    if (lines.empty()) {
+      throw Error(Errc::unsupported,
+                  fmt::format("the method {} cannot be undone by a shell",
+                              printable(state.method)));
+    }
+    if (globals.json) {
+      print_json(Json(lines));
+    } else {
+      for (const std::string& line : lines) print_text(globals, line + "\n");
+    }
+    return ExitCode::clean;
+  }
+  const ReleaseResult result =
+      release_from_state(state, all_containments(), run_probe, globals.clock,
+                         *globals.cancellation);
+  if (globals.json) {
+    print_json(result.to_json());
+  } else {
+    print_text(globals, result.to_text());
+  }
+  return result.is_released() ? ExitCode::clean : ExitCode::failed;
+}
 
 ExitCode release_by_hand(const Globals& globals,
                          const ReleaseOptions& options) {
+  if (!options.from_state.empty()) return release_by_state(globals, options);
+  if (options.show_commands) {
+    throw Error(Errc::bad_input, "--show-commands needs --from-state FILE");
+  }
   // A person may name the deployment or its descriptor.
   std::optional<Deployment> descriptor;
   if (options.deployment.ends_with(".toml")) {
@@ -209,6 +270,14 @@ void add_contain(CLI::App& app, Globals& globals, Run& run) {
       "same deployment; its record is told by its own case check.");
   back->add_option("--purpose", release_options->purpose,
                    "Why, for the chain.");
+  back->add_option(
+      "--from-state", release_options->from_state,
+      "When the case or the key is gone: undo what this file tells of. It is "
+      "the mark on the machine (/run/impound/*.json), custody.jsonl of an "
+      "export, or 'custody log --json'. Needs neither; nothing is recorded.");
+  back->add_flag("--show-commands", release_options->show_commands,
+                 "With --from-state: do nothing, print what it would do as "
+                 "lines for a shell.");
   back->callback([&globals, &run, release_options] {
     run = [&globals, release_options] {
       return release_by_hand(globals, *release_options);

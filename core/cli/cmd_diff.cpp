@@ -8,6 +8,7 @@
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/data_options.hpp"
+#include "core/cli/looking.hpp"
 #include "core/compare/delta/heat_map.hpp"
 #include "core/engine/exhibits.hpp"
 #include "core/engine/model_sides.hpp"
@@ -38,27 +39,9 @@ ExplainOptions explain_options(const Options& options) {
   return explain;
 }
 
-/// Whether a comparison became an entry of the case, and why not.
-struct Recording {
-  enum class State : std::uint8_t {
-    not_asked,  ///< two things on disk, no case
-    recorded,
-    case_is_closed,  ///< known before anything was computed
-    failed,          ///< tried, with the result in hand
-  };
-  State state = State::not_asked;
-  std::string case_id;
-  std::string why;
-
-  [[nodiscard]] bool is_missing() const {
-    return state == State::case_is_closed || state == State::failed;
-  }
-};
-
 ExitCode exit_code_of(const SideDiff& result, const Recording& recording) {
   if (!result.identical()) return ExitCode::findings;
-  return recording.state == Recording::State::failed ? ExitCode::failed
-                                                     : ExitCode::clean;
+  return recording.has_failed() ? ExitCode::failed : ExitCode::clean;
 }
 
 ExitCode show(const Globals& globals, const Options& options,
@@ -72,59 +55,17 @@ ExitCode show(const Globals& globals, const Options& options,
   }
   if (globals.json) {
     Json document = result.to_json();
-    if (recording.state != Recording::State::not_asked) {
-      document["recorded"] = !recording.is_missing();
-    }
-    if (recording.is_missing()) document["not_recorded"] = recording.why;
+    recording.add_to(document);
     print_json(document);
   } else {
     std::string text = result.to_text();
-    if (recording.is_missing()) {
-      text +=
-          fmt::format("\nNOT RECORDED in case {}: {}\n",
-                      printable(recording.case_id), printable(recording.why));
-    }
+    if (recording.is_missing()) text += "\n" + recording.in_words();
     print_text(globals, text);
   }
   if (!result.provenance.empty()) {
     print_note(globals, printable(result.provenance));
   }
   return exit_code_of(result, recording);
-}
-
-/// What was computed is shown whatever becomes of its record: an hour's work
-/// and its result are not lost to a full disk.
-Recording record(OpenCase& open, const ModelSide& before,
-                 const ModelSide& after, const SideDiff& result) {
-  Recording recording{.state = Recording::State::recorded,
-                      .case_id = open.file().id(),
-                      .why = {}};
-  try {
-    record_comparison(open.session(), before, after, result);
-  } catch (const Error& error) {
-    recording.state = Recording::State::failed;
-    recording.why = error.what();
-  }
-  return recording;
-}
-
-/// Nothing can be recorded in it any more; looking is still possible, and needs
-/// no key.
-ExitCode diff_in_closed_case(const Globals& globals, const Options& options,
-                             const CaseFile& case_file) {
-  const Recording recording{
-      .state = Recording::State::case_is_closed,
-      .case_id = case_file.id(),
-      .why = "the case is closed since " + case_file.summary().closed_at};
-  print_note(globals, recording.why + ": this comparison will not be recorded");
-  const auto progress = make_progress(globals, Events::no);
-  const ModelSide before = open_model_side(options.before, &case_file);
-  const ModelSide after = open_model_side(options.after, &case_file);
-  return show(globals, options,
-              compare_sides(before, after, explain_options(options),
-                            data_choice(options.data), *progress,
-                            *globals.cancellation, nullptr),
-              recording);
 }
 
 /// Exhibits belong to a case, and looking at them is recorded; two things on
@@ -142,19 +83,19 @@ ExitCode diff(const Globals& globals, const Options& options) {
                               *globals.cancellation, nullptr),
                 Recording{});
   }
-  {
-    const CaseFile case_file = open_case_to_read(globals);
-    if (!case_file.summary().closed_at.empty()) {
-      return diff_in_closed_case(globals, options, case_file);
-    }
+  Looking looking(globals, Looking::AfterClose::refused);
+  if (!looking.why_not().empty()) {
+    print_note(globals,
+               looking.why_not() + ": this comparison will not be recorded");
   }
-  OpenCase open(globals);
-  const ModelSide before = open_model_side(options.before, &open.file());
-  const ModelSide after = open_model_side(options.after, &open.file());
+  const ModelSide before = open_model_side(options.before, &looking.file());
+  const ModelSide after = open_model_side(options.after, &looking.file());
   const SideDiff result = compare_sides(
       before, after, explain_options(options), data_choice(options.data),
-      open.progress(), *globals.cancellation, nullptr);
-  return show(globals, options, result, record(open, before, after, result));
+      looking.progress(), *globals.cancellation, nullptr);
+  return show(globals, options, result, looking.record([&](Session& session) {
+    record_comparison(session, before, after, result);
+  }));
 }
 
 }  // namespace

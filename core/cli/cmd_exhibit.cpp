@@ -8,6 +8,7 @@
 #include "core/base/text.hpp"
 #include "core/casefile/export_list.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/looking.hpp"
 #include "core/cli/standard_output.hpp"
 #include "core/engine/exhibits.hpp"
 #include "core/engine/places.hpp"
@@ -183,25 +184,36 @@ ExitCode verify(const Globals& globals, std::vector<std::string> exhibits,
   if (is_export(find_case(globals.case_name))) {
     return verify_export(globals, exhibits, threads);
   }
-  OpenCase open(globals);
+  Looking looking(globals, Looking::AfterClose::allowed);
   if (exhibits.empty()) {
-    for (const ExhibitRow& row : open.file().exhibits()) {
+    for (const ExhibitRow& row : looking.file().exhibits()) {
       if (row.state == "sealed") exhibits.push_back(row.id);
     }
   }
-  bool ok = true;
+  bool is_whole = true;
+  bool has_failed = false;
+  std::string not_recorded;
   Json documents = Json::array();
   for (const std::string& exhibit : exhibits) {
     const VerifyReport report =
-        verify_exhibit(open.session(), exhibit, threads);
-    ok = ok && report.ok();
+        measure_exhibit(looking.file(), exhibit, threads, *globals.cancellation,
+                        looking.progress());
+    const Recording recording = looking.record(
+        [&](Session& session) { record_verification(session, report); });
+    is_whole = is_whole && report.ok();
+    has_failed = has_failed || recording.has_failed();
+    if (recording.is_missing()) not_recorded = recording.in_words();
     documents.push_back(report.to_json());
+    recording.add_to(documents.back());
     if (!globals.json) print_text(globals, verify_text(report));
   }
   if (globals.json) {
     print_json(documents.size() == 1 ? documents.front() : documents);
+  } else {
+    print_text(globals, not_recorded);
   }
-  return ok ? ExitCode::clean : ExitCode::tampered;
+  if (!is_whole) return ExitCode::tampered;
+  return has_failed ? ExitCode::failed : ExitCode::clean;
 }
 
 struct ExtractOptions {
@@ -212,29 +224,34 @@ struct ExtractOptions {
 };
 
 ExitCode extract(const Globals& globals, const ExtractOptions& options) {
-  OpenCase open(globals);
-  const auto problems =
-      extract_exhibit(open.session(), options.exhibit, options.items,
-                      options.folder, options.purpose);
+  Looking looking(globals, Looking::AfterClose::allowed);
+  const WorkingCopy copy =
+      extract_exhibit(looking.file(), options.exhibit, options.items,
+                      options.folder, looking.progress());
+  const Recording recording = looking.record(
+      [&](Session& session) { record_copy(session, copy, options.purpose); });
   if (globals.json) {
     Json document;
     document["exhibit"] = options.exhibit;
     document["folder"] = lossless_utf8(options.folder.native());
-    document["ok"] = problems.empty();
+    document["ok"] = copy.problems.empty();
     Json list = Json::array();
-    for (const std::string& problem : problems) {
+    for (const std::string& problem : copy.problems) {
       list.push_back(lossless_utf8(problem));
     }
     document["problems"] = std::move(list);
+    recording.add_to(document);
     print_json(document);
   } else {
-    for (const std::string& problem : problems) {
+    for (const std::string& problem : copy.problems) {
       print_text(globals, "  " + printable(problem) + "\n");
     }
     print_text(globals, fmt::format("working copy in {}\n",
-                                    printable(options.folder.native())));
+                                    printable(options.folder.native())) +
+                            recording.in_words());
   }
-  return problems.empty() ? ExitCode::clean : ExitCode::tampered;
+  if (!copy.problems.empty()) return ExitCode::tampered;
+  return recording.has_failed() ? ExitCode::failed : ExitCode::clean;
 }
 
 /// Writes one item to stdout, digest checked over what was written.
@@ -246,8 +263,8 @@ ExitCode cat(const Globals& globals, const std::string& text,
         Errc::bad_input,
         fmt::format("\"{}\" is no item; expected E001/17", printable(text)));
   }
-  OpenCase open(globals);
-  const auto opened = open_exhibit(open.file(), reference->exhibit);
+  Looking looking(globals, Looking::AfterClose::allowed);
+  const auto opened = open_exhibit(looking.file(), reference->exhibit);
   const BundleReader& reader = *opened;
   const Item* item = reader.find(reference->item);
   if (item == nullptr) {
@@ -255,7 +272,12 @@ ExitCode cat(const Globals& globals, const std::string& text,
                 fmt::format("{} has no item {}; it has {}", reference->exhibit,
                             reference->item, reader.items().size()));
   }
-  record_access(open.session(), text, purpose);
+  const Recording recording = looking.record_first(
+      [&](Session& session) { record_access(session, text, purpose); });
+  if (recording.is_missing()) {
+    print_note(globals, "NOT RECORDED in case " + printable(recording.case_id) +
+                            ": " + printable(recording.why));
+  }
   const auto source = reader.open(*item);
   Sha256 hash;
   Bytes block(static_cast<std::size_t>(4 * limits::kMiB));

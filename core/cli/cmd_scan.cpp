@@ -5,6 +5,7 @@
 #include "core/base/fs.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/looking.hpp"
 #include "core/engine/exhibits.hpp"
 #include "core/engine/scans.hpp"
 #include "core/engine/weak_signal_scan.hpp"
@@ -38,16 +39,21 @@ Json answer_of(const ScanReport& report,
 }
 
 ExitCode show(const Globals& globals, const Options& options,
-              const ScanReport& report,
-              const std::optional<WeakSignals>& weak) {
+              const ScanReport& report, const std::optional<WeakSignals>& weak,
+              const Recording& recording) {
   if (options.sarif) {
     print_json(to_sarif(report, IMPOUND_VERSION));
   } else if (globals.json) {
-    print_json(answer_of(report, weak));
+    Json document = answer_of(report, weak);
+    recording.add_to(document);
+    print_json(document);
   } else {
-    print_text(globals, to_text(report) + (weak ? to_text(*weak) : ""));
+    print_text(globals, to_text(report) + (weak ? to_text(*weak) : "") +
+                            recording.in_words());
   }
-  return static_cast<ExitCode>(report.exit_code());
+  const auto code = static_cast<ExitCode>(report.exit_code());
+  return code == ExitCode::clean && recording.has_failed() ? ExitCode::failed
+                                                           : code;
 }
 
 std::optional<WeakSignals> weak_signals(const Options& options,
@@ -77,21 +83,24 @@ ExitCode scan(const Globals& globals, const Options& options) {
         scan_subject(options.subject, nullptr, *progress, *globals.cancellation,
                      options.depth());
     return show(globals, options, report,
-                weak_signals(options, nullptr, *progress, globals));
+                weak_signals(options, nullptr, *progress, globals),
+                Recording{});
   }
   if (!parse_exhibit_reference(options.subject)) {
     throw Error(Errc::io,
                 "cannot read " + printable(options.subject) +
                     ": no such file or folder, and no exhibit (E001, E001/17)");
   }
-  OpenCase open(globals);
+  Looking looking(globals, Looking::AfterClose::refused);
   const ScanReport report =
-      scan_subject(options.subject, &open.file(), open.progress(),
+      scan_subject(options.subject, &looking.file(), looking.progress(),
                    *globals.cancellation, options.depth());
   const std::optional<WeakSignals> weak =
-      weak_signals(options, &open.file(), open.progress(), globals);
-  record_scan(open.session(), options.subject, answer_of(report, weak));
-  return show(globals, options, report, weak);
+      weak_signals(options, &looking.file(), looking.progress(), globals);
+  return show(globals, options, report, weak,
+              looking.record([&](Session& session) {
+                record_scan(session, options.subject, answer_of(report, weak));
+              }));
 }
 
 }  // namespace

@@ -11,7 +11,9 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/looking.hpp"
 #include "core/compare/trust/model_signer.hpp"
+#include "core/engine/exhibits.hpp"
 #include "core/engine/model_signatures.hpp"
 
 namespace impound {
@@ -42,29 +44,35 @@ ExitCode exit_code_of(SignatureVerdict verdict) {
   return ExitCode::failed;
 }
 
-ExitCode show_report(const Globals& globals, const SignatureReport& report) {
+ExitCode show_report(const Globals& globals, const SignatureReport& report,
+                     const Recording& recording = {}) {
   if (globals.json) {
-    print_json(report.to_json());
+    Json document = report.to_json();
+    recording.add_to(document);
+    print_json(document);
   } else {
-    print_text(globals, report.to_text());
+    print_text(globals, report.to_text() + recording.in_words());
   }
-  return exit_code_of(report.verdict);
+  const ExitCode code = exit_code_of(report.verdict);
+  return code == ExitCode::clean && recording.has_failed() ? ExitCode::failed
+                                                           : code;
 }
 
 /// An exhibit belongs to a case, and looking at it is recorded.
 ExitCode verify(const Globals& globals, const SignatureRequest& request) {
-  if (stat_path(request.subject, Links::follow)) {
+  if (is_path_on_disk(request.subject)) {
     const auto progress = make_progress(globals, Events::no);
     return show_report(
         globals, check_signature(request, nullptr, globals.clock, *progress,
                                  *globals.cancellation));
   }
-  OpenCase open(globals);
+  Looking looking(globals, Looking::AfterClose::allowed);
   const SignatureReport report =
-      check_signature(request, &open.file(), globals.clock, open.progress(),
-                      *globals.cancellation);
-  record_signature_check(open.session(), request, report, report.to_json());
-  return show_report(globals, report);
+      check_signature(request, &looking.file(), globals.clock,
+                      looking.progress(), *globals.cancellation);
+  return show_report(globals, report, looking.record([&](Session& session) {
+    record_signature_check(session, request, report, report.to_json());
+  }));
 }
 
 /// The first line of the file, or the variable; a passphrase on the command

@@ -82,6 +82,14 @@ ExaminerProfile create_examiner(const ExaminerProfile& wanted,
   return profile;
 }
 
+bool has_profile() {
+  try {
+    return static_cast<bool>(stat_path(profile_file(), Links::follow));
+  } catch (const Error&) {
+    return false;  // no home, so no profile
+  }
+}
+
 ExaminerProfile load_profile() {
   const fs::path file = profile_file();
   if (!stat_path(file, Links::follow)) {

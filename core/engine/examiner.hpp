@@ -26,6 +26,9 @@ struct ExaminerProfile {
 [[nodiscard]] ExaminerProfile create_examiner(const ExaminerProfile& wanted,
                                               const std::string& passphrase);
 
+/// Whether somebody ran 'impound examiner init' here.
+[[nodiscard]] bool has_profile();
+
 /// @throws Error{bad_input} if nobody ran 'impound examiner init' yet.
 [[nodiscard]] ExaminerProfile load_profile();
 

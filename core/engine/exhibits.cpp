@@ -118,17 +118,25 @@ fs::path bundle_of(const CaseFile& case_file, std::string_view exhibit) {
   return path_of(case_file, sealed_row(case_file, exhibit));
 }
 
-VerifyReport verify_exhibit(Session& session, std::string_view exhibit,
-                            unsigned threads) {
-  const ExhibitRow row = sealed_row(session.case_file, exhibit);
-  session.progress.begin(fmt::format("verify {}", row.id), row.payload_bytes);
+VerifyReport measure_exhibit(const CaseFile& case_file,
+                             std::string_view exhibit, unsigned threads,
+                             const Cancellation& cancellation,
+                             Progress& progress) {
+  const ExhibitRow row = sealed_row(case_file, exhibit);
+  progress.begin(fmt::format("verify {}", row.id), row.payload_bytes);
   VerifyReport report =
-      verify_bundle(path_of(session.case_file, row),
+      verify_bundle(path_of(case_file, row),
                     {.threads = threads,
                      .expected_sha256 = row.sha256,
                      .expected_manifest_sha256 = row.manifest_sha256},
-                    session.cancellation, session.progress);
+                    cancellation, progress);
   report.exhibit = row.id;
+  progress.end(report.ok() ? "whole" : "DAMAGED");
+  return report;
+}
+
+void record_verification(Session& session, const VerifyReport& report) {
+  const ExhibitRow row = sealed_row(session.case_file, report.exhibit);
   EntryDraft draft = session.draft("verify");
   draft.item = row.id;
   draft.purpose = "integrity check";
@@ -140,7 +148,13 @@ VerifyReport verify_exhibit(Session& session, std::string_view exhibit,
   draft.detail["result"] = report.ok() ? "ok" : "damaged";
   session.case_file.append({draft}, session.examiner,
                            session.journal(report.to_json()));
-  session.progress.end(report.ok() ? "whole" : "DAMAGED");
+}
+
+VerifyReport verify_exhibit(Session& session, std::string_view exhibit,
+                            unsigned threads) {
+  VerifyReport report = measure_exhibit(session.case_file, exhibit, threads,
+                                        session.cancellation, session.progress);
+  record_verification(session, report);
   return report;
 }
 
@@ -264,24 +278,34 @@ std::vector<const Item*> choose_items(const BundleReader& reader,
   return chosen;
 }
 
-std::vector<std::string> extract_exhibit(Session& session,
-                                         std::string_view exhibit,
-                                         const std::vector<std::string>& names,
-                                         const fs::path& folder,
-                                         const std::string& purpose) {
-  const ExhibitRow row = sealed_row(session.case_file, exhibit);
-  const auto opened = open_exhibit(session.case_file, exhibit);
-  const BundleReader& reader = *opened;
-  const auto chosen = choose_items(reader, names);
-  session.progress.begin(fmt::format("extract {}", row.id), {});
-  auto problems = extract_items(reader, chosen, folder);
+WorkingCopy extract_exhibit(const CaseFile& case_file, std::string_view exhibit,
+                            const std::vector<std::string>& names,
+                            const fs::path& folder, Progress& progress) {
+  const auto reader = open_exhibit(case_file, exhibit);
+  const auto chosen = choose_items(*reader, names);
+  WorkingCopy copy;
+  copy.exhibit = exhibit;
+  copy.folder = folder;
+  copy.items = chosen.size();
+  copy.is_all = chosen.size() == reader->items().size();
+  progress.begin(fmt::format("extract {}", exhibit), {});
+  copy.problems = extract_items(*reader, chosen, folder);
+  progress.end(copy.problems.empty()
+                   ? fmt::format("{} items, all verified", chosen.size())
+                   : "with problems");
+  return copy;
+}
+
+void record_copy(Session& session, const WorkingCopy& copy,
+                 const std::string& purpose) {
+  const ExhibitRow row = sealed_row(session.case_file, copy.exhibit);
   EntryDraft draft = session.draft("copy.make");
   draft.item = row.id;
   draft.purpose = purpose;
-  draft.outcome = problems.empty() ? Outcome::ok : Outcome::partial;
+  draft.outcome = copy.problems.empty() ? Outcome::ok : Outcome::partial;
   Json object;
   object["kind"] = "working copy";
-  object["path"] = lossless_utf8(fs::absolute(folder).native());
+  object["path"] = lossless_utf8(fs::absolute(copy.folder).native());
   draft.object = std::move(object);
   draft.detail["kind"] = "verified working copy";
   draft.detail["parent"] = row.id;
@@ -289,20 +313,16 @@ std::vector<std::string> extract_exhibit(Session& session,
   draft.detail["sha256_before"] = row.manifest_sha256;
   // Every file is hashed while it is written and compared with its line; the
   // copy is what the manifest lists only if it is all of it.
-  const bool is_all = chosen.size() == reader.items().size();
-  draft.detail["sha256_after"] =
-      problems.empty() && is_all ? Json(row.manifest_sha256) : Json(nullptr);
-  draft.detail["items"] = chosen.size();
+  draft.detail["sha256_after"] = copy.problems.empty() && copy.is_all
+                                     ? Json(row.manifest_sha256)
+                                     : Json(nullptr);
+  draft.detail["items"] = copy.items;
   Json list = Json::array();
-  for (const std::string& problem : problems) {
+  for (const std::string& problem : copy.problems) {
     list.push_back(lossless_utf8(problem));
   }
   draft.detail["problems"] = std::move(list);
   session.case_file.append({draft}, session.examiner);
-  session.progress.end(
-      problems.empty() ? fmt::format("{} items, all verified", chosen.size())
-                       : "with problems");
-  return problems;
 }
 
 void record_access(Session& session, const std::string& item,

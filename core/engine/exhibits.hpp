@@ -44,8 +44,17 @@ struct ExhibitReference {
 [[nodiscard]] std::filesystem::path bundle_of(const CaseFile& case_file,
                                               std::string_view exhibit);
 
-/// Checks a bundle against the custody chain and everything in it, and records
-/// the check as a `verify` entry.
+/// Checks a bundle against the custody chain and everything in it.
+[[nodiscard]] VerifyReport measure_exhibit(const CaseFile& case_file,
+                                           std::string_view exhibit,
+                                           unsigned threads,
+                                           const Cancellation& cancellation,
+                                           Progress& progress);
+
+/// Records such a check as a `verify` entry.
+void record_verification(Session& session, const VerifyReport& report);
+
+/// Both.
 [[nodiscard]] VerifyReport verify_exhibit(Session& session,
                                           std::string_view exhibit,
                                           unsigned threads);
@@ -67,13 +76,27 @@ struct ExportedExhibits {
     const CaseFile& case_file, std::vector<std::string> exhibits,
     unsigned threads, const Cancellation& cancellation, Progress& progress);
 
-/// Unpacks a verified working copy into `folder`; recorded as copy.make.
-/// `names` are item numbers or glob patterns over item names; none = all.
-/// @return what did not verify while it was written; empty if all is well.
-[[nodiscard]] std::vector<std::string> extract_exhibit(
-    Session& session, std::string_view exhibit,
-    const std::vector<std::string>& names, const std::filesystem::path& folder,
-    const std::string& purpose);
+/// A working copy, unpacked.
+struct WorkingCopy {
+  std::string exhibit;
+  std::filesystem::path folder;
+  std::size_t items = 0;
+  bool is_all = false;  ///< every item of the exhibit
+  /// What did not verify while it was written; empty if all is well.
+  std::vector<std::string> problems;
+};
+
+/// Unpacks a verified working copy into `folder`. `names` are item numbers or
+/// glob patterns over item names; none = all.
+[[nodiscard]] WorkingCopy extract_exhibit(const CaseFile& case_file,
+                                          std::string_view exhibit,
+                                          const std::vector<std::string>& names,
+                                          const std::filesystem::path& folder,
+                                          Progress& progress);
+
+/// Records a working copy (`copy.make`).
+void record_copy(Session& session, const WorkingCopy& copy,
+                 const std::string& purpose);
 
 /// Notes in the chain that an item was opened for reading (`access`).
 void record_access(Session& session, const std::string& item,

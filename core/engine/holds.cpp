@@ -29,7 +29,9 @@ bool is_plain_id(const std::string& id) {
   });
 }
 
-Hold hold_from(const Json& json, const std::string& source) {
+}  // namespace
+
+Hold hold_from_json(const Json& json, const std::string& source) {
   Hold hold;
   hold.intent = require_text(json, "intent", source);
   hold.case_id = require_text(json, "case", source);
@@ -46,8 +48,6 @@ Hold hold_from(const Json& json, const std::string& source) {
   }
   return hold;
 }
-
-}  // namespace
 
 Json Hold::to_json() const {
   Json json;
@@ -102,7 +102,7 @@ HoldList list_holds(const fs::path& folder) {
     const fs::path file = folder / name;
     try {
       const std::string source = printable(file.native());
-      list.holds.push_back(hold_from(
+      list.holds.push_back(hold_from_json(
           parse_json(read_text_file(file, limits::kMaxSmallFile), source),
           source));
     } catch (const Error& error) {

@@ -51,6 +51,9 @@ struct Hold {
   [[nodiscard]] std::string in_words() const;
 };
 
+/// @throws Error{malformed} naming `source`.
+[[nodiscard]] Hold hold_from_json(const Json& json, const std::string& source);
+
 /// The files of this machine that could be read.
 struct HoldList {
   std::vector<Hold> holds;            ///< by name of the file

@@ -7,6 +7,8 @@
 #include <array>
 
 #include "core/base/error.hpp"
+#include "core/base/fs.hpp"
+#include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/engine/deployment_record.hpp"
 #include "core/engine/evidence_lock.hpp"
@@ -310,6 +312,7 @@ Json ReleaseResult::to_json() const {
   json["deployment"] = deployment;
   json["method"] = method;
   json["released"] = is_released();
+  json["recorded"] = is_recorded;
   json["end"] = to_string(end);
   json["measured"] = to_string(state.measured);
   json["why"] = lossless_utf8(why);
@@ -324,8 +327,10 @@ Json ReleaseResult::to_json() const {
 
 std::string ReleaseResult::to_text() const {
   const std::string again =
-      "It stays open in the record; this tries again: " +
-      next_command(case_folder, {"release", "--deployment", deployment});
+      is_recorded ? "It stays open in the record; this tries again: " +
+                        next_command(case_folder,
+                                     {"release", "--deployment", deployment})
+                  : "The same command tries again.";
   const std::string seen = printable(why);
   std::string text;
   switch (end) {
@@ -344,10 +349,13 @@ std::string ReleaseResult::to_text() const {
     case ReleaseEnd::unknown:
       text = fmt::format(
           "{} is NOT proved to be back, and not measured to be "
-          "contained: {}. {}\nIf it is down and stays down: {}",
+          "contained: {}. {}{}",
           mark(*this), seen, again,
-          next_command(case_folder, {"case", "close", "--still-contained",
-                                     "WHY", "--reason", "WHY"}));
+          is_recorded ? "\nIf it is down and stays down: " +
+                            next_command(case_folder,
+                                         {"case", "close", "--still-contained",
+                                          "WHY", "--reason", "WHY"})
+                      : "");
       break;
     case ReleaseEnd::held_elsewhere:
       text = fmt::format(
@@ -373,7 +381,13 @@ std::string ReleaseResult::to_text() const {
                                       ", of which no record is found");
       break;
   }
-  return text + "\n" + probes.to_text();
+  text += "\n" + probes.to_text();
+  if (!is_recorded) {
+    text +=
+        "NOT RECORDED: no case was opened. Keep this text; in the case, if "
+        "there is one, 'impound case check' measures and says what is.\n";
+  }
+  return text;
 }
 
 std::vector<ReleaseResult> release(Session& session,
@@ -430,6 +444,122 @@ std::optional<ReleaseResult> finish_undo(Session& session,
                   return measure_undone(session, undo, std::string(kLate));
                 });
   if (result.end != ReleaseEnd::still_held) holds.remove(now->id);
+  return result;
+}
+
+namespace {
+
+/// An entry that a containment wrote before its act, as the mark would tell it.
+std::optional<Hold> state_from(const Json& json, const std::string& source) {
+  if (!json.is_object()) return std::nullopt;
+  if (json.contains("intent") && json.contains("things")) {
+    return hold_from_json(json, source);
+  }
+  const auto detail = json.find("detail");
+  if (text_or(json, "action", "") != "isolate.apply" || detail == json.end() ||
+      text_or(*detail, "phase", "") != "before") {
+    return std::nullopt;
+  }
+  Hold state;
+  state.intent = require_text(json, "id", source);
+  state.case_id = require_text(json, "case", source);
+  state.deployment = require_text(*detail, "deployment", source);
+  state.method = require_text(*detail, "method", source);
+  state.since = require_text(json, "ts", source);
+  state.by = text_or(require_key(json, "actor", source), "name", "");
+  state.before = require_key(*detail, "before", source);
+  state.target = require_key(*detail, "target", source);
+  return state;
+}
+
+}  // namespace
+
+std::vector<Hold> read_states(const fs::path& file) {
+  const std::string source = printable(file.native());
+  const std::string text = read_text_file(file, limits::kMaxJsonDocument);
+  std::vector<Hold> states;
+  const auto add = [&](const Json& json, const std::string& where) {
+    if (auto state = state_from(json, where)) {
+      states.push_back(std::move(*state));
+    }
+  };
+  // One document, a list of them, or one a line.
+  const auto first = text.find_first_not_of(" \t\r\n");
+  const bool is_list = first != std::string::npos && text[first] == '[';
+  const auto lines = split(text, '\n');
+  const bool is_lines =
+      !is_list && lines.size() > 1 && lines.front().ends_with('}');
+  if (is_lines) {
+    std::size_t number = 0;
+    for (const std::string& line : lines) {
+      ++number;
+      if (line.empty()) continue;
+      const std::string where = fmt::format("{}, line {}", source, number);
+      add(parse_json(line, where), where);
+    }
+  } else {
+    const Json document = parse_json(text, source);
+    if (document.is_array()) {
+      for (const Json& one : document) add(one, source);
+    } else {
+      add(document, source);
+    }
+  }
+  if (states.empty()) {
+    throw Error(Errc::bad_input,
+                fmt::format("{} tells of no containment: expected the mark of "
+                            "one (in {}), or an isolate.apply entry of phase "
+                            "before (custody.jsonl, custody log --json)",
+                            source, printable(holds_folder().native())));
+  }
+  return states;
+}
+
+ReleaseResult release_from_state(const Hold& state,
+                                 std::span<const Containment* const> methods,
+                                 ProbeFunction probe, const Clock& clock,
+                                 const Cancellation& cancellation) {
+  const Held held(row_of(state), methods, std::nullopt);
+  const Target target{.deployment = held.deployment,
+                      .clock = clock,
+                      .cancellation = cancellation,
+                      .case_id = state.case_id};
+  // Before anything is touched: two processes must not undo the same thing.
+  HoldRegister holds(holds_folder(), cancellation);
+  std::vector<ProbeResult> answered;
+  for (const Probe& one : held.deployment.probes) {
+    ProbeResult result;
+    result.name = one.name;
+    result.answered = true;
+    answered.push_back(std::move(result));
+  }
+  ReleaseResult result;
+  result.deployment = held.deployment.name;
+  result.method = state.method;
+  result.is_recorded = false;
+  std::string problem;
+  try {
+    result.done = held.method.undo(target, state.before);
+  } catch (const Error& error) {
+    problem = error.what();
+  }
+  result.state = measure_until_back(held.method, target, state.before);
+  result.probes = judge_return(held.deployment, answered, probe, cancellation);
+  if (result.state.measured == Containedness::contained ||
+      result.state.holds_something) {
+    result.end = ReleaseEnd::still_held;
+  } else if (result.state.measured == Containedness::unknown) {
+    result.end = ReleaseEnd::unknown;
+  } else {
+    result.end =
+        result.probes.are_met() ? ReleaseEnd::released : ReleaseEnd::silent;
+  }
+  result.why = result.state.why;
+  if (result.end == ReleaseEnd::silent) {
+    result.why += "; " + result.probes.unmet();
+  }
+  if (!problem.empty()) result.why = problem + "; " + result.why;
+  if (is_back(result.state)) holds.remove(state.intent);
   return result;
 }
 

@@ -44,7 +44,9 @@ enum class ReleaseEnd : std::uint8_t {
 struct ReleaseResult {
   std::string deployment;
   std::string method;
-  fs::path case_folder;  ///< of the case that acted
+  fs::path case_folder;  ///< of the case that acted; empty if none did
+  /// False where no case was at hand to record it in.
+  bool is_recorded = true;
   ReleaseEnd end = ReleaseEnd::nothing_open;
   std::string why;  ///< what was measured, what went wrong
   MeasuredState state;
@@ -71,5 +73,19 @@ struct ReleaseResult {
 /// end late. Empty if the process that undoes it is still at it, or was by now.
 [[nodiscard]] std::optional<ReleaseResult> finish_undo(
     Session& session, const ContainmentRow& row, const ReleaseRequest& request);
+
+/// Containments that a file tells of, when the case or its key is gone: the
+/// mark on the machine (holds.hpp), one entry or the chain as JSON or JSONL
+/// (custody.jsonl, `custody log --json`). The newest last.
+/// @throws Error{bad_input} if it tells of none, Error{malformed}.
+[[nodiscard]] std::vector<Hold> read_states(const fs::path& file);
+
+/// Undoes one of these by what was recorded before it, measures and probes.
+/// Needs no case and no key, and so nothing is recorded: `done` and the
+/// measured state are all that there is, for a note in some record. The mark of
+/// it is removed once nothing is measured to stand still.
+[[nodiscard]] ReleaseResult release_from_state(
+    const Hold& state, std::span<const Containment* const> methods,
+    ProbeFunction probe, const Clock& clock, const Cancellation& cancellation);
 
 }  // namespace impound

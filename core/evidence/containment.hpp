@@ -74,6 +74,9 @@ struct Containment {
   std::vector<std::string> (*things)(const Json& before);
   /// One sentence a dry run shows.
   std::string (*describe)(const Target& target);
+  /// What undo() does, as lines for a shell that has nothing but coreutils: for
+  /// whoever must give the deployment back without this program.
+  std::vector<std::string> (*by_hand)(const Json& before) = nullptr;
 };
 
 /// `given` as the method will see it.

@@ -116,6 +116,45 @@ a_case_that_holds_something_is_not_closed() {
   code 0 impound custody verify
 }
 
+# Case, configuration and key are gone: the state that was recorded is enough.
+what_was_recorded_before_gives_it_back() {
+  local lost=(env -u IMPOUND_CASE IMPOUND_HOME="$work/none" XDG_CONFIG_HOME="$work/none" "$IMPOUND")
+  case_of "S-$1"
+  code 0 impound contain --deployment d/d.toml -p "method=$1"
+  code 0 impound custody log --json
+  cp "$work/out" entries.json
+  mark=$(grep -l "\"S-$1\"" "$IMPOUND_RUN"/*)
+  cp "$mark" kept.mark
+  # By hand, in the lines that are printed.
+  code 0 "${lost[@]}" release --from-state kept.mark --show-commands
+  sh "$work/out" || fail "the lines failed: $(cat "$work/out")"
+  serving "given back by hand, $1"
+  code 1 impound case check
+  says "measured now as not contained"
+  code 0 impound release
+  # By the program.
+  code 0 impound contain --deployment d/d.toml -p "method=$1"
+  silent "contained again, $1"
+  code 0 impound custody log --json
+  cp "$work/out" entries.json
+  code 0 "${lost[@]}" release --from-state entries.json --json
+  json 'd["released"] and not d["recorded"] and d["end"] == "released"'
+  serving "given back from the entries, $1"
+  [ -z "$(grep -l "\"S-$1\"" "$IMPOUND_RUN"/*.json 2>/dev/null)" ] || fail "the mark stays"
+  code 0 "${lost[@]}" release --from-state kept.mark
+  says "NOT RECORDED"
+  code 1 impound case check
+  code 0 impound release
+  echo '{}' >nothing.json
+  code 2 "${lost[@]}" release --from-state nothing.json
+  says "tells of no containment"
+  head -c 100 kept.mark >cut.mark
+  code 3 "${lost[@]}" release --from-state cut.mark
+  says "cut.mark"
+  code 2 "${lost[@]}" release --from-state kept.mark --deployment other
+  says "small"
+}
+
 tried=0
 for method in freeze-v2 freeze-v1 stop; do
   case_of "try-$method"
@@ -128,6 +167,7 @@ for method in freeze-v2 freeze-v1 stop; do
   another_case_holds_it "$method"
   [ "$method" = stop ] || another_case_holds_it_and_its_mark_is_gone "$method"
   a_case_that_holds_something_is_not_closed "$method"
+  what_was_recorded_before_gives_it_back "$method"
   tried=$((tried + 1))
 done
 [ "$tried" -gt 0 ] || fail "no method could be tried"

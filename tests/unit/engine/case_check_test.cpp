@@ -337,8 +337,9 @@ TEST_CASE("[I2] another bundle in an exhibit's place is not read as it") {
            [&] { static_cast<void>(open_exhibit(acting.file, "E001")); },
            [&] { static_cast<void>(bundle_of(acting.file, "E001")); },
            [&] {
-             static_cast<void>(extract_exhibit(acting.session, "E001", {},
-                                               acting.folder / "out", "test"));
+             static_cast<void>(extract_exhibit(acting.file, "E001", {},
+                                               acting.folder / "out",
+                                               acting.silent));
            }}) {
     try {
       read();
