@@ -48,6 +48,11 @@ constexpr std::array<PlainFile, 20> kPlainFiles{{
     {"os-release", "/etc/os-release"},
 }};
 
+/// What is stored as it is, secrets and all.
+constexpr std::array<std::string_view, 4> kNotSearched{
+    "environments of processes (not taken)", "the kernel's command line",
+    "names of sockets, mounts and modules", "files of /etc"};
+
 /// Facts of one graphics device in sysfs.
 constexpr std::array<std::string_view, 6> kDeviceFiles{
     "uevent",           "vendor",           "device",
@@ -115,7 +120,11 @@ class HostCollector {
     Redactor redactor;
     const std::string lines = process_list(procfs_, redactor);
     bytes("processes.jsonl", lines, "/proc");
-    json("redaction.json", redactor.record(), "");
+    const std::string record = dump_pretty(redactor.record(kNotSearched));
+    BytesRequest request{.name = "host/redaction.json",
+                         .content = as_bytes(record)};
+    request.notes["redaction"] = redactor.summary(kNotSearched);
+    sink_.bytes(request);
   }
 
   void users() {

@@ -38,6 +38,12 @@ constexpr std::string_view kPrefix = "process/";
 constexpr std::array<std::string_view, 8> kPlainFiles{
     "status", "stat", "limits", "cgroup", "io", "maps", "mountinfo", "wchan"};
 
+/// What of a process is stored as it is, secrets and all.
+constexpr std::array<std::string_view, 4> kNotSearched{
+    "contents of programs, deleted and served files",
+    "names of files, mappings and mounts", "addresses of sockets",
+    "names of processes and threads"};
+
 constexpr std::array<std::string_view, 8> kNamespaces{
     "cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"};
 
@@ -425,10 +431,12 @@ class ProcessCollector {
     sink_.bytes({.name = std::string(kPrefix) + "served.json",
                  .content = as_bytes(served),
                  .source = "/proc"});
-    const std::string redaction = dump_pretty(redactor_.record());
-    sink_.bytes({.name = std::string(kPrefix) + "redaction.json",
-                 .content = as_bytes(redaction),
-                 .source = ""});
+    const std::string redaction = dump_pretty(redactor_.record(kNotSearched));
+    BytesRequest record{.name = std::string(kPrefix) + "redaction.json",
+                        .content = as_bytes(redaction),
+                        .source = ""};
+    record.notes["redaction"] = redactor_.summary(kNotSearched);
+    sink_.bytes(record);
   }
 
   const Target& target_;

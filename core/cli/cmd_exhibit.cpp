@@ -12,6 +12,7 @@
 #include "core/cli/standard_output.hpp"
 #include "core/engine/exhibits.hpp"
 #include "core/engine/places.hpp"
+#include "core/evidence/redaction.hpp"
 
 namespace impound {
 namespace {
@@ -80,8 +81,11 @@ std::string remarks_text(const std::string& exhibit,
                          const std::vector<Item>& items) {
   std::string text;
   for (const Item& item : items) {
+    const auto redaction = item.notes.find("redaction");
     for (const std::string& words :
-         {slice_text(item), printable(item.reason)}) {
+         {slice_text(item), printable(item.reason),
+          redaction == item.notes.end() ? std::string()
+                                        : redaction_sentence(*redaction)}) {
       if (words.empty()) continue;
       text += fmt::format("  {}/{} {}\n", exhibit, item.number, words);
     }

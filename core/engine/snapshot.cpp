@@ -12,6 +12,7 @@
 #include "core/engine/acquisition.hpp"
 #include "core/engine/evidence_lock.hpp"
 #include "core/evidence/model_items.hpp"
+#include "core/evidence/redaction.hpp"
 
 namespace impound {
 namespace {
@@ -125,6 +126,10 @@ std::string title_of(const std::vector<CollectRequest>& requests,
 void CollectorSummary::add(const Item& item) {
   bytes += item.size_stored;
   if (is_own_record(item)) ++own;
+  if (const auto found = item.notes.find("redaction");
+      found != item.notes.end()) {
+    redaction = *found;
+  }
   if (item.outcome == Outcome::ok) {
     ++taken;
   } else {
@@ -172,6 +177,7 @@ Json CollectorSummary::to_json() const {
   json["failed"] = failed;
   json["bytes"] = bytes;
   json["seconds"] = seconds;
+  if (!redaction.is_null()) json["redaction"] = redaction;
   return json;
 }
 
@@ -245,6 +251,11 @@ std::string Snapshot::to_text() const {
                       exhibit, bundle.items, bundle.gaps,
                       human_bytes(bundle.payload_bytes),
                       printable(bundle.path.native()), bundle.sha256.hex());
+  for (const CollectorSummary& one : collectors) {
+    if (one.redaction.is_null()) continue;
+    text +=
+        fmt::format("  {}: {}\n", one.name, redaction_sentence(one.redaction));
+  }
   if (is_empty_handed()) {
     for (const Gap& gap : gap_list) {
       text += fmt::format("  {}: {}: {}\n", to_string(gap.outcome),

@@ -47,6 +47,9 @@ struct CollectorSummary {
   std::uint64_t own = 0;     ///< of the taken: what the collector notes itself
   std::uint64_t bytes = 0;   ///< stored
   double seconds = 0;
+  /// What the collector replaced as secrets, and looked into; null where it
+  /// replaces none.
+  Json redaction = nullptr;
 
   void add(const Item& item);
   void add(const Gap& gap);

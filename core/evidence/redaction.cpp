@@ -4,9 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <optional>
 
 #include "core/base/text.hpp"
 #include "core/crypto/digest.hpp"
@@ -14,183 +11,16 @@
 namespace impound {
 namespace {
 
-constexpr std::array<std::string_view, 7> kSecretWords{
-    "key", "token", "secret", "pass", "credential", "auth", "cookie"};
-
-/// How a known token begins, and how many of its characters must follow.
-struct TokenShape {
-  std::string_view prefix;
-  std::size_t at_least;
-};
-constexpr std::array<TokenShape, 16> kTokenShapes{{
-    {"sk-", 16},
-    {"hf_", 16},
-    {"ghp_", 20},
-    {"gho_", 20},
-    {"ghs_", 20},
-    {"ghu_", 20},
-    {"ghr_", 20},
-    {"github_pat_", 20},
-    {"AKIA", 16},
-    {"ASIA", 16},
-    {"xoxb-", 16},
-    {"xoxp-", 16},
-    {"glpat-", 16},
-    {"nvapi-", 16},
-    {"AIza", 30},
-    {"pypi-", 40},
-}};
-
-/// A run of at least this many characters can be a random key.
-constexpr std::size_t kLongRun = 32;
-
-/// Bits per character: 32 random base64 characters have some 4.6, words joined
-/// by dashes below 4.2, hexadecimal digests at most 4.
-constexpr double kRandomBits = 4.3;
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-
-/// Characters of keys; '/' is left out, else every path would be a run.
-bool is_key_character(char c) {
-  return is_digit(c) || is_upper(c) || is_lower(c) || c == '_' || c == '-' ||
-         c == '+' || c == '=';
-}
-
-double bits_per_character(std::string_view text) {
-  std::array<std::size_t, 256> counts{};
-  for (const char c : text) ++counts[static_cast<unsigned char>(c)];
-  double bits = 0;
-  for (const std::size_t count : counts) {
-    if (count == 0) continue;
-    const double share =
-        static_cast<double>(count) / static_cast<double>(text.size());
-    bits -= share * std::log2(share);
-  }
-  return bits;
-}
-
-bool looks_random(std::string_view run) {
-  return run.size() >= kLongRun && std::ranges::count_if(run, is_digit) >= 4 &&
-         std::ranges::count_if(run, is_upper) >= 3 &&
-         std::ranges::count_if(run, is_lower) >= 3 &&
-         run.find("--") == run.npos && bits_per_character(run) >= kRandomBits;
-}
-
-bool is_known_token(std::string_view run) {
-  return std::ranges::any_of(kTokenShapes, [&](const TokenShape& shape) {
-    return run.starts_with(shape.prefix) &&
-           run.size() >= shape.prefix.size() + shape.at_least;
-  });
-}
-
-/// Length of a JSON Web Token at the front of `text`, 0 if there is none:
-/// three runs joined by dots, the first of which is base64 of '{"'.
-std::size_t jwt_length(std::string_view text) {
-  if (!text.starts_with("eyJ")) return 0;
-  std::size_t at = 0;
-  int dots = 0;
-  while (at < text.size()) {
-    if (text[at] == '.' && dots < 2) {
-      ++dots;
-    } else if (!is_key_character(text[at])) {
-      break;
-    }
-    ++at;
-  }
-  return dots == 2 && at >= 20 ? at : 0;
-}
-
-/// The password of "scheme://user:password@host" that begins at "://".
-std::optional<SecretSpan> url_password(std::string_view text,
-                                       std::size_t scheme_end) {
-  const std::size_t begin = scheme_end + 3;
-  const std::size_t end =
-      std::min(text.find_first_of("/ \t\n?#", begin), text.size());
-  const std::string_view authority = text.substr(begin, end - begin);
-  const std::size_t at = authority.rfind('@');
-  if (at == authority.npos) return std::nullopt;
-  const std::size_t colon = authority.find(':');
-  if (colon == authority.npos || colon + 1 >= at) return std::nullopt;
-  return SecretSpan{begin + colon + 1, at - colon - 1, "url"};
-}
-
-/// The value of "?name=value" or "&name=value" whose separator stands at `at`.
-std::optional<SecretSpan> query_secret(std::string_view text, std::size_t at) {
-  const std::size_t equals = text.find('=', at);
-  if (equals == text.npos) return std::nullopt;
-  const std::string_view name = text.substr(at + 1, equals - at - 1);
-  if (name.find_first_of("?& \t/") != name.npos) return std::nullopt;
-  const std::size_t end =
-      std::min(text.find_first_of("& \t#\"'", equals), text.size());
-  const std::string_view value = text.substr(equals + 1, end - equals - 1);
-  if (value.empty() || !is_secret_name(name, value)) return std::nullopt;
-  return SecretSpan{equals + 1, value.size(), "name"};
+/// A flag of one letter is no value of the option before it.
+bool is_flag(std::string_view word) {
+  return word.starts_with("--") || (word.starts_with('-') && word.size() <= 2);
 }
 
 }  // namespace
 
-bool is_secret_name(std::string_view name, std::string_view value) {
-  std::string plain = to_lower_ascii(name);
-  const bool is_count = !value.empty() && value.size() <= 10 &&
-                        std::ranges::all_of(value, is_digit);
-  for (const std::string_view setting : {"tokenizer", "tokens"}) {
-    if (setting == "tokens" && !is_count) continue;
-    for (std::size_t at = plain.find(setting); at != plain.npos;
-         at = plain.find(setting)) {
-      plain.replace(at, setting.size(), "-");
-    }
-  }
-  return std::ranges::any_of(kSecretWords, [&](std::string_view word) {
-    return plain.find(word) != plain.npos;
-  });
-}
-
-std::vector<SecretSpan> find_secrets(std::string_view text) {
-  std::vector<SecretSpan> found;
-  for (std::size_t at = 0; at < text.size();) {
-    std::optional<SecretSpan> secret;
-    if (text.substr(at).starts_with("://")) {
-      secret = url_password(text, at);
-    } else if (text[at] == '?' || text[at] == '&') {
-      secret = query_secret(text, at);
-    } else if (is_key_character(text[at])) {
-      if (const std::size_t length = jwt_length(text.substr(at))) {
-        secret = SecretSpan{at, length, "token"};
-      } else {
-        std::size_t end = at;
-        while (end < text.size() && is_key_character(text[end])) ++end;
-        const std::string_view run = text.substr(at, end - at);
-        // "key=sk-…": the name and its '=' belong to the run's characters.
-        const std::size_t equals = run.find('=');
-        if (is_known_token(run)) {
-          secret = SecretSpan{at, run.size(), "token"};
-        } else if (equals != run.npos && equals + 1 < run.size() &&
-                   run.substr(equals + 1).find_first_not_of('=') != run.npos) {
-          at += equals + 1;
-          continue;
-        } else if (looks_random(run)) {
-          secret = SecretSpan{at, run.size(), "entropy"};
-        } else {
-          at = end;
-          continue;
-        }
-      }
-    }
-    if (!secret) {
-      ++at;
-      continue;
-    }
-    found.push_back(*secret);
-    at = secret->begin + secret->length;
-  }
-  return found;
-}
-
 Redactor::Redactor() : salt_(random_bytes(32)) {}
 
-std::string Redactor::commit(std::string_view value, std::string_view rule,
+std::string Redactor::commit(std::string_view value, SecretRule rule,
                              std::string_view name, std::string_view where) {
   Sha256 hash;
   hash.update(salt_);
@@ -198,32 +28,33 @@ std::string Redactor::commit(std::string_view value, std::string_view rule,
   const std::string hex = hash.finish().hex();
   replaced_.push_back({{"where", lossless_utf8(where)},
                        {"name", lossless_utf8(name)},
-                       {"rule", rule},
+                       {"rule", to_string(rule)},
                        {"length", value.size()},
                        {"sha256", hex}});
-  return fmt::format("[redacted {} sha256:{}]", rule, hex);
+  return fmt::format("[redacted {} sha256:{}]", to_string(rule), hex);
 }
 
 std::string Redactor::text(std::string_view value, std::string_view name,
-                           std::string_view where) {
+                           std::string_view where, std::string_view program) {
   std::string out;
   std::size_t done = 0;
-  for (const SecretSpan& secret : find_secrets(value)) {
+  for (const SecretSpan& secret : find_secrets(value, program)) {
     out += value.substr(done, secret.begin - done);
-    out += commit(value.substr(secret.begin, secret.length), secret.rule, name,
-                  where);
+    out += commit(value.substr(secret.begin, secret.length), secret.rule,
+                  secret.name.empty() ? name : secret.name, where);
     done = secret.begin + secret.length;
   }
   return out + std::string(value.substr(done));
 }
 
 std::string Redactor::pair(std::string_view name, std::string_view separator,
-                           std::string_view value, std::string_view where) {
+                           std::string_view value, std::string_view where,
+                           std::string_view program) {
   std::string out = std::string(name) + std::string(separator);
-  if (!value.empty() && is_secret_name(name, value)) {
-    return out + commit(value, "name", name, where);
+  if (is_secret_name(name, value)) {
+    return out + commit(value, SecretRule::name, name, where);
   }
-  return out + text(value, name, where);
+  return out + text(value, name, where, program);
 }
 
 std::string Redactor::environment(std::string_view entries,
@@ -234,13 +65,14 @@ std::string Redactor::environment(std::string_view entries,
     const std::string_view entry = entries.substr(0, end);
     const std::size_t equals = entry.find('=');
     if (equals == entry.npos) {
-      out += text(entry, "", where);
+      out += text(entry, "", where, "");
     } else {
-      out +=
-          pair(entry.substr(0, equals), "=", entry.substr(equals + 1), where);
+      out += pair(entry.substr(0, equals), "=", entry.substr(equals + 1), where,
+                  "");
     }
     if (end < entries.size()) out += '\0';
     entries.remove_prefix(std::min(end + 1, entries.size()));
+    ++variables_;
   }
   return out;
 }
@@ -248,48 +80,95 @@ std::string Redactor::environment(std::string_view entries,
 std::vector<std::string> Redactor::arguments(
     const std::vector<std::string>& words, std::string_view where) {
   std::vector<std::string> out;
-  std::string_view option;  // the option whose value comes next
+  std::string_view option;   // the option whose value comes next
+  std::string_view program;  // whose options these are, if that is known
   for (const std::string& word : words) {
     const std::string_view view = word;
-    const bool is_option = view.starts_with('-') && view.size() > 1;
-    if (!option.empty() && !view.starts_with("--") && !view.empty() &&
-        is_secret_name(option, view)) {
-      out.push_back(commit(view, "name", option, where));
+    ++arguments_;
+    const std::size_t part =
+        option.empty() ? view.npos : short_option_secret(program, option, view);
+    if (part != view.npos) {
+      out.push_back(std::string(view.substr(0, part)) +
+                    commit(view.substr(part), SecretRule::name, option, where));
+      option = {};
+      continue;
+    }
+    if (!option.empty() && !is_flag(view) && is_secret_name(option, view)) {
+      out.push_back(commit(view, SecretRule::name, option, where));
       option = {};
       continue;
     }
     option = {};
+    if (const auto known = known_program(view); !known.empty()) program = known;
     const std::size_t equals = view.find('=');
     const std::size_t colon = view.find(": ");
     if (equals != view.npos &&
-        view.substr(0, equals).find_first_of(" \t{:/?") == view.npos) {
-      out.push_back(
-          pair(view.substr(0, equals), "=", view.substr(equals + 1), where));
+        view.substr(0, equals).find_first_of(" \t{:/?\"'") == view.npos) {
+      out.push_back(pair(view.substr(0, equals), "=", view.substr(equals + 1),
+                         where, program));
     } else if (colon != view.npos &&
-               view.substr(0, colon).find_first_of(" \t{/") == view.npos) {
-      out.push_back(
-          pair(view.substr(0, colon), ": ", view.substr(colon + 2), where));
+               view.substr(0, colon).find_first_of(" \t{/\"'") == view.npos) {
+      out.push_back(pair(view.substr(0, colon), ": ", view.substr(colon + 2),
+                         where, program));
     } else {
-      out.push_back(text(view, "", where));
-      if (is_option) option = view;
+      out.push_back(text(view, "", where, program));
+      if (view.starts_with('-') && view.size() > 1) option = view;
     }
   }
   return out;
 }
 
-Json Redactor::record() const {
+Json Redactor::summary(
+    std::span<const std::string_view> not_looked_into) const {
+  return {{"replaced", replaced_.size()},
+          {"looked_into",
+           {{"environment_variables", variables_}, {"arguments", arguments_}}},
+          {"not_looked_into", not_looked_into}};
+}
+
+Json Redactor::record(std::span<const std::string_view> not_looked_into) const {
+  Json rules = Json::object();
+  for (std::size_t i = 0; i < kSecretRules; ++i) {
+    const auto rule = static_cast<SecretRule>(i);
+    rules[std::string(to_string(rule))] = in_words(rule);
+  }
+  const Json counted = summary(not_looked_into);
   return {{"method", "sha256(salt || value)"},
           {"salt", to_hex(salt_)},
-          {"rules",
-           {{"name",
-             "the name holds KEY, TOKEN, SECRET, PASS, CREDENTIAL, AUTH or "
-             "COOKIE"},
-            {"token", "a known shape of token: sk-, hf_, ghp_, AKIA, JWT …"},
-            {"entropy", "a long run of random-looking characters"},
-            {"url", "the password in user:password@host"}}},
+          {"rules", std::move(rules)},
           {"caution",
-           "a short or guessable value can be found by trying, with this salt"},
+           "a short or guessable value can be found by trying, with this salt; "
+           "a password that is a word, and a key of lower-case hexadecimal "
+           "digits, are found only by a name or place that says so"},
+          {"looked_into", counted.at("looked_into")},
+          {"not_looked_into", counted.at("not_looked_into")},
           {"replaced", replaced_}};
+}
+
+std::string redaction_sentence(const Json& summary) {
+  const auto number = [](const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_number_unsigned()
+               ? std::to_string(found->get<std::uint64_t>())
+               : std::string("an unknown number of");
+  };
+  const Json looked = summary.value("looked_into", Json::object());
+  std::string text = fmt::format(
+      "secrets replaced: {}; looked into: {} environment variables, {} "
+      "arguments",
+      summary.contains("replaced") &&
+              summary.at("replaced").is_number_unsigned()
+          ? number(summary, "replaced")
+          : "unknown",
+      number(looked, "environment_variables"), number(looked, "arguments"));
+  const Json others = summary.value("not_looked_into", Json::array());
+  std::string separator = "; not looked into: ";
+  for (const Json& one : others) {
+    if (!one.is_string()) continue;
+    text += separator + printable(one.get_ref<const std::string&>());
+    separator = ", ";
+  }
+  return text;
 }
 
 }  // namespace impound

@@ -4,12 +4,15 @@
 /// by a salted commitment to it.
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/bytes.hpp"
 #include "core/base/json.hpp"
+#include "core/evidence/secret_search.hpp"
 
 namespace impound {
 
@@ -19,11 +22,7 @@ namespace impound {
 /// cases. A short or guessable value can be tried out by whoever has the salt:
 /// the record says so.
 ///
-/// Rules: "name" – the name holds KEY, TOKEN, SECRET, PASS, CREDENTIAL, AUTH or
-/// COOKIE (but TOKENIZER, and TOKENS with a number, are settings of a model);
-/// "token" – the value holds a known shape of token (sk-…, hf_…, ghp_…, AKIA…,
-/// a JWT …); "entropy" – a long run of random-looking characters; "url" – the
-/// password in user:password@host.
+/// What is looked for stands in core/evidence/secret_search.hpp.
 class Redactor {
  public:
   /// A new random salt of 32 bytes.
@@ -35,42 +34,41 @@ class Redactor {
   [[nodiscard]] std::string environment(std::string_view entries,
                                         std::string_view where);
 
-  /// A command line: "--api-key X", "--token=X", "Authorization: X",
-  /// URLs, and tokens anywhere.
+  /// A command line: options with their values, headers, and what looks like a
+  /// secret anywhere in a word.
   [[nodiscard]] std::vector<std::string> arguments(
       const std::vector<std::string>& words, std::string_view where);
 
   /// How many values were replaced so far.
   [[nodiscard]] std::size_t count() const { return replaced_.size(); }
 
-  /// Salt, rules, and for each replaced value where it was, its name, its
-  /// length in bytes and the rule.
-  [[nodiscard]] Json record() const;
+  /// How much was looked into and how many values were replaced; with what the
+  /// collector stores and did not look into, in words.
+  [[nodiscard]] Json summary(
+      std::span<const std::string_view> not_looked_into) const;
+
+  /// The summary, salt, rules, and for each replaced value where it was, its
+  /// name, its length in bytes and the rule.
+  [[nodiscard]] Json record(
+      std::span<const std::string_view> not_looked_into) const;
 
  private:
-  std::string commit(std::string_view value, std::string_view rule,
+  std::string commit(std::string_view value, SecretRule rule,
                      std::string_view name, std::string_view where);
   std::string pair(std::string_view name, std::string_view separator,
-                   std::string_view value, std::string_view where);
+                   std::string_view value, std::string_view where,
+                   std::string_view program);
   std::string text(std::string_view value, std::string_view name,
-                   std::string_view where);
+                   std::string_view where, std::string_view program);
 
   Bytes salt_;
   Json replaced_ = Json::array();
+  std::uint64_t variables_ = 0;
+  std::uint64_t arguments_ = 0;
 };
 
-/// Rule "name" for one name and value.
-[[nodiscard]] bool is_secret_name(std::string_view name,
-                                  std::string_view value);
-
-/// A part of a text that rule "token", "entropy" or "url" would replace.
-struct SecretSpan {
-  std::size_t begin = 0;
-  std::size_t length = 0;
-  std::string_view rule;  ///< static text
-};
-
-/// Ascending and disjoint.
-[[nodiscard]] std::vector<SecretSpan> find_secrets(std::string_view text);
+/// "secrets replaced: 3; looked into: 41 environment variables, 12 arguments;
+/// not looked into: …", of a Redactor's summary.
+[[nodiscard]] std::string redaction_sentence(const Json& summary);
 
 }  // namespace impound

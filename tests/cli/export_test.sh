@@ -52,6 +52,9 @@ number=$(python3 -c 'import json; print([i["item"] for i in json.load(open("ex.j
 impound exhibit cat "E002/$number" >redaction.json || fail "E002/$number cannot be read"
 replaced=$(python3 -c 'import json; print(len(json.load(open("redaction.json"))["replaced"]))')
 [ "$replaced" -ge 1 ] || fail "nothing was redacted: the test proves nothing"
+code 0 impound exhibit show E002
+says "secrets replaced: $replaced; looked into: 0 environment variables, "
+says "; not looked into: environments of processes (not taken), the kernel's command line"
 code 0 impound case export --out out3
 disclosure() { grep '"export.disclose"' "$1/custody.jsonl" | tail -n 1 >"$work/out"; }
 disclosure out3

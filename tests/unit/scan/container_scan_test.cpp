@@ -339,6 +339,21 @@ TEST_CASE("programs and secrets in any file") {
       CHECK(program->offset == before);
     }
   }
+  SECTION("a secret across the border of two blocks") {
+    const std::string secret =
+        "hf_" + std::string("aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF3h");
+    for (const std::size_t border :
+         {(std::size_t{4} << 20U) - 4096, std::size_t{4} << 20U}) {
+      for (std::size_t inside = 0; inside <= secret.size() + 1; ++inside) {
+        INFO(inside << " bytes of it before " << border);
+        const FileReport report = scan_bytes(std::string(border - inside, ' ') +
+                                             secret + std::string(5000, ' '));
+        const ScanFinding* token = find(report, "content-secret");
+        REQUIRE(token != nullptr);
+        CHECK(token->offset == border - inside);
+      }
+    }
+  }
   SECTION("a token is shown cut") {
     const FileReport report = scan_bytes(
         "x = hf_" + std::string("aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF3h") + "\n");
