@@ -74,12 +74,12 @@ ExitCode show(const Globals& globals, const std::string& what) {
   }
   std::string text = fmt::format(
       "{} {}: {}\nowner   {}\neffect  {}\nneeds   collectors {}; containments "
-      "{}\nsha256  {}\nfolder  {}\n\nParameters\n",
+      "{}; reads {}\nsha256  {}\nfolder  {}\n\nParameters\n",
       playbook.id, playbook.version, printable(playbook.title),
       printable(playbook.owner), to_string(playbook.effect),
       join_texts(Json(playbook.collectors)),
-      join_texts(Json(playbook.containments)), playbook.sha256,
-      printable(playbook.folder.native()));
+      join_texts(Json(playbook.containments)), join_texts(Json(playbook.reads)),
+      playbook.sha256, printable(playbook.folder.native()));
   std::vector<std::vector<std::string>> rows;
   for (const Parameter& one : playbook.parameters) {
     rows.push_back({"  " + one.name, std::string(to_string(one.type)),

@@ -106,6 +106,14 @@ Line read_line(const Cancellation& cancellation) {
   }
 }
 
+std::string when(const ExpectedQuestion& one) {
+  if (one.question.approves == GuardedAct::read) {
+    return " (before the first step)";
+  }
+  return one.step.empty() ? " (only if the evidence leads there)"
+                          : " (step " + one.step + ")";
+}
+
 }  // namespace
 
 void add_consent_options(CLI::App& command, ConsentOptions& options) {
@@ -163,9 +171,7 @@ std::string consent_text(std::span<const ExpectedQuestion> questions) {
   std::string text = "Consent it asks for:\n";
   for (const ExpectedQuestion& one : questions) {
     const Question& question = one.question;
-    text += fmt::format("  {}{}: {}\n", printable(question.id),
-                        one.step.empty() ? " (only if the evidence leads there)"
-                                         : " (step " + one.step + ")",
+    text += fmt::format("  {}{}: {}\n", printable(question.id), when(one),
                         printable(question.text));
     if (question.approves != GuardedAct::none) {
       text += fmt::format("    \"yes\" allows to {}; ",

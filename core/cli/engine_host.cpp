@@ -20,6 +20,7 @@
 #include "core/engine/model_sides.hpp"
 #include "core/engine/model_signatures.hpp"
 #include "core/engine/next_command.hpp"
+#include "core/engine/places.hpp"
 #include "core/engine/release.hpp"
 #include "core/engine/scans.hpp"
 #include "core/engine/served_model.hpp"
@@ -125,7 +126,10 @@ EngineHost::EngineHost(Session& session, const RunSubject& subject)
       subject_(subject),
       reach_(subject.deployment,
              {.given = subject.given,
-              .own = own_places(session.case_file.folder(), subject.key_file)},
+              .reads = {subject.playbook.reads.begin(),
+                        subject.playbook.reads.end()},
+              .own = own_places(session.case_file.folder(), subject.key_file),
+              .home = home_folder()},
              PlaybookReach::Disk::real) {
   for (JournalRow& row : session.case_file.journal(session.run)) {
     const std::int64_t n = row.n;

@@ -108,7 +108,7 @@ class PlanHost final : public lua::PlaybookHost {
  public:
   /// Null if no deployment was named. It and `globals` outlive the host.
   PlanHost(const Globals& globals, const Deployment* deployment,
-           const ReachGiven& given);
+           const lua::LoadedPlaybook& playbook, const ReachGiven& given);
 
   Json perform(const lua::HostCall& call, std::int64_t n) override;
   void failed(const lua::HostCall&, std::int64_t, const Error&) override {}

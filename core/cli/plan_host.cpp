@@ -48,12 +48,14 @@ fs::path case_of(const Globals& globals) {
 }  // namespace
 
 PlanHost::PlanHost(const Globals& globals, const Deployment* deployment,
-                   const ReachGiven& given)
+                   const lua::LoadedPlaybook& playbook, const ReachGiven& given)
     : globals_(globals),
       deployment_(deployment),
       reach_(deployment == nullptr ? nothing_named() : *deployment,
              {.given = given,
-              .own = own_places(case_of(globals), globals.key_file)},
+              .reads = {playbook.reads.begin(), playbook.reads.end()},
+              .own = own_places(case_of(globals), globals.key_file),
+              .home = home_folder()},
              PlaybookReach::Disk::real) {}
 
 Json PlanHost::perform(const lua::HostCall& call, std::int64_t) {

@@ -118,7 +118,7 @@ lua::RunOutcome make_plan(const Globals& globals,
                           const lua::LoadedPlaybook& playbook,
                           const GivenParameters& parameters,
                           const Deployment* deployment) {
-  PlanHost host(globals, deployment, parameters.reach);
+  PlanHost host(globals, deployment, playbook, parameters.reach);
   lua::RunOptions options;
   options.parameters = parameters.values;
   options.deployment =
@@ -349,11 +349,21 @@ ExitCode drive(const Globals& globals, OpenCase& open,
   return exit;
 }
 
+/// What it wants to read besides the deployment; "" if nothing.
+std::string reads_line(const lua::LoadedPlaybook& playbook) {
+  std::string line;
+  for (const std::string& path : playbook.reads) {
+    line += (line.empty() ? "reads: " : ", ") + printable(path);
+  }
+  return line.empty() ? line : line + "\n";
+}
+
 Json permissions(const lua::LoadedPlaybook& playbook) {
   Json json;
   json["effect"] = to_string(playbook.effect);
   json["collectors"] = playbook.collectors;
   json["containments"] = playbook.containments;
+  json["reads"] = playbook.reads;
   return json;
 }
 
@@ -422,8 +432,9 @@ ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
     print_json(document);
   } else {
     std::string text =
-        fmt::format("{} {}: {}\neffect: {}\n\n", playbook.id, playbook.version,
-                    printable(playbook.title), to_string(playbook.effect));
+        fmt::format("{} {}: {}\neffect: {}\n{}\n", playbook.id,
+                    playbook.version, printable(playbook.title),
+                    to_string(playbook.effect), reads_line(playbook));
     std::vector<std::vector<std::string>> rows;
     std::string step;
     for (const lua::PlannedAct& act : outcome.plan) {

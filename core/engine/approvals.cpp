@@ -214,7 +214,10 @@ ApprovalSubject subject_of_call(const CaseFile& case_file,
     subject.plan_sha256 = text_or(detail, "plan_sha256", "");
     deployment = text_or(detail, "deployment", "");
   }
-  subject.what = fmt::format("{} {} in {}", to_string(act), deployment, run);
+  subject.what =
+      act == GuardedAct::read
+          ? fmt::format("read further files for {} in {}", deployment, run)
+          : fmt::format("{} {} in {}", to_string(act), deployment, run);
   const Json one{{"act", to_string(act)},
                  {"run", run},
                  {"call", call},

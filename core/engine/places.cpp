@@ -50,6 +50,8 @@ std::vector<std::string> names_of(const std::vector<fs::path>& folders) {
 
 }  // namespace
 
+fs::path home_folder() { return environment_path("HOME"); }
+
 fs::path config_folder() {
   const fs::path folder = environment_path("XDG_CONFIG_HOME");
   return folder.empty() ? home() / ".config" / "impound" : folder / "impound";

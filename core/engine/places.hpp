@@ -9,6 +9,9 @@
 
 namespace impound {
 
+/// $HOME; empty if it is not set.
+[[nodiscard]] std::filesystem::path home_folder();
+
 /// $XDG_CONFIG_HOME/impound, or ~/.config/impound.
 /// @throws Error{bad_input} if neither XDG_CONFIG_HOME nor HOME is set.
 [[nodiscard]] std::filesystem::path config_folder();

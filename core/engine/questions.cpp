@@ -9,7 +9,8 @@
 namespace impound {
 namespace {
 
-constexpr std::array<std::string_view, 3> kActs{"", "contain", "release"};
+constexpr std::array<std::string_view, 4> kActs{"", "contain", "release",
+                                                "read"};
 
 std::int64_t call_of(const Session& session) {
   return session.slot ? session.slot->n : 0;

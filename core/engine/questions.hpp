@@ -24,7 +24,15 @@
 namespace impound {
 
 /// What the answer "yes" to a question allows.
-enum class GuardedAct : std::uint8_t { none, contain, release };
+enum class GuardedAct : std::uint8_t {
+  none,
+  contain,
+  release,
+  read,  ///< what needs.reads of a playbook names; asked by the tool alone
+};
+
+/// Id of the question that asks leave for needs.reads; no playbook asks it.
+inline constexpr std::string_view kReadsQuestion = "reads";
 
 /// "" for none.
 [[nodiscard]] std::string_view to_string(GuardedAct act) noexcept;

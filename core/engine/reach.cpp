@@ -19,13 +19,6 @@
 namespace impound {
 namespace {
 
-/// Trees that the kernel makes up: a path in them may lead anywhere, without a
-/// link that could be resolved (/proc/7/root, /proc/self/fd/3).
-bool is_of_kernel(const fs::path& absolute) {
-  return lies_within(absolute, "/proc") || lies_within(absolute, "/sys") ||
-         lies_within(absolute, "/dev");
-}
-
 fs::path absolute_path(const fs::path& path) {
   std::error_code failure;
   fs::path absolute = fs::absolute(path, failure);
@@ -176,6 +169,11 @@ bool lies_within(const fs::path& path, const fs::path& folder) {
          (end->empty() && std::next(end) == folder.end());
 }
 
+bool is_of_kernel(const fs::path& absolute) {
+  return lies_within(absolute, "/proc") || lies_within(absolute, "/sys") ||
+         lies_within(absolute, "/dev");
+}
+
 void require_names(std::string_view owner,
                    std::span<const Parameter> parameters,
                    const Json& arguments) {
@@ -280,6 +278,31 @@ std::string PlaybookReach::own_place_of(const fs::path& resolved) const {
     }
   }
   return {};
+}
+
+std::string PlaybookReach::why_no_read(const fs::path& resolved) const {
+  std::string own = own_place_of(resolved);
+  if (!own.empty()) return own + ", which no playbook reads";
+  const fs::path& home = allowed_.home;
+  if (home.empty() || home == home.root_path()) return {};
+  const fs::path real = resolve(home);
+  if (lies_within(resolved, real) || lies_within(real, resolved)) {
+    return fmt::format("{} the home folder {}, which no playbook may declare",
+                       lies_within(resolved, real) ? "lies in" : "holds",
+                       printable(home.native()));
+  }
+  return {};
+}
+
+void PlaybookReach::require_admissible_reads() const {
+  for (const fs::path& path : allowed_.reads) {
+    const fs::path resolved = resolve(path);
+    std::string why = is_of_kernel(resolved) ? "leads into a tree of the kernel"
+                                             : why_no_read(resolved);
+    if (why.empty()) continue;
+    throw Error(Errc::bad_input, fmt::format("needs.reads: \"{}\" {}",
+                                             printable(path.native()), why));
+  }
 }
 
 const PlaybookReach::Root* PlaybookReach::root_of(
@@ -458,6 +481,10 @@ class PlaybookReach::Admission {
       refuse(text, why);
     }
     refuse_own(text, resolved);
+    if (root != nullptr && root->ground == TouchGround::reads) {
+      const std::string why = reach_.why_no_read(resolved);
+      if (!why.empty()) refuse(text, why);
+    }
     touch_path(named, resolved,
                root == nullptr ? TouchGround::deployment : root->ground);
     return resolved;

@@ -106,6 +106,10 @@ void require_names(std::string_view owner,
                    std::span<const Parameter> parameters,
                    const Json& arguments);
 
+/// In a tree that the kernel makes up, where a path may lead anywhere without a
+/// link that could be resolved (/proc/7/root, /proc/self/fd/3).
+[[nodiscard]] bool is_of_kernel(const std::filesystem::path& absolute);
+
 class PlaybookReach {
  public:
   /// What paths are held against.
@@ -118,11 +122,19 @@ class PlaybookReach {
     /// needs.reads: absolute and plain; of use once approve_reads() was called.
     std::vector<std::filesystem::path> reads = {};
     std::vector<OwnPlace> own = {};
+    /// Where the examiner lives: open to what the deployment and a person name,
+    /// closed to needs.reads. May be empty.
+    std::filesystem::path home = {};
   };
 
   /// `deployment` outlives it.
   PlaybookReach(const Deployment& deployment, Allowed allowed, Disk disk);
 
+  /// Before anybody is asked for leave.
+  /// @throws Error{bad_input} if one of needs.reads is or holds what no
+  /// playbook
+  ///         reads.
+  void require_admissible_reads() const;
   void approve_reads() noexcept { has_reads_ = true; }
 
   /// What a call would do.
@@ -155,6 +167,9 @@ class PlaybookReach {
   class Admission;
 
   void add_root(const std::filesystem::path& path, TouchGround ground);
+  /// Why a path of needs.reads is none that anybody can allow; "" if it is.
+  [[nodiscard]] std::string why_no_read(
+      const std::filesystem::path& resolved) const;
   [[nodiscard]] std::filesystem::path resolve(
       const std::filesystem::path& absolute) const;
   /// "lies in the folder of cases /x"; "" if it is none of ours.

@@ -13,8 +13,8 @@
 ---
 --- Paths that a call names are those of the deployment (its model and what lies in it, its baseline, its logs) or were
 --- given by a person on this command line in a parameter of type path (a default was given by nobody); a process is one
---- of the deployment's, or was given in a parameter `pid` or `…_pid`. Links must not lead out. Cases, settings and the
---- signing key are never read, whoever names them.
+--- of the deployment's, or was given in a parameter `pid` or `…_pid`. More is declared in needs.reads and approved.
+--- Links must not lead out. Cases, settings and the signing key are never read, whoever names them.
 ---@class impound.Context
 ---@field params table<string, any> The declared parameters with their values; reading any other name is an error.
 ---@field deployment impound.Deployment What the responder pointed at.

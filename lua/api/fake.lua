@@ -22,7 +22,8 @@ local fake = {}
 ---@field params? table<string, any>
 ---@field deployment? table<string, any> Over a deployment with a model, a method "process", no logs.
 ---@field collect? table<string, impound.FakeItem[]|impound.FakeCollection> By name of the collector.
----@field answers? table<string, string> By id of the question; "waiting" means nobody answers.
+---@field answers? table<string, string> By id of the question ("reads" is the one of needs.reads); "waiting" means
+---nobody answers.
 ---@field diff? table Answer of ctx:diff, over { identical = true }, or answers by "before -> after". As all below:
 ---{ error = "…" } makes the call fail.
 ---@field baseline? table

@@ -39,6 +39,9 @@ local impound = {}
 ---@class impound.Needs
 ---@field collectors? string[] Every collector that ctx:collect may name.
 ---@field containments? string[] Methods that ctx:contain may use; "deployment" is the one its descriptor names.
+---@field reads? string[] Files and folders to read besides those of the deployment: absolute, plain, outside of the
+---examiner's home, /proc, /sys and /dev; at most 32. A person approves them before the first step, as a containment:
+---at the terminal, with --answer reads=yes or --yes; else the run waits (exit code 5).
 ---@field min_tool? string Oldest version of impound it works with.
 
 --- A question that is asked only if the evidence leads there, so that no plan meets it. Declared, it can be answered

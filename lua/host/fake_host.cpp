@@ -61,9 +61,11 @@ void FakeHost::set_reach(const LoadedPlaybook& playbook, const Json& typed,
     described_.logs.push_back(
         {.path = from_lossless_utf8(text_or(log, "path", ""))});
   }
-  reach_ = PlaybookReach(
-      described_, {.given = reach_given(playbook.parameters, typed, values)},
-      PlaybookReach::Disk::made_up);
+  reach_ =
+      PlaybookReach(described_,
+                    {.given = reach_given(playbook.parameters, typed, values),
+                     .reads = {playbook.reads.begin(), playbook.reads.end()}},
+                    PlaybookReach::Disk::made_up);
 }
 
 Json FakeHost::parameters() const { return part(setup_, "params"); }

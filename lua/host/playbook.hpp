@@ -75,6 +75,7 @@ struct LoadedPlaybook {
   Effect effect = Effect::read;
   std::vector<std::string> collectors;    ///< needs.collectors
   std::vector<std::string> containments;  ///< needs.containments
+  std::vector<std::string> reads;         ///< needs.reads: absolute, plain
   std::string min_tool;                   ///< needs.min_tool; may be empty
   std::vector<std::string> references;
   std::vector<Parameter> parameters;  ///< sorted by name

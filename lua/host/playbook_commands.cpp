@@ -315,6 +315,7 @@ Json show_playbook(const LoadedPlaybook& playbook) {
               {"effect", to_string(playbook.effect)},
               {"needs", Json{{"collectors", playbook.collectors},
                              {"containments", playbook.containments},
+                             {"reads", playbook.reads},
                              {"min_tool", playbook.min_tool}}},
               {"references", playbook.references},
               {"params", std::move(parameters)},

@@ -57,6 +57,9 @@ std::string document_playbook(const LoadedPlaybook& playbook) {
   text += "| effect | " + std::string(to_string(playbook.effect)) + " |\n";
   text += "| collectors | " + names(playbook.collectors) + " |\n";
   text += "| containments | " + names(playbook.containments) + " |\n";
+  if (!playbook.reads.empty()) {
+    text += "| reads | " + names(playbook.reads) + " |\n";
+  }
 
   text += "\n| parameter | type | default | meaning |\n|---|---|---|---|\n";
   for (const Parameter& parameter : playbook.parameters) {

@@ -6,7 +6,9 @@
 #include <set>
 
 #include "core/base/error.hpp"
+#include "core/base/path_glob.hpp"
 #include "core/base/text.hpp"
+#include "core/engine/reach.hpp"
 #include "lua/host/field_lines.hpp"
 
 namespace impound::lua {
@@ -21,8 +23,11 @@ constexpr std::array<std::string_view, 6> kStepFields{
     "id", "title", "run", "after", "effect", "when"};
 constexpr std::array<std::string_view, 6> kParameterFields{
     "type", "help", "default", "choices", "min", "max"};
-constexpr std::array<std::string_view, 3> kNeedsFields{
-    "collectors", "containments", "min_tool"};
+constexpr std::array<std::string_view, 4> kNeedsFields{
+    "collectors", "containments", "reads", "min_tool"};
+
+/// More files than a person reads in a question before saying yes.
+constexpr std::size_t kMaxReads = 32;
 
 /// More steps than a person can follow; also the depth of a chain of `after`.
 constexpr std::size_t kMaxSteps = 100;
@@ -76,6 +81,22 @@ bool is_word(std::string_view text) {
          text[0] <= 'z' &&
          text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") ==
              std::string_view::npos;
+}
+
+/// What a path of needs.reads lacks, as a person must know by it what they
+/// allow; "" if nothing.
+std::string why_no_read(const std::string& text) {
+  const std::filesystem::path path(text);
+  if (!path.is_absolute() || path.lexically_normal().native() != text ||
+      path.relative_path().empty() || !path.has_filename()) {
+    return "without \"..\" and \"//\" that is not the root";
+  }
+  if (static_cast<std::int64_t>(text.size()) > kMaxText ||
+      printable(text) != text || has_wildcard(text)) {
+    return "in plain characters, without wildcards";
+  }
+  if (is_of_kernel(path)) return "outside of /proc, /sys and /dev";
+  return {};
 }
 
 class Schema {
@@ -210,7 +231,7 @@ class Schema {
     const Json& needs = at(declared_, "needs");
     if (!needs.is_object()) {
       problem("needs",
-              "expected a table with collectors, containments, "
+              "expected a table with collectors, containments, reads, "
               "min_tool; found " +
                   kind_of(needs));
       return;
@@ -229,6 +250,7 @@ class Schema {
                 "expected a kebab-case name, found \"" + (*names)[i] + "\"");
       }
     }
+    reads(needs);
     if (playbook_.effect == Effect::read && !playbook_.containments.empty()) {
       problem("needs.containments",
               "a playbook with effect \"read\" needs none");
@@ -240,6 +262,21 @@ class Schema {
         problem("needs.min_tool", "expected \"major.minor.patch\", found \"" +
                                       playbook_.min_tool + "\"");
       }
+    }
+  }
+
+  void reads(const Json& needs) {
+    playbook_.reads = texts(needs, "needs", "reads", "absolute paths");
+    if (playbook_.reads.size() > kMaxReads) {
+      problem("needs.reads", "more than " + std::to_string(kMaxReads) +
+                                 " paths: name a folder that holds them");
+    }
+    for (std::size_t i = 0; i < playbook_.reads.size(); ++i) {
+      const std::string why = why_no_read(playbook_.reads[i]);
+      if (why.empty()) continue;
+      problem("needs.reads[" + std::to_string(i + 1) + "]",
+              "expected an absolute path " + why + ", found \"" +
+                  playbook_.reads[i] + "\"");
     }
   }
 
@@ -353,6 +390,10 @@ class Schema {
 
   void question(const std::string& id, const Json& value,
                 const std::string& path) {
+    if (id == kReadsQuestion) {
+      problem(path, "is the question of needs.reads, which the tool asks");
+      return;
+    }
     if (!value.is_object()) {
       problem(path, "expected { question = … }, found " + kind_of(value));
       return;
@@ -367,7 +408,7 @@ class Schema {
       const auto known = act.is_string()
                              ? guarded_act_from(act.get<std::string>())
                              : std::nullopt;
-      if (!known || *known == GuardedAct::none) {
+      if (!known || *known == GuardedAct::none || *known == GuardedAct::read) {
         problem(path + ".approves",
                 "expected \"contain\" or \"release\", found " + kind_of(act));
       } else {

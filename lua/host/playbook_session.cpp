@@ -59,6 +59,7 @@ RunOutcome PlaybookSession::run(ChildProcess& child) {
                               .result = StepResult::skipped,
                               .message = "not reached"});
   }
+  if (!ask_for_reads()) return std::move(outcome_);
   child.send(Json{{"t", "begin"},
                   {"params", options_.parameters.json()},
                   {"deployment", options_.deployment}});
@@ -75,6 +76,52 @@ RunOutcome PlaybookSession::run(ChildProcess& child) {
     run_step(child, i, outcome);
   }
   return std::move(outcome_);
+}
+
+/// What the playbook wants to read besides the deployment is asked for before
+/// its first step, as a call of its own: it is recorded, waits and is answered
+/// as every question.
+/// @return false if the run ends here.
+bool PlaybookSession::ask_for_reads() {
+  if (playbook_.reads.empty()) return true;
+  HostCall call{.function = "ask",
+                .step = {},
+                .arguments = {},
+                .at = "playbook.lua, needs.reads"};
+  try {
+    host_.reach().require_admissible_reads();
+  } catch (const Error& error) {
+    outcome_.is_refused = true;
+    outcome_.state = RunState::failed;
+    outcome_.message = error.what();
+    return false;
+  }
+  std::string paths;
+  for (const std::string& path : playbook_.reads) {
+    paths += (paths.empty() ? "" : ", ") + path;
+  }
+  call.arguments =
+      Json{{"id", kReadsQuestion},
+           {"question",
+            "May the playbook " + playbook_.id + " " + playbook_.version +
+                " read, besides what the deployment names: " + paths + "?"},
+           {"choices", {"yes", "no"}},
+           {"approves", to_string(GuardedAct::read)}};
+  call.admitted = call.arguments;
+  const Reply reply =
+      options_.mode == RunMode::plan ? plan(call, {}) : perform(call);
+  if (!reply.waiting.empty()) {
+    outcome_.state = RunState::waiting;
+    outcome_.message = reply.waiting;
+    return false;
+  }
+  if (const auto error = reply.message.find("error");
+      error != reply.message.end()) {
+    outcome_.state = RunState::failed;
+    outcome_.message = "needs.reads: " + text_or(*error, "message", "");
+    return false;
+  }
+  return true;
 }
 
 std::string PlaybookSession::failed_before(const StepInfo& step) const {
@@ -302,6 +349,11 @@ void PlaybookSession::require_allowed(HostCall& call, const StepInfo& step) {
 /// A declared question is asked as it was declared: people answered that one.
 void PlaybookSession::require_as_declared(const HostCall& call) const {
   const Question asked = Question::from_json(call.arguments, "ask");
+  if (asked.id == kReadsQuestion) {
+    throw Error(Errc::bad_input,
+                "ask: the question \"reads\" is the one of needs.reads, which "
+                "the tool asks before the first step");
+  }
   for (const Question& declared : playbook_.questions) {
     if (declared.id != asked.id) continue;
     if (declared.choices != asked.choices ||
@@ -439,6 +491,11 @@ void PlaybookSession::learn(const HostCall& call, const Json& answer) {
   outcome_.has_compared = outcome_.has_compared || is_comparison(call.function);
   if (call.function == "ask" && call.arguments.contains("approves") &&
       text_or(answer, "answer", "") == "yes") {
+    if (text_or(call.arguments, "approves", "") ==
+        to_string(GuardedAct::read)) {
+      host_.reach().approve_reads();
+      return;
+    }
     allowed_[call.arguments["approves"].get<std::string>()] = outcome_.calls;
   }
   if (call.function == "finding") {

@@ -32,6 +32,7 @@ class PlaybookSession {
     bool is_refusal = false;
   };
 
+  [[nodiscard]] bool ask_for_reads();
   void run_step(ChildProcess& child, std::size_t index, StepOutcome& outcome);
   static void answer(ChildProcess& child, const Json& message);
   [[nodiscard]] Reply handle(const ChildMessage& message, const StepInfo& step);

@@ -121,4 +121,82 @@ json 'any(t["what"].endswith("/other") and t["ground"] == "given on the command 
 json '[a["arguments"]["subject"] for a in d["acts"] if a["function"] == "scan"][0].endswith("d/model/config.json")'
 code 0 impound run p/honest --deployment d/d.toml -p other=other
 equal "$(field playbook.start '$.detail.given.paths[0].absolute')" "$work/other"
+
+# More is declared, shown, and approved as a containment is.
+mkdir -p "$work/etc"; echo '{"a": 1}' >"$work/etc/extra.json"; echo no >"$work/etc/other.json"
+reader() { # ID READS BODY
+  mkdir -p "p/$1"
+  cat >"p/$1/playbook.lua" <<LUA
+local impound = require("impound")
+return impound.playbook({
+  schema = 1, id = "$1", version = "1.0.0", title = "It reads more", owner = "tests", effect = "read",
+  needs = { collectors = {}, reads = { $2 } }, references = { "https://example.org" },
+  steps = { { id = "act", title = "Act", run = function(ctx)
+$3
+  end } },
+})
+LUA
+}
+reader more "\"$work/etc/extra.json\"" "    ctx:scan('$work/etc/extra.json')"
+code 0 impound playbook show p/more
+says "reads $work/etc/extra.json"
+code 0 impound playbook doc p/more
+says "| reads | \`$work/etc/extra.json\` |"
+code 0 impound playbook check p/more
+code 0 impound playbook plan p/more --deployment d/d.toml
+says "reads: $work/etc/extra.json"
+says "path $work/etc/extra.json (declared in needs.reads): scan"
+says "reads (before the first step): May the playbook more 1.0.0 read, besides what the deployment names: $work/etc/extra.json?"
+code 0 impound playbook plan p/more --deployment d/d.toml --json
+json 'd["permissions"]["reads"][0].endswith("/etc/extra.json") and d["questions"][0]["id"] == "reads" and "--answer reads=yes" in d["questions"][0]["ways"]'
+code 5 impound run p/more --deployment d/d.toml </dev/null
+says 'an answer to "reads"'
+run=$(field playbook.end '$.run')
+equal "$(sqlite3 "$IMPOUND_HOME/IR-1/case.db" "SELECT count(*) FROM custody WHERE json_extract(line,'$.action')='verify' AND json_extract(line,'$.run')='$run'")" 0
+code 0 impound answer "$run" reads yes
+code 0 impound resume "$run"
+equal "$(field note '$.detail.basis' "json_extract(line,'\$.detail.kind')='answer' AND json_extract(line,'\$.detail.basis') LIKE 'given by ''impound answer'' by Ada Example%' AND json_extract(line,'\$.run')='$run'" | cut -c1-40)" "given by 'impound answer' by Ada Example"
+code 0 impound run p/more --deployment d/d.toml --answer reads=yes
+equal "$(field note '$.detail.basis' "json_extract(line,'\$.detail.kind')='answer'")" "given on the command line: --answer reads=yes"
+code 0 impound run p/more --deployment d/d.toml --yes
+equal "$(field playbook.start '$.detail.permissions.reads[0]')" "$work/etc/extra.json"
+code 3 impound run p/more --deployment d/d.toml --answer reads=no
+says "is declared in needs.reads, and nobody approved it"
+code 0 at_terminal "[yes/no]" 'yes\n' "$IMPOUND" run p/more --deployment d/d.toml
+# What is declared is no more than that, and never ours or the examiner's.
+reader more "\"$work/etc/extra.json\"" "    ctx:scan('$work/etc/other.json')"
+refused "neither an exhibit" p/more
+ln -sf "$work/etc/other.json" "$work/etc/out"
+reader more "\"$work/etc/extra.json\"" "    ctx:scan('$work/etc/extra.json/../other.json')"
+refused "neither an exhibit" p/more
+mkdir -p "$HOME/.ssh"; echo k >"$HOME/.ssh/id"
+for path in "$key:is the signing key" "$IMPOUND_HOME:holds the case" "$HOME/.ssh/id:lies in the home folder" "$HOME:is the home\|lies in the home folder" "$work:holds"; do
+  reader more "\"${path%%:*}\"" "    ctx:scan('${path%%:*}')"
+  code 2 impound playbook plan p/more --deployment d/d.toml
+  grep -q "${path#*:}" "$work/err" || fail "does not say ${path#*:}: $(cat "$work/err")"
+  code 2 impound run p/more --deployment d/d.toml --yes
+done
+for path in etc/passwd /etc/../etc/passwd / /proc/self/environ /dev/sda '/etc/*.conf' /etc/; do
+  reader more "\"$path\"" "    ctx:note('x')"
+  code 2 impound playbook plan p/more --deployment d/d.toml
+  says "needs.reads[1]: expected an absolute path"
+done
+# The tool asks this question, no playbook does.
+reader more "\"$work/etc/extra.json\"" "    ctx:ask({ id = 'reads', question = 'Read?', choices = { 'yes', 'no' } })"
+code 3 impound run p/more --deployment d/d.toml --yes
+says "the one of needs.reads"
+# Its tests answer it.
+reader more "\"$work/etc/extra.json\"" "    ctx:scan('$work/etc/extra.json')"
+cat >p/more/test.lua <<'LUA'
+local fake = require("impound.fake")
+return {
+  ["it reads what was approved"] = function(t)
+    t.equal(fake.run(require("playbook"), { answers = { reads = "yes" } }).state, "done")
+  end,
+  ["it reads nothing that was not"] = function(t)
+    t.equal(fake.run(require("playbook"), {}).state, "failed")
+  end,
+}
+LUA
+code 0 impound playbook test p/more
 code 0 impound custody verify

@@ -164,5 +164,79 @@ TEST_CASE("a plan holds its calls as data, with what each would touch",
   CHECK(outcome.plan[0].touches[0].what == "/srv/b");
 }
 
+std::string with_reads(std::string_view body) {
+  std::string text = test::playbook_with(body);
+  const std::string_view needs = "needs = { ";
+  text.insert(text.find(needs) + needs.size(), "reads = { \"/opt/more\" }, ");
+  return text;
+}
+
+TEST_CASE("declared reads are asked for before the first step, and waited for",
+          "[lua][reach]") {
+  const test::ScratchPlaybook scratch;
+  const LoadedPlaybook playbook =
+      scratch.load(with_reads(R"(    ctx:note("stepped"))"));
+  CHECK(playbook.reads == std::vector<std::string>{"/opt/more"});
+  RunOptions options;
+  options.child = test::child_options();
+  options.instruments = test::instruments();
+  test::RecordingHost host;
+  host.answers["ask"] = Json{{"waiting", "an answer"}};
+  const RunOutcome waits = run_playbook(playbook, options, host);
+  CHECK(waits.state == RunState::waiting);
+  REQUIRE(host.performed.size() == 1);
+  CHECK(host.performed[0].arguments["id"] == "reads");
+  CHECK(host.performed[0].arguments["approves"] == "read");
+  CHECK(host.events.empty());
+  CHECK(host.journal.empty());
+  host.answers["ask"] = Json{{"answer", "no"}};
+  CHECK(run_playbook(playbook, options, host).state == RunState::done);
+  CHECK(host.journal.size() == 2);
+}
+
+TEST_CASE("a recorded approval of reads holds when the run is resumed",
+          "[lua][reach]") {
+  class Declares final : public test::RecordingHost {
+   public:
+    PlaybookReach& reach() override { return reach_; }
+
+   private:
+    Deployment nothing_;
+    PlaybookReach reach_{
+        nothing_, {.reads = {"/opt/more"}}, PlaybookReach::Disk::made_up};
+  };
+  const test::ScratchPlaybook scratch;
+  const LoadedPlaybook playbook =
+      scratch.load(with_reads(R"(    ctx:scan("/opt/more/x"))"));
+  RunOptions options;
+  options.child = test::child_options();
+  options.instruments = test::instruments();
+  Declares first;
+  first.answers["ask"] = Json{{"answer", "no"}};
+  CHECK(run_playbook(playbook, options, first).is_refused);
+  Declares yes;
+  yes.answers["ask"] = Json{{"answer", "yes"}};
+  yes.failing["scan"] = "the disk was full";
+  CHECK_FALSE(run_playbook(playbook, options, yes).is_refused);
+  Declares resumed;
+  resumed.journal[1] = yes.journal.at(1);
+  CHECK(run_playbook(playbook, options, resumed).state == RunState::done);
+  CHECK(resumed.performed.size() == 1);
+}
+
+TEST_CASE("a path of needs.reads is absolute, plain and of the disk",
+          "[lua][reach]") {
+  const test::ScratchPlaybook scratch;
+  for (const char* path : {"opt/more", "/opt/../etc", "/", "/opt//more",
+                           "/proc/1/environ", "/opt/*", "/opt/more/", ""}) {
+    INFO(path);
+    std::string text = with_reads("");
+    text.replace(text.find("/opt/more"), 9, path);
+    const LoadResult result = scratch.read(text);
+    REQUIRE_FALSE(result.problems.empty());
+    CHECK(result.problems[0].message.find("needs.reads[1]") == 0);
+  }
+}
+
 }  // namespace
 }  // namespace impound::lua
