@@ -143,6 +143,12 @@ bool uses(const lua::RunOutcome& plan, const std::string& path) {
 /// A run would be refused for the same reason, in the same words.
 void require_not_refused(const lua::RunOutcome& planned) {
   if (planned.is_refused) throw Error(Errc::bad_input, planned.message);
+  if (planned.is_cut_short) {
+    throw Error(Errc::limit,
+                "the plan did not come to its end, and no run of "
+                "it would: " +
+                    planned.message);
+  }
 }
 
 /// What a run will compare with, opened before anything is done: the parameter
@@ -263,6 +269,7 @@ void record_end(Session& session, const lua::RunOutcome& outcome,
     incomplete.push_back(lossless_utf8(reason));
   }
   end.detail["incomplete"] = std::move(incomplete);
+  end.detail["isolation"] = outcome.isolation;
   end.detail["calls"] = outcome.calls;
   end.detail["replayed"] = outcome.replayed;
   session.case_file.append({end}, session.examiner);
@@ -282,6 +289,7 @@ Json end_event(const Session& session, const lua::RunOutcome& outcome,
   event["incomplete"] = std::move(incomplete);
   event["message"] = lossless_utf8(outcome.message);
   event["worst_verdict"] = outcome.worst_verdict;
+  event["isolation"] = outcome.isolation;
   event["calls"] = outcome.calls;
   event["replayed"] = outcome.replayed;
   event["head"] = session.case_file.head();
@@ -423,6 +431,7 @@ ExitCode plan_playbook(const Globals& globals, const PlaybookOptions& options) {
     document["parameters"] = parameters.values.json();
     document["state"] = to_string(outcome.state);
     document["message"] = lossless_utf8(outcome.message);
+    document["isolation"] = outcome.isolation;
     document["acts"] = plan_json(outcome);
     document["baseline"] = baseline ? baseline->to_json() : Json(nullptr);
     document["questions"] = Json::array();

@@ -18,6 +18,7 @@
 #include "lua/host/child.hpp"
 #include "lua/host/confine.hpp"
 #include "lua/host/global_uses.hpp"
+#include "lua/host/isolate.hpp"
 #include "lua/host/json_values.hpp"
 #include "lua/host/lua_library.hpp"
 #include "lua/host/playbook_commands.hpp"
@@ -390,6 +391,7 @@ std::span<char> map_place(int fd) {
 int run_child(int fd) {
   try {
     const std::span<char> place = map_place(fd + 1);
+    const Isolation isolation = isolate();
     std::string text;
     WaitBudget budget(std::chrono::seconds(30), nullptr);
     if (receive_message(fd, text, kMaxParentMessage, budget) !=
@@ -398,8 +400,18 @@ int run_child(int fd) {
     }
     const Json init = parse_json(text, "init");
     try {
+      watch_library_calls();
       confine(fd, require_u64(init, "memory_bytes", "init"),
               require_u64(init, "cpu_seconds", "init"));
+      // Said before anything of the playbook is looked at: it is the tool that
+      // speaks.
+      Json given_up = isolation.to_json();
+      given_up["no_new_privileges"] = true;
+      given_up["filter"] = has_filter();
+      if (send_message(fd, Json{{"t", "confined"}, {"isolation", given_up}},
+                       kMaxChildMessage, budget) != ChannelState::ok) {
+        return 3;
+      }
       Child(fd, init, place).run();
     } catch (const std::exception& error) {
       const Json message{{"t", "failed"},

@@ -90,6 +90,9 @@ ChildMessage decode_child_message(std::string_view text) {
                                  .line = line_at(use),
                                  .is_write = flag_at(use, "write")});
     }
+  } else if (kind == "confined") {
+    message.kind = Kind::confined;
+    message.isolation = object_at(json, "isolation");
   } else if (kind == "failed" || kind == "test_ended") {
     message.kind = kind == "failed" ? Kind::failed : Kind::test_ended;
     message.failure = failure_at(json);

@@ -32,6 +32,7 @@ struct DeclaredGlobal {
 
 struct ChildMessage {
   enum class Kind : std::uint8_t {
+    confined,    ///< isolation: the first message, before the playbook
     loaded,      ///< declared (a playbook) or names (tests), globals
     failed,      ///< failure: the file could not be loaded
     call,        ///< function, arguments, at
@@ -51,6 +52,7 @@ struct ChildMessage {
   std::string at;
   bool ran = true;  ///< false: the step's own condition said no
   Json setup = Json::object();
+  Json isolation = Json::object();  ///< what the child gave up (isolate.hpp)
 };
 
 /// @throws Error{malformed} naming the key and what was expected.

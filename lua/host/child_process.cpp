@@ -169,6 +169,10 @@ ChildEnd ChildProcess::end(ChildEnd::Why why, const std::string& message) {
                  : "the playbook process was ended by signal " +
                        std::to_string(signal) + " (" + ::strsignal(signal) +
                        ")";
+    } else if (WEXITSTATUS(status) == kLibraryCallTooLong) {
+      text = "the playbook computed longer than " +
+             human_seconds(kLibraryCallSeconds) +
+             " inside one function of a library";
     } else {
       text = "the playbook process ended by itself with status " +
              std::to_string(WEXITSTATUS(status));
@@ -184,8 +188,19 @@ std::variant<ChildMessage, ChildEnd> ChildProcess::receive() {
   try {
     std::string text;
     switch (receive_message(socket_.get(), text, kMaxChildMessage, budget_)) {
-      case ChannelState::ok:
-        return decode_child_message(text);
+      case ChannelState::ok: {
+        ChildMessage message = decode_child_message(text);
+        if (message.kind != ChildMessage::Kind::confined) {
+          has_spoken_ = true;
+          return message;
+        }
+        // Only what comes before the playbook is the tool's own word.
+        if (has_spoken_ || !isolation_.is_null()) {
+          return end(Why::babbled, "the playbook process broke the protocol");
+        }
+        isolation_ = std::move(message.isolation);
+        return receive();
+      }
       case ChannelState::closed:
         return end(Why::crashed, "the playbook process closed its connection");
       case ChannelState::cancelled:

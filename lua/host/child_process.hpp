@@ -59,6 +59,10 @@ class ChildProcess {
   /// The next message. After a ChildEnd the child is dead.
   [[nodiscard]] std::variant<ChildMessage, ChildEnd> receive();
 
+  /// What it gave up before it saw the playbook, as it measured it itself
+  /// (isolate.hpp); empty until the first message came.
+  [[nodiscard]] const Json& isolation() const noexcept { return isolation_; }
+
   /// Sends an order or an answer; a child that is gone is noticed by receive().
   /// @throws Error{limit} for an answer that is too large.
   void send(const Json& message);
@@ -71,6 +75,8 @@ class ChildProcess {
   WaitBudget budget_;
   UniqueFd socket_;
   UniqueFd page_;
+  Json isolation_;
+  bool has_spoken_ = false;  ///< something came that was not about isolation
   Owned process_;
 };
 

@@ -20,4 +20,7 @@ namespace impound::lua {
 ///         runs unconfined.
 void confine(int fd, std::uint64_t memory_bytes, std::uint64_t cpu_seconds);
 
+/// Whether this build installs the filter.
+[[nodiscard]] bool has_filter() noexcept;
+
 }  // namespace impound::lua

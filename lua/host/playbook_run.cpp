@@ -124,6 +124,7 @@ RunOutcome run_playbook(const LoadedPlaybook& playbook,
     if (end->why == ChildEnd::Why::cancelled) {
       broken.state = RunState::interrupted;
     }
+    broken.is_cut_short = broken.state == RunState::failed;
     broken.message = end->message;
     return broken;
   }

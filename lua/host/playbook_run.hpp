@@ -77,6 +77,11 @@ struct RunOutcome {
   /// A call was refused because the playbook did not declare it or may not
   /// reach what it names.
   bool is_refused = false;
+  /// The child was ended, or its bounds were used up: a second attempt would
+  /// compute the same.
+  bool is_cut_short = false;
+  /// What the child gave up before it saw the playbook (isolate.hpp).
+  Json isolation = Json::object();
   std::int64_t calls = 0;     ///< journaled calls
   std::int64_t replayed = 0;  ///< of these, answered from the journal
   std::string worst_verdict;  ///< a FindingVerdict's word, or ""

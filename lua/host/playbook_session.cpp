@@ -59,6 +59,7 @@ RunOutcome PlaybookSession::run(ChildProcess& child) {
                               .result = StepResult::skipped,
                               .message = "not reached"});
   }
+  outcome_.isolation = child.isolation();
   if (!ask_for_reads()) return std::move(outcome_);
   child.send(Json{{"t", "begin"},
                   {"params", options_.parameters.json()},
@@ -135,6 +136,7 @@ void PlaybookSession::stop(const ChildEnd& end) {
   is_over_ = true;
   outcome_.state = end.why == ChildEnd::Why::cancelled ? RunState::interrupted
                                                        : RunState::failed;
+  outcome_.is_cut_short = outcome_.state == RunState::failed;
   outcome_.message = end.message;
 }
 
@@ -188,6 +190,7 @@ void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
         if (failure.at.empty()) failure.at = position_of(step);
         end_step(StepResult::failed, failure.text());
         is_over_ = message.failure->fatal;
+        outcome_.is_cut_short = is_over_ && !outcome_.is_refused;
       } else if (!message.ran) {
         end_step(StepResult::skipped, "its condition does not hold");
       } else if (!lacks_.empty()) {

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lua/host/sandbox.hpp"
 
+#include <sys/time.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -15,6 +20,21 @@ namespace {
 
 /// Instructions between two looks at the clock of the machine.
 constexpr int kInstructionsPerLook = 10'000;
+
+/// Ticks of the watch in a second of processor time.
+constexpr int kTicksPerSecond = 20;
+
+// Shared with a signal handler.
+volatile std::sig_atomic_t library_depth = 0;  // NOLINT
+volatile std::sig_atomic_t library_ticks = 0;  // NOLINT
+
+void on_tick(int /*signal*/) {
+  if (library_depth == 0) return;
+  library_ticks = library_ticks + 1;
+  if (library_ticks > kLibraryCallSeconds * kTicksPerSecond) {
+    ::_exit(kLibraryCallTooLong);
+  }
+}
 
 std::string field_text(lua_State* L, int table, const char* key) {
   lua_pushstring(L, key);
@@ -54,6 +74,27 @@ int error_text(lua_State* L) {
 }
 
 }  // namespace
+
+void watch_library_calls() {
+  struct sigaction action {};
+  action.sa_handler = on_tick;
+  action.sa_flags = SA_RESTART;
+  const timeval tick{.tv_sec = 0, .tv_usec = 1'000'000 / kTicksPerSecond};
+  const itimerval timer{.it_interval = tick, .it_value = tick};
+  if (::sigaction(SIGPROF, &action, nullptr) != 0 ||
+      ::setitimer(ITIMER_PROF, &timer, nullptr) != 0) {
+    throw Error(Errc::unsupported,
+                std::string("cannot confine the playbook process: timer: ") +
+                    std::strerror(errno));
+  }
+}
+
+LibraryCall::LibraryCall() noexcept {
+  if (library_depth == 0) library_ticks = 0;
+  library_depth = library_depth + 1;
+}
+
+LibraryCall::~LibraryCall() { library_depth = library_depth - 1; }
 
 std::string author_position(lua_State* L) {
   lua_Debug about{};
@@ -149,6 +190,7 @@ void Sandbox::count(lua_State* L, lua_Debug* /*about*/) {
   Sandbox& sandbox = of(L);
   sandbox.executed_ += kInstructionsPerLook;
   sandbox.note_place(L, nullptr);
+  library_ticks = 0;  // Lua runs: a function that a library called back
   if (sandbox.exhausted_ || sandbox.executed_ > sandbox.bounds_.instructions) {
     if (!sandbox.exhausted_) {
       sandbox.exhausted_ = true;

@@ -82,6 +82,26 @@ class Sandbox {
   Handle<lua_State, lua_close> state_;
 };
 
+/// Seconds of processor time that one call of a library function may take. Code
+/// in C cannot be interrupted, so a process in which one takes longer ends,
+/// with the status kLibraryCallTooLong. A pattern over the 1 MiB that a read
+/// brings takes milliseconds.
+inline constexpr int kLibraryCallSeconds = 2;
+inline constexpr int kLibraryCallTooLong = 78;
+
+/// Starts the timer behind it. Once, by the child, before it is confined.
+/// @throws Error{unsupported} if the kernel refuses it.
+void watch_library_calls();
+
+/// One call of a library function, watched for as long as it lives.
+class LibraryCall {
+ public:
+  LibraryCall() noexcept;
+  LibraryCall(const LibraryCall&) = delete;
+  LibraryCall& operator=(const LibraryCall&) = delete;
+  ~LibraryCall();
+};
+
 /// Opens the allow-listed libraries, in their deterministic form; see
 /// lua/api/sandbox.lua for what a playbook finds.
 void open_libraries(lua_State* L);

@@ -144,6 +144,7 @@ int plain_tostring(lua_State* L) {
 // string.format(format, ...) -> string
 int plain_format(lua_State* L) {
   Sandbox::of(L).note_place(L, "string.format");
+  const LibraryCall watched;
   const std::string_view format = check_text(L, 1);
   for (std::size_t i = 0; i + 1 < format.size(); ++i) {
     if (format[i] != '%') continue;
@@ -171,6 +172,7 @@ int plain_format(lua_State* L) {
 // string.rep(text, count, separator?) -> string
 int bounded_rep(lua_State* L) {
   Sandbox::of(L).note_place(L, "string.rep");
+  const LibraryCall watched;
   const std::string_view text = check_text(L, 1);
   const lua_Integer count = luaL_checkinteger(L, 2);
   std::size_t separator = 0;
@@ -246,6 +248,7 @@ int checked_setmetatable(lua_State* L) {
 /// interrupted: after a kill this place is all that is known.
 int placed(lua_State* L) {
   Sandbox::of(L).note_place(L, lua_tostring(L, lua_upvalueindex(2)));
+  const LibraryCall watched;
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
@@ -406,6 +409,7 @@ void open_libraries(lua_State* L) {
   lua_setfield(L, -2, LUA_MATHLIBNAME);
 
   open_one(L, LUA_UTF8LIBNAME, luaopen_utf8);
+  place_all(L, LUA_UTF8LIBNAME);
   freeze(L, LUA_UTF8LIBNAME);
   lua_setfield(L, -2, LUA_UTF8LIBNAME);
   lua_pop(L, 1);

@@ -9,6 +9,7 @@
 #include <chrono>
 
 #include "lua/host/confine.hpp"
+#include "lua/host/isolate.hpp"
 #include "lua/host/playbook_run.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/lua/recording_host.hpp"
@@ -243,6 +244,120 @@ TEST_CASE("a child that is killed is reported, not waited for", "[lua]") {
   CHECK(outcome.state == RunState::failed);
   CHECK(has(outcome.message, "ended by signal 15"));
   CHECK(has(outcome.message, "playbook.lua:3 in ctx:note"));
+}
+
+/// What /proc says of the process that runs the Lua of our child: the first of
+/// the new pid namespace, or the child itself.
+class Looker final : public test::RecordingHost {
+ public:
+  Json perform(const HostCall&, std::int64_t) override {
+    const std::string own = std::to_string(::getpid());
+    std::string child;
+    for (int round = 0; round < 2; ++round) {
+      const std::string parent = child.empty() ? own : child;
+      const auto names = list_directory("/proc");
+      for (const std::string& name : *names) {
+        const auto text = read_proc_text("/proc/" + name + "/status");
+        if (text &&
+            text->find("PPid:\t" + parent + "\n") != std::string::npos) {
+          child = name;
+          status = *text;
+        }
+      }
+    }
+    for (const std::string_view kind : kNamespaces) {
+      const auto ours = read_link("/proc/self/ns/" + std::string(kind));
+      const auto theirs =
+          read_link("/proc/" + child + "/ns/" + std::string(kind));
+      if (ours && theirs && *ours != *theirs) others.emplace_back(kind);
+    }
+    return Json::object();
+  }
+  [[nodiscard]] std::string field(const std::string& name) const {
+    const std::size_t at = status.find("\n" + name + ":\t");
+    if (at == std::string::npos) return {};
+    const std::size_t from = at + name.size() + 3;
+    return status.substr(from, status.find('\n', from) - from);
+  }
+
+  std::string status;
+  std::vector<std::string> others;
+};
+
+TEST_CASE("a child has given up what it says it gave up, seen from outside",
+          "[lua]") {
+  const test::ScratchPlaybook scratch;
+  RunOptions options;
+  options.child = test::child_options();
+  options.instruments = test::instruments();
+  Looker host;
+  const RunOutcome outcome = run_playbook(
+      scratch.load(test::playbook_with("  ctx:note(\"now\")")), options, host);
+  REQUIRE(outcome.state == RunState::done);
+  const Json& said = outcome.isolation;
+  INFO(said.dump() << "\n" << host.status);
+  CHECK(host.field("NoNewPrivs") == "1");
+  CHECK(said["no_new_privileges"] == true);
+  if (said["filter"] == true) CHECK(host.field("Seccomp") == "2");
+  CHECK(said["no_capabilities"] == true);
+  for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapAmb"}) {
+    CHECK(host.field(set) == "0000000000000000");
+  }
+  CHECK(host.field("Uid").find(std::to_string(said["uid"].get<unsigned>())) ==
+        0);
+  if (::geteuid() == 0) {
+    CHECK(said["uid"] == 65534);
+    // Only root may look at the namespaces of a process that hides itself.
+    CHECK(said["namespaces"] == Json(host.others));
+  }
+}
+
+TEST_CASE("one call of a library function ends after two seconds", "[lua]") {
+  const test::ScratchPlaybook scratch;
+  RunOptions options;
+  options.child = test::child_options();
+  options.instruments = test::instruments();
+  for (const auto& [function, body] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"string.find",
+            R"lua(  local _ = ("a"):rep(40):find((".-"):rep(20) .. "b"))lua"},
+           {"table.move", "  table.move({}, 1, 1 << 60, 2)"},
+           {"table.insert",
+            "  table.insert(setmetatable({}, { __len = function() return 1 << "
+            "60 end }), 1, 0)"}}) {
+    INFO(function);
+    const LoadedPlaybook playbook = scratch.load(
+        test::playbook_with("  pcall(function()\n" + body + "\n  end)"));
+    test::RecordingHost host;
+    const auto began = std::chrono::steady_clock::now();
+    const RunOutcome outcome = run_playbook(playbook, options, host);
+    CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(20));
+    CHECK(outcome.state == RunState::failed);
+    CHECK(outcome.is_cut_short);
+    CHECK(has(outcome.message, "longer than 2.0 s inside one function"));
+    CHECK(has(outcome.message, function));
+  }
+}
+
+TEST_CASE("a library call that calls Lua back is no long call", "[lua]") {
+  const test::ScratchPlaybook scratch;
+  RunOptions options;
+  options.child = test::child_options();
+  options.instruments = test::instruments();
+  test::RecordingHost host;
+  // About 3 s in one table.sort, all of it in a function of the playbook's.
+  const RunOutcome outcome = run_playbook(scratch.load(test::playbook_with(R"(
+  local list = {}
+  for i = 1, 2000 do list[i] = (i * 7919) % 2003 end
+  table.sort(list, function(a, b)
+    for _ = 1, 12000 do end
+    return a < b
+  end)
+  ctx:note(tostring(list[1]))
+)")),
+                                          options, host);
+  INFO(outcome.message);
+  CHECK(outcome.state == RunState::done);
 }
 
 TEST_CASE("a person can stop a playbook that computes", "[lua]") {
