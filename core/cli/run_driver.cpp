@@ -244,7 +244,7 @@ ExitCode exit_of(lua::RunVerdict verdict) {
 
 Outcome custody_outcome(const lua::RunConclusion& conclusion) {
   if (conclusion.verdict == lua::RunVerdict::failed) return Outcome::failed;
-  return conclusion.incomplete.empty() ? Outcome::ok : Outcome::incomplete;
+  return conclusion.incomplete().empty() ? Outcome::ok : Outcome::incomplete;
 }
 
 /// What is open in the case once the run is over, measured now, even after a
@@ -265,7 +265,7 @@ void record_end(Session& session, const lua::RunOutcome& outcome,
   end.detail["reason"] = lossless_utf8(outcome.message);
   end.detail["verdict"] = to_string(conclusion.verdict);
   Json incomplete = Json::array();
-  for (const std::string& reason : conclusion.incomplete) {
+  for (const std::string& reason : conclusion.incomplete()) {
     incomplete.push_back(lossless_utf8(reason));
   }
   end.detail["incomplete"] = std::move(incomplete);
@@ -283,7 +283,7 @@ Json end_event(const Session& session, const lua::RunOutcome& outcome,
   event["state"] = to_string(outcome.state);
   event["outcome"] = to_string(conclusion.verdict);
   Json incomplete = Json::array();
-  for (const std::string& reason : conclusion.incomplete) {
+  for (const std::string& reason : conclusion.incomplete()) {
     incomplete.push_back(lossless_utf8(reason));
   }
   event["incomplete"] = std::move(incomplete);

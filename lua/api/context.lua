@@ -146,6 +146,7 @@ function Context:served() end
 ---@param after impound.Exhibit|string
 ---@return impound.Difference difference
 --- A side that is one file or one item (`E001/17`) is held against what it corresponds to; the rest is `not_compared`.
+--- `identical` speaks of what was compared: a model is cleared only where `scope` is "whole".
 --- Error `io` if a side cannot be read, `malformed` if it is no model, `bad_input` if the sides are of different kinds.
 ---
 --- Example: `local difference = ctx:diff(ctx.deployment.baseline_path, ctx.facts.weights)`
@@ -204,15 +205,23 @@ function Context:diff(before, after) end
 ---@field relative_change? number Largest relative change of a tensor, where it was measured.
 
 ---@class impound.Difference
----@field identical boolean
+---@field identical boolean Of what was compared, see `scope`.
 ---@field files impound.FileChange[]
 ---@field tensors impound.TensorChange[]
----@field metadata table[]
----@field scope "whole"|"part" A part where one side is one file: `identical` then speaks of what was compared.
----@field compared { files: integer, files_total: integer, tensors: integer, tensors_total: integer, words: string }
+---@field metadata { file: string, key: string, status: string }[] What differs; more keys are in core/compare/DIFF.md.
+---@field scope "whole"|"part" A part where one side is one file: the rest was not compared.
+---@field compared impound.Compared
 ---@field aligned_by? string Of a part: what the one file was recognised by.
 ---@field model? impound.ModelChange What kind of change the whole is.
 ---@field dataset? impound.DatasetDifference Of training data.
+
+--- How much was compared.
+---@class impound.Compared
+---@field files integer
+---@field files_total integer
+---@field tensors integer
+---@field tensors_total integer
+---@field words string "1 of 5 files, 6 of 6 tensors"
 
 --- Reads a baseline: what it says, not the bytes it describes. Journaled.
 ---@param path? string The deployment's own if absent.
@@ -251,6 +260,7 @@ function Context:verify(exhibit) end
 ---@field signer string Who signed; empty if nobody was found to have.
 ---@field reason string
 ---@field verdict? "verified"|"findings"|"unreadable"|"failed" Of a model; absent for baselines, as is what follows.
+---"unreadable": it could not be verified, which says nothing about the model.
 ---@field signature_state? "valid"|"invalid"|"not checked"
 ---@field differences? impound.SignatureDifference[]
 ---@field mismatch? string[] The same in the words of model_signing.
@@ -328,7 +338,7 @@ function Context:scan(subject) end
 ---@field severity? impound.Severity Harm; required unless the verdict clears.
 ---@field title string One line.
 ---@field evidence (impound.Exhibit|impound.Item|string)[] What it rests on, at least one.
----@field detail? string The two values that differ.
+---@field detail? string The two values that differ; not empty, leave it out instead.
 
 --- Records a finding. Journaled.
 ---@param finding impound.Finding
@@ -346,7 +356,7 @@ function Context:finding(finding) end
 function Context:worst_verdict() end
 
 --- Writes a line into the record. Journaled. Text of evidence is escaped where it is shown.
----@param text any Text, or a value that tostring() makes text of.
+---@param text any Text that is not empty, or a value that tostring() makes such text of.
 function Context:note(text) end
 
 --- Records something that was asked for and could not be had. Journaled. The step ends incomplete.

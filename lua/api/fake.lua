@@ -22,25 +22,28 @@ local fake = {}
 ---@field params? table<string, any>
 ---@field deployment? table<string, any> Over a deployment with a model, a method "process", no logs.
 ---@field collect? table<string, impound.FakeItem[]|impound.FakeCollection> By name of the collector.
----@field answers? table<string, string> By id of the question ("reads" is the one of needs.reads); "waiting" means
----nobody answers.
----@field diff? table Answer of ctx:diff, over { identical = true }, or answers by "before -> after". As all below:
----{ error = "…" } makes the call fail.
+---@field answers? table<string, string> By id of the question ("reads" is the one of needs.reads), as the
+---question admits it; "waiting" means nobody answers. Not given: the question's default, and where it has none nobody
+---answers.
+---@field diff? table Answer of ctx:diff, over a whole model of one file and one tensor that is identical; `compared` is
+---counted from the lists. Or answers by "before -> after", and what else is given is for all others; without it a call
+---of another name fails. As all below: { error = "…" } makes the call fail, a field that no answer has is an error.
 ---@field baseline? table
 ---@field scan? table An answer, or answers by subject.
 ---@field verify? table
 ---@field signature? table An answer, or answers by subject.
 ---@field contain? table
----@field release? table
----@field probe? table
----@field served? table Answer of ctx:served, over a tied model without files.
+---@field release? table { released = false } leaves the deployment contained.
+---@field probe? table `contained` follows ctx:contain and ctx:release unless given.
+---@field served? table Answer of ctx:served, over a tied model without files of process 4711.
 
 ---@class impound.FakeCase
 ---@field state "done"|"failed"|"waiting"
 ---@field message string
 ---@field worst_verdict string
 ---@field outcome "findings"|"incomplete"|"cleared"|"cleared (files only)"|"nothing found"|"failed"|"waiting"
----@field incomplete string[] Why it is: "step contain: …", "nothing was compared …".
+---@field incomplete string[] Why it is: "step contain: …", also of steps skipped behind a failed one, "nothing was
+---compared …".
 ---@field findings impound.Finding[] `evidence` as "E001/1".
 ---@field questions impound.Question[]
 ---@field notes { text: string, step: string }[]

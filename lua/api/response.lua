@@ -64,12 +64,57 @@ function response.harm_goes_on(ctx) end
 ---@return boolean
 function response.still_in_service(ctx) end
 
---- The item of facts.weights that is the model's file `path`, or the exhibit if none has that name.
+--- The item of facts.weights that is the model's file `path`, as a comparison names it: below the model's folder. The
+--- exhibit if there is none.
 ---@param ctx impound.Context
 ---@param path? string
 ---@return impound.Item|impound.Exhibit evidence
 ---
 --- Example: `ctx:finding({ …, evidence = { response.evidence_for(ctx, file.path) } })`
 function response.evidence_for(ctx, path) end
+
+--- True for a file or tensor that was compared and differs: not for what is the same, was not compared or could not be
+--- read.
+---@param change impound.FileChange|impound.TensorChange
+---@return boolean
+function response.differs(change) end
+
+--- Records what could not be read on a side, files and tensors, as one gap each.
+---@param ctx impound.Context
+---@param difference impound.Difference
+---@return integer count How many there are.
+function response.report_unreadable(ctx, difference) end
+
+--- The same, and a gap with `compared.words` where only a part was compared, or nothing. A model is cleared only where
+--- this is true.
+---@param ctx impound.Context
+---@param difference impound.Difference
+---@return boolean is_whole Everything was compared.
+---
+--- Example: `if response.report_not_compared(ctx, difference) and difference.identical then … end`
+function response.report_not_compared(ctx, difference) end
+
+---@class impound.FileRead: impound.ScannedFile
+---@field item impound.Item|impound.Exhibit|string What a finding about the file rests on.
+
+---@class impound.ModelScan: impound.ScanReport
+---@field files impound.FileRead[]
+
+--- Scans facts.weights. Notes of the collector itself are no files of the model and are left out; a model without a
+--- file is a gap and not `complete`.
+---@param ctx impound.Context
+---@return impound.ModelScan scanned
+function response.scan_weights(ctx) end
+
+--- Reports every file that is served and not named, scans it, and adds its files, problems, verdict and whether all of
+--- it was read to `scanned`. One whose bytes could not be taken is a problem. After facts.served was measured.
+---@param ctx impound.Context
+---@param scanned impound.ModelScan
+function response.scan_others(ctx, scanned) end
+
+--- Records what a scan could not read as gaps: the first 50 one by one, the rest as a count.
+---@param ctx impound.Context
+---@param scanned impound.ScanReport
+function response.report_unread(ctx, scanned) end
 
 return response

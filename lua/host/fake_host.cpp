@@ -6,8 +6,10 @@
 
 #include "core/base/bytes.hpp"
 #include "core/base/error.hpp"
+#include "core/base/spelling.hpp"
 #include "core/base/text.hpp"
 #include "core/crypto/digest.hpp"
+#include "core/engine/questions.hpp"
 
 namespace impound::lua {
 namespace {
@@ -16,6 +18,98 @@ constexpr std::array<std::string_view, 13> kSetup{
     "params",   "deployment", "collect", "answers", "diff",
     "baseline", "scan",       "verify",  "contain", "release",
     "probe",    "signature",  "served"};
+
+/// What a setup may say in the answer to one function, beside the fields of
+/// the stand-in: a misspelt field would be a test that tests nothing.
+struct AnswerFields {
+  std::string_view key;
+  std::string_view function;
+  std::vector<std::string_view> optional;
+};
+const std::array<AnswerFields, 8>& answer_fields() {
+  static const std::array<AnswerFields, 8> kFields{{
+      {"diff",
+       "diff",
+       {"tensors_identical", "before", "after", "aligned_by", "model",
+        "dataset"}},
+      {"baseline", "load_baseline", {"key", "sha256", "made_at", "tensors"}},
+      {"scan", "scan", {"locator", "rules_version"}},
+      {"verify", "verify", {"exhibit", "items"}},
+      {"signature",
+       "verify_signature",
+       {"subject", "trust", "matched", "unread", "problems", "root", "method",
+        "certificate"}},
+      {"contain",
+       "contain",
+       {"deployment", "rolled_back", "proof", "proving_probes", "intent",
+        "held_by", "holds_now", "hold_problem", "state"}},
+      {"release", "release", {}},
+      {"served", "served", {"located_by", "model_path", "fileless_bytes"}},
+  }};
+  return kFields;
+}
+
+/// "E001", "E001/17", "/srv/model", "before -> after": who the answer is about,
+/// and no field of one.
+bool is_subject(std::string_view key) {
+  return key.find_first_of("/>") != std::string_view::npos ||
+         (key.size() > 1 && key[0] == 'E' &&
+          key.find_first_not_of("0123456789", 1) == std::string_view::npos);
+}
+
+/// An answer without those by subject, in the order of the setup.
+Json without_subjects(const Json& given) {
+  Json answer = Json::object();
+  for (const auto& [name, value] : given.items()) {
+    if (!is_subject(name)) answer[name] = value;
+  }
+  return answer;
+}
+
+void refuse_unknown_fields(const AnswerFields& fields, const Json& given) {
+  const Json known =
+      plan_from_arguments({.function = std::string(fields.function),
+                           .step = {},
+                           .arguments = Json{{"arguments", Json::object()}},
+                           .at = {}})
+          .answer;
+  for (const auto& [name, value] : given.items()) {
+    if (is_subject(name)) {
+      refuse_unknown_fields(fields, value);
+    } else if (name != "error" && !known.contains(name) &&
+               std::ranges::find(fields.optional, name) ==
+                   fields.optional.end()) {
+      std::vector<std::string> names(fields.optional.begin(),
+                                     fields.optional.end());
+      for (const auto& [key, unused] : known.items()) names.push_back(key);
+      throw Error(Errc::bad_input,
+                  "fake.run: " + std::string(fields.key) + ": " +
+                      no_such_word(name, names, "an answer has"));
+    }
+  }
+}
+
+/// What a comparison that gives these lists counts.
+Json counts_of(const Json& difference) {
+  Json counts = Json::object();
+  std::string words;
+  for (const auto& [list, word] :
+       {std::pair{"files", "file"}, std::pair{"tensors", "tensor"}}) {
+    const Json& all = difference[list];
+    const auto is_compared = [](const Json& change) {
+      const std::string status = text_or(change, "status", "");
+      return status != "not_compared" && status != "unreadable";
+    };
+    const auto compared = std::ranges::count_if(all, is_compared);
+    counts[list] = compared;
+    counts[std::string(list) + "_total"] = all.size();
+    words += (words.empty() ? "" : ", ") + std::to_string(compared) + " of " +
+             std::to_string(all.size()) + " " + word +
+             (all.size() == 1 ? "" : "s");
+  }
+  counts["words"] = words;
+  return counts;
+}
 
 /// {"error": "text"} in a setup makes the call fail.
 void raise_if_error(const Json& value) {
@@ -41,6 +135,9 @@ FakeHost::FakeHost(Json setup) : setup_(std::move(setup)) {
     }
     throw Error(Errc::bad_input, "fake.run: there is no \"" + key +
                                      "\" in a setup; there are " + names);
+  }
+  for (const AnswerFields& fields : answer_fields()) {
+    refuse_unknown_fields(fields, part(setup_, fields.key));
   }
   for (const char* list :
        {"findings", "questions", "notes", "gaps", "exhibits", "calls"}) {
@@ -100,15 +197,17 @@ Json FakeHost::answer(const HostCall& call) {
   if (function == "contain") return contain(call);
   if (function == "ask") return ask(arguments);
   if (function == "release") {
-    record_["contained"] = false;
-    return prepared(call, "release", "");
+    Json result = prepared(call, "release", "");
+    if (result["released"] == true) record_["contained"] = false;
+    return result;
   }
-  if (function == "diff") {
-    return prepared(call, "diff",
-                    arguments["a"].get<std::string>() + " -> " +
-                        arguments["b"].get<std::string>());
+  if (function == "diff") return diff(call);
+  if (function == "served") {
+    Json result = prepared(call, "served", "");
+    // Without a process nothing is looked at, which a setup has to ask for.
+    if (!part(setup_, "served").contains("pids")) result["pids"] = {4711};
+    return result;
   }
-  if (function == "served") return prepared(call, "served", "");
   if (function == "load_baseline") return prepared(call, "baseline", "");
   if (function == "scan") {
     return prepared(call, "scan", arguments["subject"].get<std::string>());
@@ -119,7 +218,14 @@ Json FakeHost::answer(const HostCall& call) {
   }
   if (function == "probe") {
     Json result = prepared(call, "probe", "");
-    result["contained"] = record_["contained"];
+    const Json& given = part(setup_, "probe");
+    if (!given.contains("contained")) {
+      result["contained"] = record_["contained"];
+    }
+    if (!given.contains("measured")) {
+      result["measured"] =
+          result["contained"] == true ? "contained" : "not contained";
+    }
     return result;
   }
   const std::string list = function == "finding" ? "findings"
@@ -139,12 +245,34 @@ Json FakeHost::answer(const HostCall& call) {
 Json FakeHost::prepared(const HostCall& call, const std::string& key,
                         const std::string& subject) const {
   Json result = plan_from_arguments(call).answer;
-  const Json* given = &part(setup_, key);
-  if (!subject.empty() && given->contains(subject)) {
-    given = &(*given)[subject];
+  const Json& all = part(setup_, key);
+  Json given = without_subjects(all);
+  if (!subject.empty() && all.contains(subject)) {
+    given = all[subject];
+  } else if (given.empty() && !all.empty()) {
+    std::vector<std::string> subjects;
+    for (const auto& [name, value] : all.items()) subjects.push_back(name);
+    throw Error(Errc::bad_input,
+                "fake.run: " + key + ": " +
+                    no_such_word(subject, subjects, "the setup answers"));
   }
-  raise_if_error(*given);
-  for (const auto& [name, value] : given->items()) result[name] = value;
+  raise_if_error(given);
+  for (const auto& [name, value] : given.items()) {
+    // An empty table of Lua does not say that it is a list.
+    const bool is_empty_list =
+        value.is_object() && value.empty() && result[name].is_array();
+    result[name] = is_empty_list ? Json::array() : value;
+  }
+  return result;
+}
+
+Json FakeHost::diff(const HostCall& call) {
+  const std::string subject = call.arguments["a"].get<std::string>() + " -> " +
+                              call.arguments["b"].get<std::string>();
+  Json result = prepared(call, "diff", subject);
+  const Json& all = part(setup_, "diff");
+  const Json& given = all.contains(subject) ? all[subject] : all;
+  if (!given.contains("compared")) result["compared"] = counts_of(result);
   return result;
 }
 
@@ -235,21 +363,37 @@ Json FakeHost::read(const Json& arguments) const {
 
 Json FakeHost::contain(const HostCall& call) {
   Json result = prepared(call, "contain", "");
+  if (result["contained"] != true) {
+    // As an attempt ends that was measured not to hold, unless it is said.
+    const Json& given = part(setup_, "contain");
+    for (const auto& [key, value] :
+         {std::pair<const char*, Json>{"end", "rolled back"},
+          {"measured", "not contained"},
+          {"rolled_back", true}}) {
+      if (!given.contains(key)) result[key] = value;
+    }
+  }
   record_["contained"] = result["contained"];
   return result;
 }
 
+/// As a person does who is asked at the terminal: Enter takes the default, and
+/// where there is none nobody has answered.
 Json FakeHost::ask(const Json& arguments) {
   record_["questions"].push_back(arguments);
-  const auto id = arguments["id"].get<std::string>();
-  const Json& answers = part(setup_, "answers");
-  std::string answer = text_or(answers, id, "");
-  if (answer.empty()) answer = text_or(arguments, "default", "");
-  if (answer.empty() && arguments.contains("choices")) {
-    // Nobody said anything: what harms least is usually said last ("no").
-    answer = arguments["choices"].back().get<std::string>();
+  const Question question = Question::from_json(arguments, "ask");
+  const std::string given = text_or(part(setup_, "answers"), question.id, "");
+  const std::string answer =
+      given.empty() ? question.otherwise.value_or("waiting") : given;
+  if (answer == "waiting") {
+    return Json{{"waiting", "an answer to " + question.id}};
   }
-  if (answer == "waiting") return Json{{"waiting", "an answer to " + id}};
+  if (!question.admits(answer)) {
+    throw Error(Errc::bad_input, "\"" + printable(answer) +
+                                     "\" is no answer to \"" +
+                                     printable(question.id) + "\": expected " +
+                                     question.admitted());
+  }
   return Json{{"answer", answer}, {"by", "test"}, {"at", ""}};
 }
 

@@ -2,6 +2,10 @@
 #pragma once
 /// A made-up case for tests of playbooks (impound.fake) and for `playbook
 /// check`: answers from a setup, and remembers what was asked of it.
+///
+/// Where a setup is silent it answers as a calm deployment would, and as the
+/// engine would: what the engine refuses (an answer outside of the choices) is
+/// refused, and an act that the setup says did not succeed changes nothing.
 
 #include <optional>
 #include <string>
@@ -14,7 +18,8 @@ namespace impound::lua {
 class FakeHost final : public PlaybookHost {
  public:
   /// `setup` as in lua/api/fake.lua.
-  /// @throws Error{bad_input} for a key that it does not know.
+  /// @throws Error{bad_input} for a key, or a field of an answer, that it does
+  /// not know.
   explicit FakeHost(Json setup);
 
   /// What the playbook may reach in the made-up case: by names alone, as
@@ -52,6 +57,7 @@ class FakeHost final : public PlaybookHost {
   Json items(const Json& arguments) const;
   Json read(const Json& arguments) const;
   Json contain(const HostCall& call);
+  Json diff(const HostCall& call);
   Json ask(const Json& arguments);
   [[nodiscard]] Json prepared(const HostCall& call, const std::string& key,
                               const std::string& subject) const;

@@ -75,9 +75,19 @@ PlannedCall plan_from_arguments(const HostCall& call) {
   }
   if (function == "diff") {
     return {Json{{"identical", true},
-                 {"files", Json::array()},
-                 {"tensors", Json::array()},
-                 {"metadata", Json::array()}},
+                 {"files", Json::array({Json{{"path", "model.safetensors"},
+                                             {"status", "identical"}}})},
+                 {"tensors", Json::array({Json{{"name", "weight"},
+                                               {"status", "identical"},
+                                               {"dtype", "F32"},
+                                               {"shape", Json::array({1})}}})},
+                 {"metadata", Json::array()},
+                 {"scope", "whole"},
+                 {"compared", Json{{"files", 1},
+                                   {"files_total", 1},
+                                   {"tensors", 1},
+                                   {"tensors_total", 1},
+                                   {"words", "1 of 1 file, 1 of 1 tensor"}}}},
             "Would compare " + argument(call, "a") + " with " +
                 argument(call, "b") + "."};
   }
@@ -87,7 +97,9 @@ PlannedCall plan_from_arguments(const HostCall& call) {
                  {"name", ""},
                  {"kind", "model"},
                  {"weights", 1},
-                 {"files", Json::array()}},
+                 {"files", Json::array()},
+                 {"signature", "absent"},
+                 {"sentence", "only planned, nothing was read"}},
             path.empty() ? "Would read the deployment's baseline."
                          : "Would read the baseline " + path + "."};
   }

@@ -173,7 +173,7 @@ Json run_fake_case(ChildProcess& child, const ChildMessage& request,
   }
   const RunConclusion conclusion = conclude(outcome, findings);
   record["outcome"] = to_string(conclusion.verdict);
-  record["incomplete"] = conclusion.incomplete;
+  record["incomplete"] = conclusion.incomplete();
   return record;
 }
 

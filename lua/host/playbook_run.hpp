@@ -50,6 +50,9 @@ struct StepOutcome {
   std::string message;  ///< why, unless done
   bool has_ended =
       false;  ///< false: not reached, or left because the run waits
+  /// Skipped because this earlier step, which it builds on, failed or was
+  /// itself skipped for that reason; "" for all others.
+  std::string blocked_by;
 };
 
 /// One act of a plan.

@@ -57,7 +57,8 @@ RunOutcome PlaybookSession::run(ChildProcess& child) {
   for (const StepInfo& step : playbook_.steps) {
     outcome_.steps.push_back({.step = step,
                               .result = StepResult::skipped,
-                              .message = "not reached"});
+                              .message = "not reached",
+                              .blocked_by = {}});
   }
   outcome_.isolation = child.isolation();
   if (!ask_for_reads()) return std::move(outcome_);
@@ -69,6 +70,7 @@ RunOutcome PlaybookSession::run(ChildProcess& child) {
     const std::string cause = failed_before(outcome.step);
     if (!cause.empty()) {
       outcome.message = "step " + cause + " did not succeed";
+      outcome.blocked_by = cause;
       failed_.insert(outcome.step.id);
       outcome.has_ended = true;
       host_.step_ended(outcome.step, outcome.result, outcome.message);

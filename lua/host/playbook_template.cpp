@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// `playbook new`: a folder that passes check and test before its author has
-/// typed a line.
+/// typed a line. What it clears and what it does not is the first thing that an
+/// author copies, so it is as careful as the shipped ones.
 
 #include <array>
 
@@ -25,30 +26,31 @@ constexpr std::string_view kPlaybook =
 --- Reads only. About as long as reading the model once.
 
 local impound = require("impound")
-
----@param ctx impound.Context
-local function preserve(ctx)
-  ctx.facts.model = ctx:collect("model-files")
-end
+local response = require("impound.response")
 
 ---@param ctx impound.Context
 local function compare(ctx)
-  local model = ctx.facts.model
-  local result = ctx:diff(ctx.params.baseline, model)
-  if result.identical then
-    ctx:finding({ verdict = "cleared", title = "The model is the released one", evidence = { model } })
-    return
-  end
-  for _, file in ipairs(result.files) do
-    if file.status ~= "identical" then
+  local difference = ctx:diff(ctx.params.baseline, ctx.facts.weights)
+  local is_whole = response.report_not_compared(ctx, difference)
+  for _, file in ipairs(difference.files) do
+    if response.differs(file) then
       ctx:finding({
         verdict = "confirmed",
         severity = "high",
         title = ("File %s: %s"):format(file.path, file.status),
-        evidence = { model:item(file.path) or model },
-        detail = ("released %s, found %s"):format(file.sha256_before or "-", file.sha256_after or "-"),
+        evidence = { response.evidence_for(ctx, file.path) },
+        detail = ("released %s, found %s"):format(file.sha256_before or "none", file.sha256_after or "none"),
       })
     end
+  end
+  if is_whole and difference.identical then
+    local verdict, sentence = response.best_verdict(ctx)
+    ctx:finding({
+      verdict = verdict,
+      title = "The files of the model are the released ones",
+      evidence = { ctx.facts.weights },
+      detail = ("Identical: %s. %s"):format(difference.compared.words, sentence),
+    })
   end
 end
 
@@ -68,7 +70,7 @@ return impound.playbook({
   },
 
   steps = {
-    { id = "preserve", title = "Take the model files as evidence", run = preserve },
+    { id = "preserve", title = "Take the model files as evidence", run = response.preserve_weights },
     { id = "compare", title = "Compare them with the baseline", after = { "preserve" }, run = compare },
   },
 })
@@ -89,10 +91,19 @@ local function run(diff)
 end
 
 return {
-  ["an identical model is cleared"] = function(t)
+  ["an identical model is cleared, in its files: what is served was not looked at"] = function(t)
     local case = run({ identical = true })
     t.equal(#case.findings, 1)
-    t.equal(case.findings[1].verdict, "cleared")
+    t.equal(case.findings[1].verdict, "cleared (files only)")
+  end,
+
+  ["what was not compared is a gap and clears nothing"] = function(t)
+    local case = run({ identical = true, scope = "part" })
+    t.equal(#case.findings, 0)
+    t.contains(case.gaps[1].reason, "was not compared")
+    case = run({ identical = false, files = { { path = "model.safetensors", status = "unreadable" } } })
+    t.equal(#case.findings, 0)
+    t.contains(case.gaps[1].reason, "model.safetensors")
   end,
 
   ["a changed file is confirmed and named"] = function(t)
@@ -122,11 +133,11 @@ Reads the files of the model. Changes nothing.
 
     impound run @ID@ --case CASE --deployment FILE -p baseline=BASELINE
 
-Exit code 0: cleared. 1: findings. 3: failed, or incomplete. 5: it waits for an answer.
+Exit code 0: cleared (files only). 1: findings. 3: failed, or incomplete. 5: it waits for an answer.
 
 ## Reading the result
 
-`cleared`: every file has the digest of the baseline. `confirmed`: the finding names the file and both digests.
+`cleared (files only)`: every file has the digest of the baseline; what a server holds is not looked at. `confirmed`: the finding names the file and both digests.
 
 ## If it says confirmed
 

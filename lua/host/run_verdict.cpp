@@ -31,6 +31,9 @@ constexpr std::array<VerdictText, 8> kTexts{{
     {"interrupted", "the run was stopped before its end"},
 }};
 
+constexpr std::string_view kNothingCompared =
+    "nothing was compared: whether anything was tampered with is unknown";
+
 const VerdictText& text_of(RunVerdict verdict) noexcept {
   return kTexts[static_cast<std::size_t>(verdict)];
 }
@@ -38,7 +41,7 @@ const VerdictText& text_of(RunVerdict verdict) noexcept {
 RunVerdict verdict_of_ended(const RunConclusion& conclusion,
                             bool has_findings) {
   if (conclusion.suspicions > 0) return RunVerdict::findings;
-  if (!conclusion.incomplete.empty()) return RunVerdict::incomplete;
+  if (!conclusion.incomplete().empty()) return RunVerdict::incomplete;
   if (!has_findings) return RunVerdict::nothing_found;
   return conclusion.reserves.empty() ? RunVerdict::cleared
                                      : RunVerdict::cleared_files_only;
@@ -50,19 +53,33 @@ std::string_view to_string(RunVerdict verdict) noexcept {
   return text_of(verdict).word;
 }
 
+std::vector<std::string> RunConclusion::incomplete() const {
+  std::vector<std::string> reasons = undone;
+  if (has_compared_nothing) reasons.emplace_back(kNothingCompared);
+  return reasons;
+}
+
 std::string RunConclusion::to_text() const {
   const VerdictText& own = text_of(verdict);
-  std::string text = fmt::format("Outcome: {}: {}.\n", own.word, own.sentence);
+  // Of a run whose steps are all done nothing "was not done".
+  const bool is_all_done = undone.empty() && has_compared_nothing;
+  std::string text = fmt::format(
+      "Outcome: {}: {}.\n", own.word,
+      is_all_done ? fmt::format("every step was done, and {}", kNothingCompared)
+                  : std::string(own.sentence));
   if (verdict == RunVerdict::cleared_files_only) {
     for (const std::string& reserve : reserves) {
       if (!reserve.empty()) text += "  " + printable(reserve) + "\n";
     }
   }
-  if (incomplete.empty()) return text;
+  if (undone.empty()) return text;
+  if (has_compared_nothing) {
+    text += fmt::format("Besides, {}.\n", kNothingCompared);
+  }
   text += verdict == RunVerdict::findings
               ? "It is incomplete besides; not done:\n"
               : "Not done:\n";
-  for (const std::string& reason : incomplete) {
+  for (const std::string& reason : undone) {
     text += "  " + printable(reason) + "\n";
   }
   return text;
@@ -84,17 +101,16 @@ RunConclusion conclude(const RunOutcome& outcome,
     const std::string what = "step " + step.step.id + ": ";
     if (step.result == StepResult::incomplete ||
         step.result == StepResult::failed) {
-      conclusion.incomplete.push_back(what + step.message);
+      conclusion.undone.push_back(what + step.message);
+    } else if (!step.blocked_by.empty()) {
+      conclusion.undone.push_back(what + "skipped, " + step.message);
     } else if (!step.has_ended) {
-      conclusion.incomplete.push_back(
+      conclusion.undone.push_back(
           what + (step.message.empty() ? "not reached" : step.message));
     }
   }
-  if (outcome.state == RunState::done && !outcome.has_compared &&
-      findings.empty()) {
-    conclusion.incomplete.emplace_back(
-        "nothing was compared: whether anything was tampered with is unknown");
-  }
+  conclusion.has_compared_nothing = outcome.state == RunState::done &&
+                                    !outcome.has_compared && findings.empty();
   switch (outcome.state) {
     case RunState::done:
       conclusion.verdict = verdict_of_ended(conclusion, !findings.empty());

@@ -42,12 +42,20 @@ struct FindingSaid {
 
 struct RunConclusion {
   RunVerdict verdict = RunVerdict::failed;
-  /// Everything that was not done, "step contain: …" or "nothing was compared
-  /// …", whatever the verdict is. Empty if all of it was done.
-  std::vector<std::string> incomplete;
+  /// Everything that was not done, "step contain: …", whatever the verdict is.
+  /// Empty if all of it was done.
+  std::vector<std::string> undone;
+  /// The run ended without a comparison and without a finding. That is no
+  /// step's fault: a playbook that only preserves did all that it set out to,
+  /// and still nobody knows whether anything was tampered with.
+  bool has_compared_nothing = false;
   std::size_t suspicions = 0;  ///< findings that clear nothing
   /// Why the files were cleared and no more: details of those findings.
   std::vector<std::string> reserves;
+
+  /// Why it is incomplete, for the record and for JSON: what was not done, and
+  /// "nothing was compared …". Empty if neither holds.
+  [[nodiscard]] std::vector<std::string> incomplete() const;
 
   /// The last words on a run: the verdict, why it is no better, and what is
   /// incomplete, line by line, ending with a line feed.

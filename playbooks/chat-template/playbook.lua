@@ -13,8 +13,19 @@ local TEMPLATE_RULES = { "template-", "jinja-" }
 --- Files that carry templates: a change in one of them is a change of what is asked of the model.
 local CARRIERS = { "tokenizer_config.json", "chat_template.json", "processor_config.json" }
 
+--- What became of a file that differs, as the end of a sentence.
+local HAPPENED = {
+  added = "is not in the release",
+  removed = "is missing, the release has it",
+  changed = "was changed since the release",
+  renamed = "has another name than in the release",
+}
+
 --- Findings one by one up to here; the rest is counted.
 local MAX_FINDINGS = 50
+
+--- Files named in the clearance; the rest is counted.
+local MAX_NAMES = 5
 
 local function is_template_rule(rule)
   for _, prefix in ipairs(TEMPLATE_RULES) do
@@ -40,47 +51,40 @@ local function is_grave(severity)
   return severity == "medium" or severity == "high" or severity == "critical"
 end
 
---- The files of the model, and what the process holds and the descriptor does not name: that is what was loaded.
-local function scan_all(ctx)
-  local scanned = ctx:scan(ctx.facts.weights)
-  for _, other in ipairs(response.other_files(ctx)) do
-    response.report_other_file(ctx, other, "critical", "SHA-256 " .. (other.sha256 or "unknown"))
-    if other.item ~= nil then
-      for _, file in ipairs(ctx:scan(other.item).files) do
-        file.item = other.item
-        table.insert(scanned.files, file)
+--- One finding for each grave thing that the scan says of a template in `file`; `told` counts them over all files.
+local function report_template(ctx, file, told)
+  for _, finding in ipairs(file.findings) do
+    if is_template_rule(finding.rule) and is_grave(finding.severity) then
+      told = told + 1
+      if told <= MAX_FINDINGS then
+        ctx:finding({
+          verdict = finding.severity == "medium" and "likely" or "confirmed",
+          severity = finding.severity,
+          title = ("Template in %s: %s"):format(file.path, finding.message),
+          evidence = { file.item },
+          detail = ("%s: %s"):format(finding.rule, finding.evidence),
+        })
       end
     end
   end
-  return scanned
+  return told
 end
 
+--- Reads the files of the model, and what the process holds and the descriptor does not name: that was loaded.
 ---@param ctx impound.Context
 local function read_templates(ctx)
-  ctx.facts.scan = scan_all(ctx)
+  local scanned = response.scan_weights(ctx)
+  response.scan_others(ctx, scanned)
+  response.report_changed_memory(ctx)
   local told = 0
-  for _, file in ipairs(ctx.facts.scan.files) do
-    for _, finding in ipairs(file.findings) do
-      if is_template_rule(finding.rule) and is_grave(finding.severity) then
-        told = told + 1
-        if told <= MAX_FINDINGS then
-          ctx:finding({
-            verdict = finding.severity == "medium" and "likely" or "confirmed",
-            severity = finding.severity,
-            title = ("Template in %s: %s"):format(file.path, finding.message),
-            evidence = { file.item or response.evidence_for(ctx, file.path) },
-            detail = ("%s: %s"):format(finding.rule, finding.evidence),
-          })
-        end
-      end
-    end
-    if not file.read_to_end then
-      ctx:gap({ subject = file.path, reason = "could not be read to its end by the scan", outcome = "partial" })
-    end
+  for _, file in ipairs(scanned.files) do
+    told = report_template(ctx, file, told)
   end
   if told > MAX_FINDINGS then
     ctx:note(("%d more findings about templates are listed by impound scan."):format(told - MAX_FINDINGS))
   end
+  response.report_unread(ctx, scanned)
+  ctx.facts.scan = scanned
   ctx.facts.template_findings = told
 end
 
@@ -90,6 +94,23 @@ local function reference_of(ctx)
     return ctx.params.released
   end
   return ctx.deployment.baseline_path
+end
+
+--- Records one carrier that differs, or that was not compared; true if it is the released one.
+local function report_carrier(ctx, file)
+  if response.differs(file) then
+    ctx:finding({
+      verdict = "confirmed",
+      severity = "high",
+      title = ("%s, which may carry a template, %s"):format(file.path, HAPPENED[file.status] or file.status),
+      evidence = { response.evidence_for(ctx, file.path) },
+      detail = ("SHA-256 released %s, served %s"):format(file.sha256_before or "none", file.sha256_after or "none"),
+    })
+  elseif file.status ~= "identical" then
+    local why = file.status == "unreadable" and "a side could not be read" or "the one file that was named is not it"
+    ctx:gap({ subject = file.path, reason = "not compared with the release: " .. why, outcome = "partial" })
+  end
+  return file.status == "identical"
 end
 
 ---@param ctx impound.Context
@@ -103,20 +124,20 @@ local function compare(ctx)
     })
     return
   end
-  local differs = 0
+  local seen, released = 0, {}
   for _, file in ipairs(ctx:diff(reference, ctx.facts.weights).files) do
-    if file.status ~= "identical" and is_carrier(file.path) then
-      differs = differs + 1
-      ctx:finding({
-        verdict = "confirmed",
-        severity = "high",
-        title = ("%s, which carries a template, was %s since the release"):format(file.path, file.status),
-        evidence = { response.evidence_for(ctx, file.path) },
-        detail = ("SHA-256 released %s, served %s"):format(file.sha256_before or "none", file.sha256_after or "none"),
-      })
+    if is_carrier(file.path) then
+      seen = seen + 1
+      if report_carrier(ctx, file) then
+        released[#released + 1] = file.path
+      end
     end
   end
-  ctx.facts.carriers_differ = differs
+  if seen == 0 then
+    local reason = "neither the model nor the release has a file that is called as those that carry templates"
+    ctx:gap({ subject = "chat template", reason = reason, outcome = "missing" })
+  end
+  ctx.facts.released = #released == seen and released or {}
 end
 
 --- A template in a GGUF file can be tied to the process that maps it; any other was read once, when it started.
@@ -132,22 +153,32 @@ end
 
 ---@param ctx impound.Context
 local function clear(ctx)
-  if ctx.facts.template_findings == 0 and ctx.facts.carriers_differ == 0 and ctx.facts.scan.complete then
-    local verdict, sentence = best_verdict(ctx)
-    ctx:finding({
-      verdict = verdict,
-      title = "The chat template is the released one and writes nothing unasked",
-      evidence = { ctx.facts.weights },
-      detail = sentence,
-    })
+  local released = ctx.facts.released or {}
+  if ctx.facts.template_findings > 0 or #released == 0 or not ctx.facts.scan.complete then
+    return
   end
+  if #response.other_files(ctx) > 0 then
+    ctx:note("The files that the descriptor names have the released templates; the process holds others.")
+    return
+  end
+  local verdict, sentence = best_verdict(ctx)
+  ctx:finding({
+    verdict = verdict,
+    title = "The files of the chat template are the released ones and write nothing unasked",
+    evidence = { ctx.facts.weights },
+    detail = ("%d identical (%s). %s"):format(
+      #released,
+      table.concat(released, ", ", 1, math.min(#released, MAX_NAMES)),
+      sentence
+    ),
+  })
 end
 
 ---@type impound.Playbook
 return impound.playbook({
   schema = 1,
   id = "chat-template",
-  version = "1.1.0",
+  version = "1.2.0",
   title = "Suspected hijack by a chat template",
   owner = "model-security",
   effect = "contain",

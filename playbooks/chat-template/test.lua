@@ -30,6 +30,21 @@ local TRIGGER = {
   evidence = "when a user message matches 'invoice', the template writes: pay to DE00",
 }
 
+--- The template as it was released, and what else is in `other`.
+local function released(other)
+  local difference = {
+    identical = true,
+    files = {
+      { path = "config.json", status = "identical" },
+      { path = "tokenizer_config.json", status = "identical" },
+    },
+  }
+  for key, value in pairs(other or {}) do
+    difference[key] = value
+  end
+  return difference
+end
+
 local function changed()
   return {
     identical = false,
@@ -54,7 +69,7 @@ return {
   end,
 
   ["a template that is released and quiet is cleared, of the files: what the server read is not known"] = function(t)
-    local case = run({ scan = scanned({}), diff = { identical = true } })
+    local case = run({ scan = scanned({}), diff = released() })
     t.equal(#case.findings, 1)
     t.equal(case.findings[1].verdict, "cleared (files only)")
     t.contains(case.findings[1].detail, "tokenizer_config.json is read when the server starts")
@@ -63,14 +78,15 @@ return {
   ["a template in a file that the process maps is cleared"] = function(t)
     local answer = scanned({})
     answer.files[1].path = "model.gguf"
-    local case = run({ scan = answer, diff = { identical = true } })
+    local case =
+      run({ scan = answer, diff = { identical = true, files = { { path = "model.gguf", status = "identical" } } } })
     t.equal(case.findings[1].verdict, "cleared")
   end,
 
   ["findings about other things and remarks are not this playbook's"] = function(t)
     local other = { rule = "content-secret", severity = "high", offset = 0, message = "a key", evidence = "x" }
     local remark = { rule = "template-unknown-function", severity = "low", offset = 0, message = "m", evidence = "e" }
-    local case = run({ scan = scanned({ other, remark }), diff = { identical = true } })
+    local case = run({ scan = scanned({ other, remark }), diff = released() })
     t.equal(#case.findings, 1)
     t.equal(case.findings[1].verdict, "cleared (files only)")
   end,
@@ -82,7 +98,7 @@ return {
   end,
 
   ["the bytes of a release are preferred to the baseline"] = function(t)
-    local case = run({ scan = scanned({}), diff = { identical = true }, params = { released = "/srv/release" } })
+    local case = run({ scan = scanned({}), diff = released(), params = { released = "/srv/release" } })
     for _, call in ipairs(case.calls) do
       if call.call == "diff" then
         t.equal(call.a, "/srv/release")
@@ -96,34 +112,69 @@ return {
     t.equal(#case.findings, 0)
   end,
 
-  ["a containment that was rolled back is a gap, and is tried again once the evidence is safe"] = function(t)
-    local case = run({
-      scan = scanned({}), diff = { identical = true },
-      params = { active_harm = true },
-      contain = { contained = false, reason = "probe other still answers" },
-    })
-    t.equal(case.contained, false)
-    t.equal(case.gaps[1].subject, "containment")
-    t.contains(case.gaps[1].reason, "probe other still answers")
-    t.equal(#case.gaps, 2)
-    t.equal(case.steps["stop-harm"].result, "incomplete")
-    t.equal(case.steps.contain.result, "incomplete")
-    t.equal(#case.findings, 1)
-  end,
-
-  ["a deployment without a method is not done with being taken out of service"] = function(t)
-    local case = run({
-      scan = scanned({}), diff = { identical = true },
-      deployment = { containment_method = "", baseline_path = "/srv/baseline.json", logs = { "/var/log/a.jsonl" } },
-    })
-    t.equal(case.contained, false)
-    t.equal(case.gaps[1].subject, "containment")
-    t.equal(case.steps.contain.result, "incomplete")
-  end,
-
   ["without approval nothing is contained, and the reading goes on"] = function(t)
     local case = run({ scan = scanned({ TRIGGER }), diff = changed(), answers = { contain = "no" } })
     t.equal(case.contained, false)
     t.equal(#case.findings, 2)
+  end,
+
+  ["a template that was not compared is a gap, no finding, and clears nothing"] = function(t)
+    local reasons = { not_compared = "the one file that was named is not it", unreadable = "could not be read" }
+    for status, why in pairs(reasons) do
+      local case = run({
+        scan = scanned({}),
+        diff = { identical = false, files = { { path = "tokenizer_config.json", status = status } } },
+      })
+      t.equal(#case.findings, 0)
+      t.equal(case.gaps[1].subject, "tokenizer_config.json")
+      t.contains(case.gaps[1].reason, why)
+      t.equal(case.outcome, "incomplete")
+    end
+  end,
+
+  ["one template that was not compared keeps the other from being cleared"] = function(t)
+    local difference = released()
+    difference.files[3] = { path = "chat_template.jinja", status = "not_compared" }
+    local case = run({ scan = scanned({}), diff = difference })
+    t.equal(#case.findings, 0)
+    t.equal(#case.gaps, 1)
+  end,
+
+  ["a model without a file that carries templates has none that was released"] = function(t)
+    local case = run({
+      scan = { complete = true, files = { { path = "config.json", read_to_end = true, findings = {} } } },
+      diff = { identical = true, files = { { path = "config.json", status = "identical" } } },
+    })
+    t.equal(#case.findings, 0)
+    t.equal(case.gaps[1].subject, "chat template")
+  end,
+
+  ["a template that is new or gone is said as that"] = function(t)
+    for status, title in pairs({ added = "is not in the release", removed = "is missing, the release has it" }) do
+      local case = run({
+        scan = scanned({}),
+        diff = { identical = false, files = { { path = "chat_template.jinja", status = status } } },
+      })
+      t.contains(case.findings[1].title, title)
+    end
+  end,
+
+  ["templates are not cleared while the process holds other files"] = function(t)
+    local other = { path = "/srv/x", relation = "elsewhere", other = true, device = "0:1", inode = 1, pids = { 1 } }
+    other.held, other.item = "mapped", "E001/9"
+    local case = run({
+      scan = { E004 = scanned({}), ["E001/9"] = { files = {}, complete = true } },
+      diff = released(),
+      served = { tie = "other_file", files = { other } },
+    })
+    t.equal(#case.findings, 1)
+    t.equal(case.findings[1].title, "The process serves another file than the descriptor names")
+  end,
+
+  ["weights that were changed in memory are said beside the template"] = function(t)
+    local served = { tie = "modified_mapping", sentence = "4.0 KiB were written." }
+    local case = run({ scan = scanned({}), diff = released(), served = served })
+    t.equal(case.findings[1].title, "The process changed weights in its memory")
+    t.equal(case.findings[2].verdict, "cleared (files only)")
   end,
 }

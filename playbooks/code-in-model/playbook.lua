@@ -19,11 +19,18 @@ local MEANING = {
   ["needs-review"] = { verdict = "likely", title = "%s needs a look before it is loaded" },
 }
 
---- What a check of a signature says about the model; a key that verifies and nothing left open clears it.
+--- From harmless to grave.
+local SEVERITY_ORDER = { info = 1, low = 2, medium = 3, high = 4, critical = 5 }
+
+--- What a check of a signature that was read says about the model; a key that verifies and nothing left open clears it.
 local function signature_meaning(report)
-  if not report.ok then
+  if #report.differences > 0 then
     return "confirmed", "critical", "The model is not what its signature says"
-  elseif report.verdict ~= nil and report.verdict ~= "verified" then
+  elseif report.signature_state == "invalid" then
+    return "confirmed", "high", "The signature does not verify with this key"
+  elseif not report.ok then
+    return "confirmed", "high", "The signature cannot be relied on"
+  elseif report.verdict ~= "verified" then
     return "likely", "medium", "The files are as listed, but the signature proves less than it should"
   end
   return "cleared", nil, "The model is what its signature says"
@@ -32,12 +39,12 @@ end
 --- The reason, and the first things behind it.
 local function signature_detail(report)
   local lines = { report.reason }
-  for _, list in ipairs({ report.mismatch or {}, report.not_verified or {} }) do
+  for _, list in ipairs({ report.mismatch, report.not_verified }) do
     for i = 1, math.min(#list, 5) do
       lines[#lines + 1] = list[i]
     end
   end
-  for _, finding in ipairs(report.findings or {}) do
+  for _, finding in ipairs(report.findings) do
     lines[#lines + 1] = finding.message
   end
   return table.concat(lines, "; ")
@@ -55,13 +62,15 @@ local function check_signature(ctx)
     options.unsigned_compare = true
   end
   local report = ctx:verify_signature(ctx.facts.weights, options)
+  if report.verdict == "unreadable" then
+    -- Of the model it says nothing.
+    ctx:gap({ subject = options.signature, reason = "not verified: " .. report.reason, outcome = "failed" })
+    return
+  end
   local verdict, severity, title = signature_meaning(report)
   local evidence = {}
-  for i, difference in ipairs(report.differences or {}) do
-    if i > 5 then
-      break
-    end
-    evidence[i] = response.evidence_for(ctx, difference.path)
+  for i = 1, math.min(#report.differences, 5) do
+    evidence[i] = response.evidence_for(ctx, report.differences[i].path)
   end
   if #evidence == 0 then
     evidence = { ctx.facts.weights }
@@ -77,24 +86,18 @@ end
 
 ---@param ctx impound.Context
 local function scan(ctx)
-  ctx.facts.scan = ctx:scan(ctx.facts.weights)
+  ctx.facts.scan = response.scan_weights(ctx)
 end
 
 --- What the process holds and the descriptor does not name is read as well: that is what was loaded.
 ---@param ctx impound.Context
 local function scan_others(ctx)
-  for _, other in ipairs(response.other_files(ctx)) do
-    response.report_other_file(ctx, other, "critical", "SHA-256 " .. (other.sha256 or "unknown"))
-    if other.item ~= nil then
-      for _, file in ipairs(ctx:scan(other.item).files) do
-        file.item = other.item
-        table.insert(ctx.facts.scan.files, file)
-      end
-    end
-  end
+  response.scan_others(ctx, ctx.facts.scan)
+  response.report_changed_memory(ctx)
 end
 
---- What would be executed, as evidence shows it: the first lines of a file's findings, gravest first.
+--- What would be executed, as evidence shows it: the first lines of a file's findings, gravest first. Nil
+--- where the scan has none.
 local function what_runs(file)
   local lines = {}
   for i, finding in ipairs(file.findings) do
@@ -105,38 +108,50 @@ local function what_runs(file)
     local shown = finding.evidence ~= "" and finding.evidence or finding.message
     lines[#lines + 1] = ("%s at %s+%d: %s"):format(finding.rule, finding.member or "", finding.offset, shown)
   end
-  return table.concat(lines, "; ")
+  return #lines > 0 and table.concat(lines, "; ") or nil
+end
+
+local function severity_of(file)
+  return file.findings[1] ~= nil and file.findings[1].severity or "medium"
+end
+
+--- One finding for all that were not told one by one, as sure and as grave as the gravest of them.
+local function report_more(ctx, files)
+  local severity, runs = "info", false
+  for _, file in ipairs(files) do
+    local own = severity_of(file)
+    severity = SEVERITY_ORDER[own] > SEVERITY_ORDER[severity] and own or severity
+    runs = runs or file.verdict == "malicious"
+  end
+  ctx:finding({
+    verdict = runs and MEANING.malicious.verdict or MEANING["needs-review"].verdict,
+    severity = severity,
+    title = (runs and "%d more files run code or need a look" or "%d more files need a look"):format(#files),
+    evidence = { ctx.facts.weights },
+    detail = "All of them are listed by impound scan.",
+  })
 end
 
 ---@param ctx impound.Context
 local function report_files(ctx)
-  local told, untold = 0, 0
+  local told, untold = 0, {}
   for _, file in ipairs(ctx.facts.scan.files) do
     local meaning = MEANING[file.verdict]
     if meaning ~= nil and told < MAX_FINDINGS then
       told = told + 1
       ctx:finding({
         verdict = meaning.verdict,
-        severity = file.findings[1] ~= nil and file.findings[1].severity or "medium",
+        severity = severity_of(file),
         title = meaning.title:format(file.path),
-        evidence = { file.item or response.evidence_for(ctx, file.path) },
+        evidence = { file.item },
         detail = what_runs(file),
       })
     elseif meaning ~= nil then
-      untold = untold + 1
-    end
-    if not file.read_to_end then
-      ctx:gap({ subject = file.path, reason = "could not be read to its end by the scan", outcome = "partial" })
+      untold[#untold + 1] = file
     end
   end
-  if untold > 0 then
-    ctx:finding({
-      verdict = "likely",
-      severity = "high",
-      title = ("%d more files need a look"):format(untold),
-      evidence = { ctx.facts.weights },
-      detail = "All of them are listed by impound scan.",
-    })
+  if #untold > 0 then
+    report_more(ctx, untold)
   end
   return told
 end
@@ -144,9 +159,7 @@ end
 ---@param ctx impound.Context
 local function report(ctx)
   local scanned = ctx.facts.scan
-  for _, problem in ipairs(scanned.problems) do
-    ctx:gap({ subject = "scan", reason = problem, outcome = "partial" })
-  end
+  response.report_unread(ctx, scanned)
   if report_files(ctx) == 0 and scanned.complete then
     local verdict, sentence = response.best_verdict(ctx)
     ctx:finding({
@@ -194,7 +207,7 @@ end
 return impound.playbook({
   schema = 1,
   id = "code-in-model",
-  version = "1.1.0",
+  version = "1.2.0",
   title = "Suspected code in the files of a model",
   owner = "model-security",
   effect = "contain",

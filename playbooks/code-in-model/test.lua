@@ -128,31 +128,6 @@ return {
     t.equal(case.gaps[1].subject, "pytorch_model.bin")
   end,
 
-  ["a containment that was rolled back is a gap, and is tried again once the evidence is safe"] = function(t)
-    local case = run({
-      scan = scanned("weights-only-ok", {}),
-      params = { active_harm = true },
-      contain = { contained = false, reason = "probe other still answers" },
-    })
-    t.equal(case.contained, false)
-    t.equal(case.gaps[1].subject, "containment")
-    t.contains(case.gaps[1].reason, "probe other still answers")
-    t.equal(#case.gaps, 2)
-    t.equal(case.steps["stop-harm"].result, "incomplete")
-    t.equal(case.steps.contain.result, "incomplete")
-    t.equal(#case.findings, 1)
-  end,
-
-  ["a deployment without a method is not done with being taken out of service"] = function(t)
-    local case = run({
-      scan = scanned("weights-only-ok", {}),
-      deployment = { containment_method = "", baseline_path = "/srv/baseline.json", logs = { "/var/log/a.jsonl" } },
-    })
-    t.equal(case.contained, false)
-    t.equal(case.gaps[1].subject, "containment")
-    t.equal(case.steps.contain.result, "incomplete")
-  end,
-
   ["of many hostile files the first are named and the rest are counted"] = function(t)
     local answer = scanned("malicious", { CALL })
     for i = 1, 60 do
@@ -161,7 +136,80 @@ return {
     end
     local case = run({ scan = answer })
     t.equal(#case.findings, 51)
+    t.equal(case.findings[51].title, "10 more files run code or need a look")
+    t.equal(case.findings[51].verdict, "confirmed")
+    t.equal(case.findings[51].severity, "critical")
+  end,
+
+  ["of what is left out the worst is kept"] = function(t)
+    local odd = { rule = "pickle-unknown-call", severity = "medium", offset = 2, message = "m", evidence = "" }
+    local answer = scanned("needs-review", { odd })
+    for i = 1, 60 do
+      local hidden = i == 57
+      answer.files[i] = {
+        path = ("f%d.pt"):format(i),
+        sha256 = DIGEST,
+        verdict = hidden and "malicious" or "needs-review",
+        read_to_end = true,
+        findings = { hidden and CALL or odd },
+      }
+    end
+    local case = run({ scan = answer })
+    t.equal(case.findings[50].verdict, "likely")
+    t.equal(case.findings[51].verdict, "confirmed")
+    t.equal(case.findings[51].severity, "critical")
+    answer.files[57].verdict, answer.files[57].findings = "needs-review", { odd }
+    case = run({ scan = answer })
     t.equal(case.findings[51].title, "10 more files need a look")
+    t.equal(case.findings[51].verdict, "likely")
+    t.equal(case.findings[51].severity, "medium")
+  end,
+
+  ["a file that needs a look for no stated reason is a finding without a detail"] = function(t)
+    local case = run({ scan = scanned("needs-review", {}) })
+    t.equal(case.state, "done")
+    t.equal(case.findings[1].title, "pytorch_model.bin needs a look before it is loaded")
+    t.equal(case.findings[1].detail, nil)
+  end,
+
+  ["a model of which no file was read is not cleared"] = function(t)
+    local own = { path = "model-source/source.json", verdict = "no-code", read_to_end = true, findings = {} }
+    local case = run({ scan = { complete = true, verdict = "no-code", files = { own } } })
+    t.equal(#case.findings, 0)
+    t.equal(case.gaps[1].subject, "model")
+    t.equal(case.outcome, "incomplete")
+  end,
+
+  ["the collector's own records are not counted as files of the model"] = function(t)
+    local answer = scanned("no-code", {})
+    answer.files[3] = { path = "model-source/source.json", verdict = "no-code", read_to_end = true, findings = {} }
+    t.contains(run({ scan = answer }).findings[1].detail, "2 files read to their end")
+  end,
+
+  ["what could not be read of another served file is a gap and clears nothing"] = function(t)
+    local other = { path = "/srv/x", relation = "elsewhere", other = true, device = "0:1", inode = 1, pids = { 1 } }
+    other.held, other.item = "mapped", "E001/9"
+    local setup = {
+      scan = {
+        E004 = scanned("weights-only-ok", {}),
+        ["E001/9"] = { verdict = "no-code", complete = false, problems = { "too deep" } },
+      },
+      served = { tie = "other_file", files = { other } },
+    }
+    local case = run(setup)
+    t.equal(#case.findings, 1)
+    t.contains(case.gaps[1].reason, "/srv/x (E001/9): too deep")
+    other.item = nil
+    case = run(setup)
+    t.equal(#case.findings, 1)
+    t.contains(case.gaps[1].reason, "its bytes could not be taken")
+  end,
+
+  ["weights that were changed in memory are said beside the files"] = function(t)
+    local served = { tie = "modified_mapping", sentence = "4.0 KiB were written." }
+    local case = run({ scan = scanned("weights-only-ok", {}), served = served })
+    t.equal(case.findings[1].title, "The process changed weights in its memory")
+    t.equal(case.findings[2].verdict, "cleared (files only)")
   end,
 
   ["a signature that does not fit is confirmed; none asked for, none checked"] = function(t)
@@ -180,6 +228,30 @@ return {
     t.equal(case.findings[1].evidence, { "E004/2" })
     local without = run({ scan = scanned("weights-only-ok", {}) })
     t.equal(#without.findings, 1)
+  end,
+
+  ["a signature of another key does not say that the model was changed"] = function(t)
+    local setup = { scan = scanned("weights-only-ok", {}) }
+    setup.signature =
+      { ok = false, reason = "the key did not sign this", verdict = "failed", signature_state = "invalid" }
+    setup.params = { signature = "/srv/model.sig", key = "/srv/key.pem" }
+    local case = run(setup)
+    t.equal(case.findings[1].title, "The signature does not verify with this key")
+    t.equal(case.findings[1].evidence, { "E004" })
+    setup.signature.signature_state = "valid"
+    t.equal(run(setup).findings[1].title, "The signature cannot be relied on")
+  end,
+
+  ["a signature that could not be read is a gap and says nothing of the model"] = function(t)
+    local setup = { scan = scanned("weights-only-ok", {}) }
+    setup.signature = { ok = false, reason = "there is no signed envelope", verdict = "unreadable" }
+    setup.params = { signature = "/srv/model.sig", key = "/srv/key.pem" }
+    local case = run(setup)
+    t.equal(#case.findings, 1)
+    t.equal(case.findings[1].title, "Nothing in the files would run when they are loaded")
+    t.equal(case.gaps[1].subject, "/srv/model.sig")
+    t.contains(case.gaps[1].reason, "no signed envelope")
+    t.equal(case.outcome, "incomplete")
   end,
 
   ["a comparison without a key clears nothing"] = function(t)

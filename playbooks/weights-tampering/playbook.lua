@@ -21,13 +21,40 @@ local HAPPENED = {
   renamed = "has another name than in the baseline",
   reshaped = "has another shape than in the baseline",
   retyped = "has another number type than in the baseline",
-  unreadable = "could not be compared with the baseline",
 }
 
---- Weights and what runs when they are loaded; a change in other files (a
---- README) harms less.
-local WEIGHT_FILES = { safetensors = true, bin = true, pt = true, pth = true, gguf = true, onnx = true, h5 = true }
+--- Endings of weights, and of what runs when they are loaded; a change in
+--- other files (a README) harms less.
+local WEIGHT_FILES = {
+  safetensors = true,
+  bin = true,
+  pt = true,
+  pth = true,
+  ckpt = true,
+  gguf = true,
+  ggml = true,
+  onnx = true,
+  onnx_data = true,
+  h5 = true,
+  hdf5 = true,
+  keras = true,
+  pb = true,
+  tflite = true,
+  pkl = true,
+  pickle = true,
+  joblib = true,
+  npz = true,
+  npy = true,
+  msgpack = true,
+  mar = true,
+}
 local CODE_FILES = { py = true, jinja = true, json = true, so = true }
+
+--- From harmless to grave.
+local SEVERITY_ORDER = { info = 1, low = 2, medium = 3, high = 4, critical = 5 }
+
+--- Entries of metadata named in one finding; the rest is counted.
+local MAX_METADATA = 5
 
 --- How sure the kind of change is and how grave, by the label of the whole
 --- comparison. That something changed is proved by digests; of what kind it is,
@@ -89,31 +116,35 @@ local function compare(ctx)
   ctx.facts.difference = ctx:diff(baseline, ctx.facts.weights)
 end
 
+--- A name alone changes no number.
+local function severity_of_tensor(tensor)
+  return tensor.status == "renamed" and "medium" or "critical"
+end
+
 --- The tensors that differ; true if there was one. `item` holds them where it is not a file of the model.
 local function report_tensors(ctx, difference, item)
-  local reported = 0
-  local left_out = 0
+  local reported, left_out, worst = 0, 0, "info"
   for _, tensor in ipairs(difference.tensors) do
-    if tensor.status ~= "identical" and tensor.status ~= "not_compared" then
-      if reported < MAX_TENSOR_FINDINGS then
-        reported = reported + 1
-        local kind = tensor.label ~= nil and ("; kind of change: " .. tensor.label) or ""
-        ctx:finding({
-          verdict = tensor.status == "unreadable" and "likely" or "confirmed",
-          severity = tensor.status == "renamed" and "medium" or "critical",
-          title = ("Tensor %s %s"):format(tensor.name, HAPPENED[tensor.status] or tensor.status),
-          evidence = { item or response.evidence_for(ctx, tensor.file) },
-          detail = both_digests(tensor) .. kind,
-        })
-      else
-        left_out = left_out + 1
-      end
+    local severity = severity_of_tensor(tensor)
+    if response.differs(tensor) and reported < MAX_TENSOR_FINDINGS then
+      reported = reported + 1
+      local kind = tensor.label ~= nil and ("; kind of change: " .. tensor.label) or ""
+      ctx:finding({
+        verdict = "confirmed",
+        severity = severity,
+        title = ("Tensor %s %s"):format(tensor.name, HAPPENED[tensor.status] or tensor.status),
+        evidence = { item or response.evidence_for(ctx, tensor.file) },
+        detail = both_digests(tensor) .. kind,
+      })
+    elseif response.differs(tensor) then
+      left_out = left_out + 1
+      worst = SEVERITY_ORDER[severity] > SEVERITY_ORDER[worst] and severity or worst
     end
   end
   if left_out > 0 then
     ctx:finding({
       verdict = "confirmed",
-      severity = "critical",
+      severity = worst,
       title = ("%d more tensors differ from the baseline"):format(left_out),
       evidence = { item or ctx.facts.weights },
       detail = "All of them are listed by impound diff.",
@@ -143,27 +174,35 @@ local function numbers_of(model)
   return text
 end
 
---- What kind of change it is, measured. A baseline has digests only: the files named as known good are compared for
---- it, once they are shown to be those of the baseline.
+--- Why the files named as known good do not show the kind of change of the whole; nil if they do.
+local function why_not_good(comparison)
+  if comparison.scope ~= "whole" then
+    return ("they are a part of the baseline (compared %s)"):format(comparison.compared.words)
+  elseif not comparison.identical then
+    return "its files are not those of the baseline"
+  end
+end
+
+--- The comparison that says what kind of change it is. A baseline has digests only: the files named as known good are
+--- compared for it, once they are shown to be those of the baseline.
 local function measure_kind(ctx, difference, found)
   local good = ctx.params.known_good
   local is_unknown = difference.model ~= nil and difference.model.label == "unknown"
   if not is_unknown or good == "" then
-    return difference.model
+    return difference
   end
-  if not ctx:diff(ctx.facts.baseline, good).identical then
-    ctx:gap({
-      subject = good,
-      reason = "its files are not those of the baseline: the kind of change was not measured against them",
-    })
-    return difference.model
+  local problem = why_not_good(ctx:diff(ctx.facts.baseline, good))
+  if problem ~= nil then
+    ctx:gap({ subject = good, reason = problem .. ": the kind of change was not measured against them" })
+    return difference
   end
-  return ctx:diff(good, found).model
+  return ctx:diff(good, found)
 end
 
---- What kind of change the whole is. Where nobody measured it that is noted, and is no finding.
+--- What kind of change it is. Where nobody measured it that is noted, and is no finding.
 local function report_kind(ctx, difference, item)
-  local model = measure_kind(ctx, difference, item or ctx.facts.weights)
+  local measured = measure_kind(ctx, difference, item or ctx.facts.weights)
+  local model = measured.model
   if model == nil or model.label == "identical" then
     return
   end
@@ -172,34 +211,38 @@ local function report_kind(ctx, difference, item)
     return
   end
   local kind = KINDS[model.label] or { "likely", "high" }
+  local is_whole = measured.scope == "whole"
   ctx:finding({
     verdict = kind[1],
     severity = kind[2],
-    title = ("Kind of change of the weights: %s"):format(model.label),
+    title = ("Kind of change of %s: %s"):format(is_whole and "the weights" or "what was compared", model.label),
     evidence = { item or ctx.facts.weights },
-    detail = model.sentence .. numbers_of(model),
+    detail = model.sentence .. numbers_of(model) .. (is_whole and "" or "; compared " .. measured.compared.words),
   })
 end
 
 local function severity_of_file(file, tensors_differ)
-  local extension = file.path:lower():match("%.([%w]+)$")
+  local name = file.path:lower():match("[^/]*$")
+  local ending = name:match("%.([%w_]+)$")
   if file.status == "renamed" then
     return "low"
-  elseif WEIGHT_FILES[extension] then
+  elseif WEIGHT_FILES[ending] then
     -- The tensors of the file say more; its own line is context.
     return tensors_differ and "high" or "critical"
+  elseif ending == nil then
+    return "high" -- what it holds is not known: a blob of a store is called by its digest
   end
-  return CODE_FILES[extension] and "high" or "medium"
+  return CODE_FILES[ending] and "high" or "medium"
 end
 
 --- The files that differ; true if there was one.
 local function report_files(ctx, difference, tensors_differ)
   local differs = false
   for _, file in ipairs(difference.files) do
-    if file.status ~= "identical" and file.status ~= "not_compared" then
+    if response.differs(file) then
       differs = true
       ctx:finding({
-        verdict = file.status == "unreadable" and "likely" or "confirmed",
+        verdict = "confirmed",
         severity = severity_of_file(file, tensors_differ),
         title = ("File %s %s"):format(file.path, HAPPENED[file.status] or file.status),
         evidence = { response.evidence_for(ctx, file.path) },
@@ -232,6 +275,7 @@ local function compare_others(ctx)
     local difference = can_compare and ctx:diff(ctx.facts.baseline, file.item) or nil
     response.report_other_file(ctx, file, judge_other(difference, file))
     if difference ~= nil then
+      response.report_unreadable(ctx, difference)
       report_tensors(ctx, difference, file.item)
       report_kind(ctx, difference, file.item)
     end
@@ -251,7 +295,27 @@ local function clear(ctx, difference)
     title = verdict == "cleared" and "The model is the one of the baseline"
       or "The files of the model are those of the baseline; what is served was not tied to them",
     evidence = { ctx.facts.weights },
-    detail = ("%d files and %d tensors are identical. %s"):format(#difference.files, #difference.tensors, sentence),
+    detail = ("Identical: %s. %s"):format(difference.compared.words, sentence),
+  })
+end
+
+--- No number differs, and no byte of a file: what describes the numbers does.
+local function report_metadata(ctx, difference, is_whole)
+  local lines = {}
+  for i = 1, math.min(#difference.metadata, MAX_METADATA) do
+    local change = difference.metadata[i]
+    lines[i] = ("%s of %s %s"):format(change.key, change.file, change.status)
+  end
+  if #difference.metadata > MAX_METADATA then
+    lines[#lines + 1] = ("and %d more"):format(#difference.metadata - MAX_METADATA)
+  end
+  ctx:finding({
+    verdict = "likely",
+    severity = "medium",
+    title = (is_whole and "The model differs" or "What was compared differs")
+      .. " from the baseline in its metadata only",
+    evidence = { ctx.facts.weights },
+    detail = table.concat(lines, "; "),
   })
 end
 
@@ -261,18 +325,17 @@ local function report(ctx)
   if difference == nil then
     return
   end
+  local is_whole = response.report_not_compared(ctx, difference)
   local tensors_differ = report_tensors(ctx, difference)
   local files_differ = report_files(ctx, difference, tensors_differ)
   report_kind(ctx, difference)
-  if difference.identical then
+  local compared = difference.compared
+  if files_differ and not tensors_differ and compared.tensors > 0 and compared.tensors == compared.tensors_total then
+    ctx:note("Every tensor is identical to that of the baseline; the files are cut otherwise or hold more.")
+  elseif not files_differ and not tensors_differ and #difference.metadata > 0 then
+    report_metadata(ctx, difference, is_whole)
+  elseif is_whole and difference.identical then
     clear(ctx, difference)
-  elseif not tensors_differ and not files_differ then
-    ctx:finding({
-      verdict = "likely",
-      severity = "medium",
-      title = "The model differs from the baseline in its metadata only",
-      evidence = { ctx.facts.weights },
-    })
   end
 end
 
@@ -280,7 +343,7 @@ end
 return impound.playbook({
   schema = 1,
   id = "weights-tampering",
-  version = "1.3.0",
+  version = "1.4.0",
   title = "Suspected tampering with model weights",
   owner = "model-security",
   effect = "contain",

@@ -149,19 +149,117 @@ return {
     t.contains(case.gaps[1].reason, "not those of the baseline")
   end,
 
-  ["what was not compared is no finding"] = function(t)
+  ["a known-good part measures no kind of the whole, and that is a gap"] = function(t)
+    local difference = edited_tensor()
+    difference.model = { label = "unknown", sentence = "the kind of change was not measured" }
+    difference["/srv/baseline.json -> /srv/part"] = { identical = true, scope = "part" }
+    local case = run({ diff = difference, params = { known_good = "/srv/part" } })
+    t.equal(#case.findings, 2)
+    t.contains(case.gaps[1].reason, "a part of the baseline (compared 1 of 1 file")
+  end,
+
+  ["the kind of change of a part is not said of the whole"] = function(t)
+    local difference = edited_tensor()
+    difference.scope = "part"
+    local kind = run({ diff = difference }).findings[3]
+    t.equal(kind.title, "Kind of change of what was compared: rome-like")
+    t.contains(kind.detail, "compared 2 of 2 files, 2 of 2 tensors")
+  end,
+
+  ["a part that is identical clears nothing, and how much was compared is a gap"] = function(t)
     local case = run({
       diff = {
         identical = true,
+        scope = "part",
         files = {
           { path = "model.safetensors", status = "identical" },
           { path = "config.json", status = "not_compared" },
         },
-        tensors = { { name = "a", status = "not_compared" } },
+        tensors = { { name = "a", status = "identical" } },
       },
     })
-    t.equal(#case.findings, 1)
-    t.equal(case.findings[1].verdict, "cleared")
+    t.equal(#case.findings, 0)
+    t.equal(case.gaps[1].reason, "compared 1 of 2 files, 1 of 1 tensor; the rest was not compared")
+    t.equal(case.outcome, "incomplete")
+  end,
+
+  ["a clearance says how much was compared"] = function(t)
+    local case = run({
+      diff = {
+        identical = true,
+        files = { { path = "a.safetensors", status = "identical" }, { path = "b.json", status = "identical" } },
+      },
+    })
+    t.contains(case.findings[1].detail, "2 of 2 files, 1 of 1 tensor")
+  end,
+
+  ["a comparison of no file clears nothing"] = function(t)
+    local case = run({ diff = { identical = true, files = {}, tensors = {} } })
+    t.equal(#case.findings, 0)
+    t.contains(case.gaps[1].reason, "compared 0 of 0 files")
+  end,
+
+  ["what could not be read is one gap, and never counted among what differs"] = function(t)
+    local tensors = {}
+    for i = 1, 120 do
+      tensors[i] = { name = ("layer.%d"):format(i), status = i % 2 == 0 and "unreadable" or "changed" }
+    end
+    local case = run({ diff = { identical = false, tensors = tensors } })
+    t.equal(case.findings[51].title, "10 more tensors differ from the baseline")
+    t.equal(#case.gaps, 1)
+    t.contains(case.gaps[1].reason, "60 could not be compared")
+    case = run({ diff = { identical = false, tensors = { { name = "a", status = "unreadable" } } } })
+    t.equal(#case.findings, 0)
+    t.contains(case.gaps[1].reason, "1 could not be compared, a side was not readable: a")
+  end,
+
+  ["what is left out weighs as much as the gravest of it"] = function(t)
+    local tensors = {}
+    for i = 1, 60 do
+      tensors[i] = { name = ("layer.%d"):format(i), status = "renamed" }
+    end
+    t.equal(run({ diff = { identical = false, tensors = tensors } }).findings[51].severity, "medium")
+    tensors[60].status = "changed"
+    t.equal(run({ diff = { identical = false, tensors = tensors } }).findings[51].severity, "critical")
+  end,
+
+  ["only what is named in the metadata differs in its metadata only"] = function(t)
+    local metadata = { { file = "model.safetensors", key = "format", status = "changed" } }
+    local case = run({ diff = { identical = false, metadata = metadata } })
+    t.equal(case.findings[1].title, "The model differs from the baseline in its metadata only")
+    t.equal(case.findings[1].detail, "format of model.safetensors changed")
+    t.equal(#run({ diff = { identical = false } }).findings, 0)
+  end,
+
+  ["files that are cut otherwise around the same tensors are noted as that"] = function(t)
+    local case = run({
+      diff = {
+        identical = false,
+        files = { { path = "model.safetensors", status = "removed" }, { path = "a.safetensors", status = "added" } },
+        tensors = { { name = "a", status = "identical" } },
+      },
+    })
+    t.equal(#case.findings, 2)
+    t.contains(case.notes[#case.notes].text, "Every tensor is identical")
+  end,
+
+  ["every ending of weights weighs as weights, and a name without one is not harmless"] = function(t)
+    local expected = { ["README.md"] = "medium", ["sha256-00ff"] = "high", ["v1.2/blob"] = "high", ["a.py"] = "high" }
+    for ending in ("ckpt pkl pickle keras npz npy joblib msgpack tflite mar onnx_data BIN"):gmatch("%S+") do
+      expected["model." .. ending] = "critical"
+    end
+    for path, severity in pairs(expected) do
+      local case = run({ diff = { identical = false, files = { { path = path, status = "changed" } } } })
+      t.equal(case.findings[1].severity, severity, path)
+    end
+  end,
+
+  ["a finding rests on the file of the model, not on one that is called alike"] = function(t)
+    local case = run({
+      collect = { ["model-files"] = { { name = "model/config.json" }, { name = "model/model/config.json" } } },
+      diff = { identical = false, files = { { path = "model/config.json", status = "changed" } } },
+    })
+    t.equal(case.findings[1].evidence, { "E004/2" })
   end,
 
   ["an identical model is cleared, and that is recorded"] = function(t)
@@ -199,31 +297,6 @@ return {
     t.equal(case.contained, false)
     t.equal(case.worst_verdict, "confirmed")
     t.contains(case.notes[1].text, "not approved")
-  end,
-
-  ["a containment that was rolled back is a gap, and is tried again once the evidence is safe"] = function(t)
-    local case = run({
-      diff = { identical = true },
-      params = { active_harm = true },
-      contain = { contained = false, reason = "probe other still answers" },
-    })
-    t.equal(case.contained, false)
-    t.equal(case.gaps[1].subject, "containment")
-    t.contains(case.gaps[1].reason, "probe other still answers")
-    t.equal(#case.gaps, 2)
-    t.equal(case.steps["stop-harm"].result, "incomplete")
-    t.equal(case.steps.contain.result, "incomplete")
-    t.equal(#case.findings, 1)
-  end,
-
-  ["a deployment without a method is not done with being taken out of service"] = function(t)
-    local case = run({
-      diff = { identical = true },
-      deployment = { containment_method = "", baseline_path = "/srv/baseline.json", logs = { "/var/log/a.jsonl" } },
-    })
-    t.equal(case.contained, false)
-    t.equal(case.gaps[1].subject, "containment")
-    t.equal(case.steps.contain.result, "incomplete")
   end,
 
   ["an approval that is missing makes the run wait"] = function(t)

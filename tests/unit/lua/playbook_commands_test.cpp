@@ -34,7 +34,7 @@ TEST_CASE("a new playbook passes check and test at once", "[lua]") {
   }
   const auto results =
       test_playbook(folder, test::child_options(), test::instruments());
-  CHECK(results.size() == 2);
+  CHECK(results.size() == 3);
   for (const TestResult& result : results) {
     INFO(result.name << ": " << result.message);
     CHECK(result.passed);

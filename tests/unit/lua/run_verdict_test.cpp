@@ -62,10 +62,44 @@ TEST_CASE("[I13] a run that compared nothing and found nothing is incomplete",
   const RunOutcome outcome = run_of({step(StepResult::done)}, false);
   const RunConclusion conclusion = conclude(outcome, {});
   CHECK(conclusion.verdict == RunVerdict::incomplete);
-  REQUIRE(conclusion.incomplete.size() == 1);
-  CHECK(conclusion.incomplete[0].find("nothing was compared") == 0);
+  REQUIRE(conclusion.incomplete().size() == 1);
+  CHECK(conclusion.incomplete()[0].find("nothing was compared") == 0);
   CHECK(verdict(run_of({step(StepResult::done)}, true), {}) ==
         RunVerdict::nothing_found);
+}
+
+TEST_CASE("[I13] a run that only preserves is not told that a step was undone",
+          "[lua][I13]") {
+  const std::string text =
+      conclude(run_of({step(StepResult::done)}, false), {}).to_text();
+  CHECK(text ==
+        "Outcome: incomplete: every step was done, and nothing was compared: "
+        "whether anything was tampered with is unknown.\n");
+  const std::string with_gap =
+      conclude(run_of({step(StepResult::incomplete, "logs: none")}, false), {})
+          .to_text();
+  CHECK(with_gap ==
+        "Outcome: incomplete: nothing suspicious was recorded, and what stands "
+        "below was not done.\n"
+        "Besides, nothing was compared: whether anything was tampered with is "
+        "unknown.\n"
+        "Not done:\n  step act: logs: none\n");
+}
+
+TEST_CASE("a step that was skipped because an earlier one failed is listed",
+          "[lua][I13]") {
+  StepOutcome skipped = step(StepResult::skipped, "step act did not succeed");
+  skipped.step.id = "look";
+  skipped.blocked_by = "act";
+  RunOutcome outcome =
+      run_of({step(StepResult::failed, "no such file"), skipped,
+              step(StepResult::skipped, "its condition does not hold")},
+             true);
+  outcome.state = RunState::failed;
+  CHECK(
+      conclude(outcome, {}).undone ==
+      std::vector<std::string>{"step act: no such file",
+                               "step look: skipped, step act did not succeed"});
 }
 
 TEST_CASE("findings win over what is incomplete, and both are said",
@@ -119,7 +153,7 @@ TEST_CASE("a run that did not end is not judged by its findings",
     outcome.state = state;
     const RunConclusion conclusion = conclude(outcome, said({"cleared"}));
     CHECK(conclusion.verdict == expected);
-    CHECK(conclusion.incomplete.size() == 1);  // the step was not reached
+    CHECK(conclusion.undone.size() == 1);  // the step was not reached
   }
 }
 
