@@ -89,7 +89,9 @@ refused() {
 cp E001.tar.zst "$top/whole"
 size=$(stat -c %s "$top/whole")
 
-printf X | dd of=E001.tar.zst bs=1 seek=$((size / 3)) conv=notrunc 2>/dev/null
+# Another byte than the one that is there, whatever that is.
+byte=$(od -An -tu1 -j $((size / 3)) -N 1 E001.tar.zst | tr -d ' ')
+printf "\\$(printf %o $((byte ^ 1)))" | dd of=E001.tar.zst bs=1 seek=$((size / 3)) conv=notrunc 2>/dev/null
 refused "a byte of the payload"
 
 head -c $((size / 2)) "$top/whole" >E001.tar.zst

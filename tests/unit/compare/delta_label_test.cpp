@@ -313,6 +313,32 @@ TEST_CASE("bit flips are told from edits and each is listed",
   }
 }
 
+/// A change of so many numbers of 100 x 100, each by `mask`, and of some of
+/// them by two bits.
+std::string label_of_flips(std::size_t count, std::uint64_t mask,
+                           std::size_t doubles = 0) {
+  Floats numbers;
+  for (std::size_t i = 0; i < 10000; ++i) {
+    numbers.push_back(1.0F + static_cast<float>(i % 97) / 128);
+  }
+  const Bytes before = encode(Dtype::f32, numbers);
+  Bytes after = before;
+  for (std::size_t i = 0; i < count; ++i) {
+    flip(after, 4, i * 101 % 10000, mask);
+    if (i < doubles) flip(after, 4, i * 101 % 10000, 0x100U);
+  }
+  return decide_bytes(before, Dtype::f32, after, Dtype::f32, {100, 100}).label;
+}
+
+TEST_CASE("flips are at most 64, of one bit, and not of the last one",
+          "[compare][delta]") {
+  CHECK(label_of_flips(64, 0x200000U) == "bit-flips");
+  CHECK(label_of_flips(65, 0x200000U) != "bit-flips");
+  CHECK(label_of_flips(10, 2U) == "bit-flips");
+  CHECK(label_of_flips(10, 1U) != "bit-flips");
+  CHECK(label_of_flips(64, 0x200000U, 1) != "bit-flips");
+}
+
 TEST_CASE("a payload in the low bits is found, read and named",
           "[compare][delta]") {
   const Made made;

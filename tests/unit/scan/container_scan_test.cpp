@@ -415,6 +415,26 @@ TEST_CASE("folders of Hugging Face") {
   CHECK(report.exit_code() == 1);
 }
 
+TEST_CASE("SARIF has one of three levels for each of the five severities") {
+  ScanReport report;
+  report.files.emplace_back();
+  for (const Severity severity :
+       {Severity::info, Severity::low, Severity::medium, Severity::high,
+        Severity::critical}) {
+    ScanFinding finding;
+    finding.rule = "content-secret";
+    finding.severity = severity;
+    report.files[0].findings.push_back(finding);
+  }
+  const Json results = to_sarif(report, "0.1")["runs"][0]["results"];
+  REQUIRE(results.size() == 5);
+  const std::vector<std::string> expected{"note", "note", "warning", "error",
+                                          "error"};
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CHECK(results[i]["level"] == expected[i]);
+  }
+}
+
 TEST_CASE("a report is told in three ways") {
   const ScanReport report =
       scan_files({{"a b.pkl", evil_pickle()}, {"good.pkl", good_pickle()}});
