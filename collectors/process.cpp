@@ -27,6 +27,7 @@
 #include "core/evidence/locate.hpp"
 #include "core/evidence/redaction.hpp"
 #include "core/evidence/served_files.hpp"
+#include "core/evidence/sparse_file.hpp"
 #include "core/formats/weights_file.hpp"
 
 namespace impound {
@@ -476,7 +477,11 @@ std::uint64_t file_bytes(const std::vector<ProcessStat>& tree,
                          const ServedModel& served, const ProcFs& procfs) {
   std::map<FileIdentity, std::uint64_t> sizes;
   for (const ServedFile& file : served.files) {
-    if (!file.lies_in_model) sizes[file.identity] = file.size;
+    if (!file.lies_in_model) {
+      const auto stat = stat_path(file.door, Links::follow);
+      sizes[file.identity] =
+          stat ? bytes_to_take(file.door, Links::follow, *stat) : file.size;
+    }
   }
   for (const ProcessStat& one : tree) {
     if (const auto exe =
@@ -486,7 +491,11 @@ std::uint64_t file_bytes(const std::vector<ProcessStat>& tree,
     const auto files = read_open_files(one.pid, procfs);
     if (!files) continue;
     for (const OpenFile& file : *files) {
-      if (file.is_deleted_file()) sizes[file.identity()] = file.stat->size;
+      if (file.is_deleted_file()) {
+        sizes[file.identity()] =
+            bytes_to_take(procfs.path(one.pid, fmt::format("fd/{}", file.fd)),
+                          Links::follow, *file.stat);
+      }
     }
   }
   std::uint64_t bytes = 0;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// A sink for dry runs: counts what a collector would hand in, reads nothing.
+/// Of sparse files the data count, not the size that somebody gave them.
 
 #include <cstdint>
 
 #include "core/base/fs.hpp"
 #include "core/evidence/collector.hpp"
+#include "core/evidence/sparse_file.hpp"
 
 namespace impound {
 
@@ -16,7 +18,9 @@ class SizingSink final : public EvidenceSink {
     const auto stat = stat_path(request.path, links);
     if (!stat || stat->kind != FileKind::regular) return;
     ++files_;
-    if (request.ranges.empty()) bytes_ += stat->size;
+    if (request.ranges.empty()) {
+      bytes_ += bytes_to_take(request.path, links, *stat);
+    }
     for (const ByteRange& range : request.ranges) bytes_ += range.length;
   }
   void entry(std::string_view, const std::filesystem::path&) override {}

@@ -10,6 +10,7 @@
 #include "core/base/text.hpp"
 #include "core/casefile/case_file_impl.hpp"
 #include "core/casefile/case_moment.hpp"
+#include "core/casefile/entry_walk.hpp"
 #include "core/casefile/schema.hpp"
 #include "core/crypto/merkle.hpp"
 #include "core/crypto/note.hpp"
@@ -269,6 +270,17 @@ std::vector<Entry> CaseFile::entries(std::int64_t from_seq) const {
   std::vector<Entry> entries;
   while (rows.step()) entries.push_back(entry_from(rows, kCaseDatabase));
   return entries;
+}
+
+void each_entry(const fs::path& case_folder, std::int64_t from_seq,
+                const std::function<void(const Entry&)>& visit) {
+  const Database database(case_folder / kCaseDatabase,
+                          Database::Mode::read_only);
+  Statement rows = database.prepare(
+      "SELECT seq, line, signature FROM custody WHERE seq >= :from "
+      "ORDER BY seq");
+  rows.bind(":from", from_seq);
+  while (rows.step()) visit(entry_from(rows, kCaseDatabase));
 }
 
 CaseSummary CaseFile::summary() const { return summary_in(*impl_->database); }

@@ -6,8 +6,11 @@
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
 #include "core/base/limits.hpp"
+#include "core/base/screen_text.hpp"
 #include "core/base/text.hpp"
+#include "core/casefile/entry_walk.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/standard_output.hpp"
 #include "core/engine/places.hpp"
 
 namespace impound {
@@ -33,26 +36,74 @@ std::string gist(const Json& line) {
   return object.is_object() ? printable(text_or(object, "path", "")) : "";
 }
 
+using Row = std::vector<std::string>;
+
+Row row_of(const Entry& entry) {
+  const Json& line = entry.json;
+  return {std::to_string(entry.seq),
+          text_or(line, "ts", "?").substr(0, 19),
+          printable(text_or(line.at("actor"), "name", "?")),
+          text_or(line, "action", "?"),
+          text_or(line, "item", ""),
+          text_or(line, "outcome", ""),
+          gist(line)};
+}
+
+/// Rows of a table that are held at once; a chain may have millions.
+constexpr std::size_t kRowsAtOnce = 1000;
+
+/// The chain as one table, in the memory of kRowsAtOnce rows: the first pass
+/// finds how wide the columns are.
+void print_log(const Globals& globals, const CaseFile& one, std::int64_t from) {
+  std::vector<Row> page{
+      {"seq", "time (UTC)", "who", "action", "item", "outcome", "what"}};
+  Row widest = page.front();
+  each_entry(one.folder(), from, [&](const Entry& entry) {
+    const Row row = row_of(entry);
+    // The last column has nothing to its right.
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) {
+      if (screen_line(row[i]).size() > screen_line(widest[i]).size()) {
+        widest[i] = row[i];
+      }
+    }
+  });
+  const auto flush = [&] {
+    page.insert(page.begin(), widest);
+    const std::string table = format_table(page);
+    print_text(globals, std::string_view(table).substr(table.find('\n') + 1));
+    page.clear();
+  };
+  each_entry(one.folder(), from, [&](const Entry& entry) {
+    page.push_back(row_of(entry));
+    if (page.size() >= kRowsAtOnce) flush();
+  });
+  if (!page.empty()) flush();
+}
+
+/// As print_json() prints an array of all entries.
+void print_log_json(const CaseFile& one, std::int64_t from) {
+  bool is_first = true;
+  each_entry(one.folder(), from, [&](const Entry& entry) {
+    std::string text = dump_pretty(entry.json);
+    text.pop_back();
+    std::string indented = is_first ? "[\n  " : ",\n  ";
+    for (const char c : text) {
+      indented += c;
+      if (c == '\n') indented += "  ";
+    }
+    write_stdout_json(indented);
+    is_first = false;
+  });
+  write_stdout_json(is_first ? "[]\n" : "\n]\n");
+}
+
 ExitCode log(const Globals& globals, std::int64_t from) {
   const CaseFile one = open_case_to_read(globals);
-  const auto entries = one.entries(from);
   if (globals.json) {
-    Json documents = Json::array();
-    for (const Entry& entry : entries) documents.push_back(entry.json);
-    print_json(documents);
+    print_log_json(one, from);
     return ExitCode::clean;
   }
-  std::vector<std::vector<std::string>> rows{
-      {"seq", "time (UTC)", "who", "action", "item", "outcome", "what"}};
-  for (const Entry& entry : entries) {
-    const Json& line = entry.json;
-    rows.push_back({std::to_string(entry.seq),
-                    text_or(line, "ts", "?").substr(0, 19),
-                    printable(text_or(line.at("actor"), "name", "?")),
-                    text_or(line, "action", "?"), text_or(line, "item", ""),
-                    text_or(line, "outcome", ""), gist(line)});
-  }
-  print_text(globals, format_table(rows));
+  print_log(globals, one, from);
   print_text(globals, fmt::format("head {}\n", one.head()));
   return ExitCode::clean;
 }

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <unordered_set>
@@ -21,6 +22,7 @@
 #include "core/evidence/pipeline.hpp"
 #include "core/evidence/seal.hpp"
 #include "core/evidence/source_file.hpp"
+#include "core/evidence/sparse_file.hpp"
 #include "core/storage/tar.hpp"
 
 namespace impound {
@@ -210,6 +212,18 @@ struct BundleWriter::Impl {
     if (known != seen.end() && request.ranges.empty()) {
       return link_again(request, *stat, known->second);
     }
+    std::optional<SparseFile> by_data;
+    if (request.ranges.empty() && stat->allocated < stat->size) {
+      SparseFile sparse = look_for_holes(*fd, *stat);
+      if (sparse.is_taken_by_data() && sparse.is_scattered) {
+        return add_gap(
+            path_asked, Outcome::failed,
+            fmt::format("a sparse file of {} with more than {} parts of data: "
+                        "it is neither read through nor taken in parts",
+                        human_bytes(sparse.size), kMostDataParts));
+      }
+      if (sparse.is_taken_by_data()) by_data = std::move(sparse);
+    }
     const auto pending = new_item(request.name, *stat);
     Item& item = pending->item;
     item.source = path_asked;
@@ -217,7 +231,16 @@ struct BundleWriter::Impl {
     item.notes = with_identity(request.notes, *stat);
     item.outcome = request.outcome;
     item.reason = request.reason;
-    item.ranges = request.ranges;
+    std::vector<ByteRange> ranges = request.ranges;
+    if (by_data) {
+      ranges = parts_to_take(*by_data);
+      item.outcome = Outcome::incomplete;
+      item.reason += item.reason.empty() ? "" : "; ";
+      item.reason += sparse_reason(*by_data);
+      item.notes["sparse"] = {{"size", by_data->size},
+                              {"data_bytes", by_data->data_bytes}};
+    }
+    item.ranges = ranges;
     if (request.searched) judge_searched(*request.searched, *stat, item);
     item.size_declared = stat->size;
     TarMember member = member_of(item, TarType::regular);
@@ -227,8 +250,9 @@ struct BundleWriter::Impl {
       }
     }
     if (request.ranges.empty()) seen.emplace(identity_of(*stat), pending);
-    pending->source = std::make_shared<SourceFile>(
-        std::move(*fd), *stat, request.ranges, [this] { return must_stop(); });
+    pending->source =
+        std::make_shared<SourceFile>(std::move(*fd), *stat, std::move(ranges),
+                                     [this] { return must_stop(); });
     member.size = pending->source->size();
     store(pending, member);
   }

@@ -40,7 +40,14 @@ FileScan::FileScan(const Tree& tree, const TreeFile& file,
       file_(file),
       options_(options),
       cancellation_(cancellation),
-      budget_(options.max_unpacked) {
+      work_(std::min(
+          options.max_unpacked,
+          kUnpackedAtLeast +
+              std::min(options.max_unpacked / kUnpackedPerByte, file.size) *
+                  kUnpackedPerByte)),
+      budget_(work_),
+      most_members_(std::min(kMaxMembers,
+                             kMembersAtLeast + file.size / kBytesPerMember)) {
   report_.path = file.name;
   report_.size = file.size;
   if (file.sha256) report_.sha256 = file.sha256->hex();
@@ -105,13 +112,18 @@ bool FileScan::spend(std::uint64_t bytes) {
     return true;
   }
   budget_ = 0;
+  report_.read_to_end = false;
+  // Once: each member that comes after would say the same.
+  if (is_spent_) return false;
+  is_spent_ = true;
   ScanFinding finding;
   finding.rule = "archive-expansion";
   finding.severity = Severity::medium;
-  finding.message = fmt::format("unpacks to more than {} in all",
-                                human_bytes(options_.max_unpacked));
+  finding.message = fmt::format(
+      "unpacks to more than {} in all, which is as much as a file of {} is "
+      "unpacked to: not read to its end",
+      human_bytes(work_), human_bytes(report_.size));
   add(std::move(finding));
-  report_.read_to_end = false;
   return false;
 }
 
@@ -140,9 +152,11 @@ void FileScan::scan_member(std::string_view name, std::uint64_t offset,
                                printable(name), kMaxScanDepth));
     return;
   }
-  if (++members_ > kMaxMembers) {
-    if (members_ == kMaxMembers + 1) {
-      unread(offset, fmt::format("more than {} members", kMaxMembers));
+  if (++members_ > most_members_) {
+    if (members_ == most_members_ + 1) {
+      unread(offset, fmt::format("more than {} members, at all levels, in a "
+                                 "file of {}: not read to its end",
+                                 most_members_, human_bytes(report_.size)));
     }
     return;
   }

@@ -42,6 +42,18 @@ class FileScan final : public ScanContext {
   /// Members scanned in one file, at all levels.
   static constexpr std::uint64_t kMaxMembers = 2'000'000;
 
+  // Work is paid by the bytes that somebody had to store: a small file that
+  // unpacks to very much is a trap, whatever its depth. Real models in packed
+  // form shrink to a half or a tenth, of zeros alone to a thousandth: what
+  // passes the bound is said to be not read to its end, never called clean.
+  /// Bytes unpacked of any file, however small: a few seconds.
+  static constexpr std::uint64_t kUnpackedAtLeast = std::uint64_t{512} << 20U;
+  /// And for each byte of the file.
+  static constexpr std::uint64_t kUnpackedPerByte = 200;
+  /// Members of any file; a zip spends 76 bytes at least on one of its own.
+  static constexpr std::uint64_t kMembersAtLeast = 20'000;
+  static constexpr std::uint64_t kBytesPerMember = 32;
+
  private:
   void scan_subject(std::string_view name, const ByteSource& source);
   void search_bytes(const ByteSource& source, bool is_whole_file);
@@ -53,7 +65,10 @@ class FileScan final : public ScanContext {
   const Cancellation& cancellation_;
   FileReport report_;
   std::vector<std::string> path_;  ///< members, outermost first
+  std::uint64_t work_ = 0;         ///< bytes that may be unpacked in all
   std::uint64_t budget_ = 0;
+  bool is_spent_ = false;
+  std::uint64_t most_members_ = 0;
   std::uint64_t members_ = 0;
   std::uint64_t dropped_ = 0;
 };

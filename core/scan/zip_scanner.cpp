@@ -42,9 +42,17 @@ void scan_zip_member(ScanContext& context, const Subject& subject,
       context.options().depth == ScanOptions::Depth::every_byte;
   // A storage of a torch file is numbers: its bytes are searched with the file,
   // but it may still be a zip or a pickle, which its head tells.
+  if (member.method != 0 && context.budget() == 0) {
+    // Said when it was used up: what is stored as it is costs nothing more.
+    static_cast<void>(context.spend(member.size + 1));
+    return;
+  }
   ZipContent content =
       open_zip_member(subject.source, member, context.budget());
   Problems problems = std::move(content.problems);
+  const bool is_cut = std::ranges::any_of(problems, [](const Problem& problem) {
+    return problem.rule == "archive-expansion";
+  });
   if (content.source != nullptr && content.is_stored && member.in_directory &&
       (reads_all || (member.size <= kMaxSmallMember && !is_torch_storage))) {
     const std::uint32_t crc = zip_crc32(*content.source);
@@ -77,6 +85,8 @@ void scan_zip_member(ScanContext& context, const Subject& subject,
   context.scan_member(
       member.name, member.data_offset, *content.source,
       content.is_stored ? MemberBytes::in_file : MemberBytes::unpacked);
+  // What was unpacked of it is scanned; that there is more is said.
+  if (is_cut) static_cast<void>(context.spend(context.budget() + 1));
 }
 
 }  // namespace
@@ -90,11 +100,20 @@ void scan_zip(ScanContext& context, const Subject& subject) {
     report_torch_package(context, subject.source, archive);
   }
   std::set<std::uint64_t> seen;
+  std::uint64_t stored = 0;
   for (const ZipMember& member : archive.members) {
     if (context.cancelled()) return;
     if (member.is_folder && member.size == 0) continue;
     // Two names for the same bytes are one content.
     if (member.has_header && !seen.insert(member.data_offset).second) continue;
+    // Members that lie in one another are work, as what is unpacked.
+    if (member.method == 0) {
+      stored += std::min(member.size, subject.source.size());
+      if (stored > 2 * subject.source.size() &&
+          !context.spend(std::min(member.size, subject.source.size()))) {
+        return;
+      }
+    }
     scan_zip_member(context, subject, member,
                     torch && member.name.starts_with(storages));
   }
