@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The same numbers in several formats have the same digest; rules between
 // files.
+#include <algorithm>
+
 #include "core/compare/model_diff.hpp"
 #include "core/compare/view/tensor_format.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/memory_tree.hpp"
 #include "tests/support/pickle_writer.hpp"
+#include "tests/support/protobuf_writer.hpp"
 #include "tests/support/safetensors_builder.hpp"
 #include "tests/unit/formats/gguf_builder.hpp"
 
@@ -76,6 +79,21 @@ TEST_CASE("a format is recognised by what it holds", "[compare]") {
                          {"c.gguf", "nothing of the kind"}});
   const ModelView view = view_of(tree);
   CHECK(view.tensors.size() == 2);
+}
+
+TEST_CASE("an ONNX model that is cut is said to be, and no other is",
+          "[compare][hostile]") {
+  ProtoWriter graph;
+  graph.text(2, "main").message(5, onnx_tensor("w", 4, std::string(16, 'w')));
+  const std::string whole = onnx_model(graph);
+  const auto is_incomplete = [](const std::string& bytes) {
+    const ModelView view = view_of(MemoryTree({{"m.onnx", bytes}}));
+    return std::ranges::any_of(view.problems, [](const ViewProblem& each) {
+      return each.problem.rule == "onnx-incomplete";
+    });
+  };
+  CHECK_FALSE(is_incomplete(whole));
+  CHECK(is_incomplete(whole.substr(0, whole.size() - 3)));
 }
 
 TEST_CASE("big-endian blocks are named, not decoded", "[compare][hostile]") {

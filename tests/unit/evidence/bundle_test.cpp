@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
 
 #include <filesystem>
 #include <fstream>
@@ -115,6 +116,47 @@ TEST_CASE("a sealed bundle verifies", "[evidence]") {
   CHECK(report.ok());
   CHECK(report.whole.size() == sealed.items);
   CHECK(report.damaged.empty());
+}
+
+TEST_CASE("a hard link is as damaged as the file that holds its bytes",
+          "[evidence]") {
+  Scene scene;
+  const SealedBundle sealed = scene.write("E001", 2);
+  const BundleReader reader(sealed.path);
+  const std::uint64_t target = reader.find("z.bin")->number;
+  const std::uint64_t link = reader.find("z-again.bin")->number;
+  const std::uint64_t other = reader.find("large.bin")->number;
+  // Noise is stored as it is.
+  std::string bytes = scene.evidence.read("E001.tar.zst");
+  const std::string piece = scene.source.read("z.bin").substr(1'000'000, 64);
+  const std::size_t at = bytes.find(piece);
+  REQUIRE(at != std::string::npos);
+  bytes[at] = static_cast<char>(bytes[at] ^ 1);
+  overwrite(sealed.path, bytes);
+
+  const VerifyReport report = scene.verify(sealed.path);
+
+  CHECK_FALSE(report.ok());
+  const auto is_in = [](const auto& list, std::uint64_t number) {
+    return std::find(list.begin(), list.end(), number) != list.end();
+  };
+  for (const std::uint64_t number : {target, link}) {
+    INFO(number);
+    CHECK(is_in(report.damaged, number));
+    CHECK_FALSE(is_in(report.whole, number));
+  }
+  CHECK(is_in(report.whole, other));
+}
+
+TEST_CASE("items are numbered from one to their count, and no others are there",
+          "[evidence]") {
+  Scene scene;
+  const SealedBundle sealed = scene.write("E001", 2);
+  const BundleReader reader(sealed.path);
+  CHECK(reader.find(std::uint64_t{0}) == nullptr);
+  CHECK(reader.find(std::uint64_t{1}) != nullptr);
+  CHECK(reader.find(std::uint64_t{sealed.items}) != nullptr);
+  CHECK(reader.find(std::uint64_t{sealed.items} + 1) == nullptr);
 }
 
 TEST_CASE("a bundle is the same on any number of cores", "[evidence]") {

@@ -194,6 +194,23 @@ TEST_CASE("what nobody vouched for needs a review") {
   }
 }
 
+TEST_CASE("what is grave is said behind more calls than are listed") {
+  for (const std::size_t before : {255U, 256U, 257U, 600U, 1100U}) {
+    INFO(before << " calls before it");
+    PickleWriter writer(2);
+    for (std::size_t i = 0; i < before; ++i) {
+      writer.call("module" + std::to_string(i), "make", "a").raw("0");
+    }
+    const FileReport report =
+        scan_bytes(writer.call("os", "system", "id").stop(), "a.pkl");
+    CHECK(report.verdict == Verdict::malicious);
+    REQUIRE(!report.findings.empty());
+    CHECK(report.findings.front().severity == Severity::critical);
+    CHECK(report.findings.front().evidence.find("os.system") == 0);
+    CHECK(report.findings.size() <= 1001);
+  }
+}
+
 TEST_CASE("getattr for the schedule of OneCycleLR is no attack, any other is") {
   const auto get = [](std::string_view what, std::string_view name) {
     return PickleWriter(2)
