@@ -14,12 +14,6 @@
 namespace impound {
 namespace {
 
-lua::ChildOptions child_options(const Globals& globals) {
-  lua::ChildOptions options;
-  options.cancellation = globals.cancellation;
-  return options;
-}
-
 Json problems_json(const std::vector<lua::Problem>& problems) {
   Json list = Json::array();
   for (const lua::Problem& problem : problems) {

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <optional>
 
 #include "containment/registry.hpp"
@@ -23,12 +25,6 @@
 
 namespace impound {
 namespace {
-
-lua::ChildOptions child_options(const Globals& globals) {
-  lua::ChildOptions options;
-  options.cancellation = globals.cancellation;
-  return options;
-}
 
 /// The parameters, and what of them a person gave on this command line.
 struct GivenParameters {
@@ -393,6 +389,27 @@ GivenConsent consent_of_resumed(const Globals& globals,
 }
 
 }  // namespace
+
+lua::ChildOptions child_options(const Globals& globals) {
+  lua::ChildOptions options;
+  options.cancellation = globals.cancellation;
+  constexpr const char* kName = "IMPOUND_PLAYBOOK_SECONDS";
+  const char* const said = std::getenv(kName);
+  if (said == nullptr) return options;
+  Parameter seconds{.name = kName, .type = ParameterType::integer};
+  seconds.least = 1;
+  try {
+    const auto value = convert_value(seconds, said, Spelling::command_line, 0)
+                           .get<std::int64_t>();
+    const auto most =
+        std::chrono::floor<std::chrono::seconds>(options.limits.wall);
+    options.limits.wall =
+        std::chrono::seconds(std::min<std::int64_t>(value, most.count()));
+  } catch (const Error& error) {
+    throw Error(Errc::bad_input, fmt::format("{}: {}", kName, error.what()));
+  }
+  return options;
+}
 
 void add_playbook_options(CLI::App& command, PlaybookOptions& options) {
   command

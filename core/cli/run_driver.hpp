@@ -10,6 +10,7 @@
 
 #include "core/cli/command.hpp"
 #include "core/cli/consent.hpp"
+#include "lua/host/playbook.hpp"
 
 namespace impound {
 
@@ -20,6 +21,11 @@ struct PlaybookOptions {
   ConsentOptions consent;               ///< given beforehand; run only
   bool active_harm = false;
 };
+
+/// How children of playbooks are started: within the seconds of
+/// IMPOUND_PLAYBOOK_SECONDS, if that says fewer than the tool allows.
+/// @throws Error{bad_input} if it says no number from 1.
+[[nodiscard]] lua::ChildOptions child_options(const Globals& globals);
 
 /// Adds the options that plan and run share.
 void add_playbook_options(CLI::App& command, PlaybookOptions& options);

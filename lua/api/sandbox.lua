@@ -11,7 +11,8 @@
 --- * `tostring` and `%s` of a table or function give its type, never an address; `%p` is an error.
 --- * `setmetatable` refuses `__gc` and `__mode`.
 --- * `pcall` and `xpcall` do not catch a refused act or the end of a limit.
---- * One call of a library function may take 2 s of processor time; a longer one ends the playbook.
+--- * One call of a library function may take 2 s of processor time; a longer one ends the playbook. So do 20,000 acts
+---   in one run, and more than 60 s of its own computing (or IMPOUND_PLAYBOOK_SECONDS, if that is fewer).
 --- * `require` finds impound, impound.fake and Lua files of the playbook's folder.
 --- * A list with holes has no defined length, as in plain Lua.
 ---@class impound.Sandbox

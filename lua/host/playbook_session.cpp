@@ -11,6 +11,15 @@
 namespace impound::lua {
 namespace {
 
+/// Acts of one run: each is an entry of the chain, which a person reads and a
+/// verifier checks. The instructions of the child bound only what it computes,
+/// and a call costs it next to nothing.
+constexpr std::int64_t kMaxCalls = 20'000;
+
+/// Requests of one run, reads of sealed evidence too: a whole exhibit of a
+/// terabyte by reads of 1 MiB.
+constexpr std::int64_t kMaxRequests = 1'000'000;
+
 bool contains(const std::vector<std::string>& list, const std::string& word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
@@ -147,6 +156,7 @@ void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
   const StepInfo& step = outcome.step;
   allowed_.clear();
   lacks_.clear();
+  is_step_refused_ = false;
   host_.step_started(step);
   const auto end_step = [&](StepResult result, const std::string& message) {
     outcome.result = result;
@@ -176,6 +186,10 @@ void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
         child.send(error_message("waiting", outcome_.message, true));
         continue;
       }
+      if (is_step_refused_) {  // what runs when a refused step is left
+        child.send(error_message("refused", "the step was refused", true));
+        continue;
+      }
       const Reply reply = handle(message, step);
       if (reply.waiting.empty()) {
         answer(child, reply.message);
@@ -192,7 +206,8 @@ void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
         if (failure.at.empty()) failure.at = position_of(step);
         end_step(StepResult::failed, failure.text());
         is_over_ = message.failure->fatal;
-        outcome_.is_cut_short = is_over_ && !outcome_.is_refused;
+        outcome_.is_cut_short =
+            outcome_.is_cut_short || (is_over_ && !outcome_.is_refused);
       } else if (!message.ran) {
         end_step(StepResult::skipped, "its condition does not hold");
       } else if (!lacks_.empty()) {
@@ -234,6 +249,18 @@ PlaybookSession::Reply PlaybookSession::handle(const ChildMessage& message,
     if (rule == nullptr) {
       throw Error(Errc::bad_input,
                   "there is no function ctx:" + printable(call.function));
+    }
+    if (++requests_ > kMaxRequests ||
+        (rule->is_journaled && outcome_.calls >= kMaxCalls)) {
+      is_step_refused_ = true;
+      outcome_.is_cut_short = true;
+      return {.message = error_message(
+                  "limit",
+                  "the playbook asked more than " +
+                      std::to_string(rule->is_journaled ? kMaxCalls
+                                                        : kMaxRequests) +
+                      " times: a loop that does not end?",
+                  true)};
     }
     call.arguments = check_arguments(*rule, call.arguments);
     is_journaled = rule->is_journaled;
@@ -285,6 +312,7 @@ PlaybookSession::Reply PlaybookSession::handle(const ChildMessage& message,
 /// Not to be swallowed by a pcall: the playbook left what it promised.
 PlaybookSession::Reply PlaybookSession::refusal(const Error& error) {
   outcome_.is_refused = true;
+  is_step_refused_ = true;
   return {.message = error_message("refused", error.what(), true),
           .is_refusal = true};
 }

@@ -62,6 +62,10 @@ class PlaybookSession {
   std::map<std::string, std::int64_t> allowed_;
   std::vector<std::string> lacks_;  ///< why the present step is incomplete
   std::set<std::string> failed_;    ///< steps that failed, or waited for one
+  /// Nothing more is done in the present step: a handler of the playbook's may
+  /// still ask.
+  bool is_step_refused_ = false;
+  std::int64_t requests_ = 0;
   bool is_over_ = false;
 };
 

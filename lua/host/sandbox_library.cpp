@@ -184,6 +184,21 @@ int bounded_rep(lua_State* L) {
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
+// string.gmatch(text, pattern) -> iterator: each step of it is a call as well.
+int step_of_gmatch(lua_State* L) {
+  Sandbox::of(L).note_place(L, "string.gmatch");
+  const LibraryCall watched;
+  lua_settop(L, 0);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_call(L, 0, LUA_MULTRET);
+  return lua_gettop(L);
+}
+int watched_gmatch(lua_State* L) {
+  lua_tocfunction(L, lua_upvalueindex(1))(L);
+  lua_pushcclosure(L, step_of_gmatch, 1);
+  return 1;
+}
+
 // ---- Errors that cannot be swallowed.
 
 int raise_fault(lua_State* L) {
@@ -391,6 +406,7 @@ void open_libraries(lua_State* L) {
   remove(L, {"dump"});
   replace(L, "rep", bounded_rep);
   replace(L, "format", plain_format);
+  replace(L, "gmatch", watched_gmatch);
   place_all(L, LUA_STRLIBNAME);
   // Methods of text ("x"):rep() come from its metatable.
   lua_pushliteral(L, "");

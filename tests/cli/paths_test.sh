@@ -194,7 +194,7 @@ return {
     t.equal(fake.run(require("playbook"), { answers = { reads = "yes" } }).state, "done")
   end,
   ["it reads nothing that was not"] = function(t)
-    t.equal(fake.run(require("playbook"), {}).state, "failed")
+    t.equal(fake.run(require("playbook"), { answers = { reads = "no" } }).state, "failed")
   end,
 }
 LUA

@@ -130,6 +130,41 @@ TEST_CASE("a refused path ends the run, and no pcall swallows it",
   }
 }
 
+TEST_CASE("what runs when a refused step is left does nothing more",
+          "[lua][reach]") {
+  const test::ScratchPlaybook scratch;
+  const LoadedPlaybook playbook = scratch.load(test::playbook_with(R"(
+    local _ <close> = setmetatable({}, {
+      __close = function() ctx:note("after the refusal") end,
+    })
+    ctx:scan("/etc/passwd"))"));
+  test::RecordingHost host;
+  RunOptions options;
+  options.child = test::child_options();
+  options.instruments = test::instruments();
+  CHECK(run_playbook(playbook, options, host).is_refused);
+  CHECK(host.performed.empty());
+}
+
+TEST_CASE("a loop of calls ends, planned and run", "[lua]") {
+  const test::ScratchPlaybook scratch;
+  const LoadedPlaybook playbook = scratch.load(test::playbook_with(
+      R"(    while true do pcall(ctx.note, ctx, "x") end)"));
+  for (const RunMode mode : {RunMode::plan, RunMode::run}) {
+    test::RecordingHost host;
+    RunOptions options;
+    options.child = test::child_options();
+    options.instruments = test::instruments();
+    options.mode = mode;
+    const RunOutcome outcome = run_playbook(playbook, options, host);
+    CHECK(outcome.state == RunState::failed);
+    CHECK(outcome.is_cut_short);
+    CHECK(outcome.calls == 20'000);
+    CHECK(outcome.message.find("asked more than 20000 times") !=
+          std::string::npos);
+  }
+}
+
 TEST_CASE(
     "a host acts on the path that was admitted, and records the one that "
     "was said",
