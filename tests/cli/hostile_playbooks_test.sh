@@ -14,7 +14,7 @@ ln -s "$work/beside/secret.txt" d/model/link
 ln -s "$work/beside" d/model/away
 ln -s link d/model/chain
 # No process that matters is the deployment's.
-sleep 600 & children+=("$!")
+sleep 600 & children+=("$!"); disown
 sed -i "s/^pid = 1/pid = $!/" d/d.toml
 
 python3 "$IMPOUND_SOURCE/tests/cli/hostile_playbooks.py" "$IMPOUND" "$work" >tally 2>&1

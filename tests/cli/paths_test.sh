@@ -91,7 +91,7 @@ try "neither an exhibit" "'/proc/self/cwd/d/model/config.json'"
 try "neither an exhibit" "'d/model'"
 try "neither an exhibit" "'$work/a-copy'"
 rm d/model/etc
-sleep 300 & children+=("$!")
+sleep 300 & children+=("$!"); disown
 sed -i "s/^pid = 1/pid = $!/" d/d.toml
 playbook pid-thief '"process"' '' "    ctx:collect('process', { pid = $$ })"
 refused "is no process of the deployment" p/pid-thief
@@ -121,6 +121,17 @@ json 'any(t["what"].endswith("/other") and t["ground"] == "given on the command 
 json '[a["arguments"]["subject"] for a in d["acts"] if a["function"] == "scan"][0].endswith("d/model/config.json")'
 code 0 impound run p/honest --deployment d/d.toml -p other=other
 equal "$(field playbook.start '$.detail.given.paths[0].absolute')" "$work/other"
+
+# What was given is remembered as it was meant: a run goes on from another folder, and reaches no more.
+playbook later '' 'other = { type = "path", help = "Another.", default = "/etc/passwd" }' "
+    if ctx:ask({ id = 'go', question = 'Go on?', choices = { 'yes', 'no' } }) == 'yes' then
+      ctx:scan(ctx.params.other .. '/config.json')
+    end"
+code 5 impound run p/later --deployment d/d.toml -p other=other </dev/null
+run=$(field playbook.end '$.run')
+mkdir -p "$work/elsewhere/other"; echo '{"not": "this"}' >"$work/elsewhere/other/config.json"
+(cd "$work/elsewhere" && code 0 impound resume "$run" --answer go=yes) || fail "resumed elsewhere"
+equal "$(field verify '$.detail.what' "json_extract(line,'\$.run')='$run'")" "scan of $work/other/config.json"
 
 # More is declared, shown, and approved as a containment is.
 mkdir -p "$work/etc"; echo '{"a": 1}' >"$work/etc/extra.json"; echo no >"$work/etc/other.json"
