@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/casefile/clock_check.hpp"
 
+#include "core/base/text.hpp"
+#include "core/casefile/line_check.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/casefile/examiner.hpp"
 
@@ -67,6 +69,54 @@ TEST_CASE("A clock that was set is a warning and names the entry",
   CHECK(report.warnings[0].what == "clock step");
   CHECK(report.warnings[0].seq == 3);
   CHECK(report.to_json()["warnings"][0]["seq"] == 3);
+}
+
+TEST_CASE("A clock may part by a second and a two-thousandth of what passed",
+          "[casefile]") {
+  // After 2000 s by the counter: one second, and one for the slew of NTP.
+  const std::int64_t sign = GENERATE(-1, 1);
+  const std::int64_t beyond = GENERATE(0, 1);
+  TwoNotes scene;
+  const CustodyReport report = scene.after([&](LooseClock& clock) {
+    clock.counter += 2000 * kSecond;
+    clock.calendar +=
+        2000 * kSecond + sign * (2 * kSecond + beyond * kSecond / 100);
+  });
+  CHECK(report.ok());
+  CHECK(report.warnings.size() == static_cast<std::size_t>(beyond));
+}
+
+/// Times of the one entry, as somebody else's line may state them.
+std::vector<std::string> wrong_times(TimeNs ts, TimeNs recorded_at) {
+  Scene scene;
+  const Entry entry =
+      scene.file.append({note_draft("a note")}, scene.eve).front();
+  std::string line = entry.line;
+  for (const auto& [key, value] :
+       {std::pair{"ts", ts}, std::pair{"recorded_at", recorded_at}}) {
+    const std::string old = entry.json.at(key).get<std::string>();
+    const std::size_t at = line.find("\"" + std::string(key) + "\":\"");
+    line.replace(at + std::string(key).size() + 4, old.size(),
+                 format_time(value));
+  }
+  std::vector<std::string> wrong;
+  for (const CustodyProblem& problem : check_line(entry.seq, line).problems) {
+    wrong.push_back(problem.what);
+  }
+  return wrong;
+}
+
+TEST_CASE("An entry is late after sixty seconds, and early after sixty",
+          "[casefile]") {
+  constexpr TimeNs kThen = 1'795'392'000 * kSecond;
+  constexpr TimeNs kMicrosecond = 1000;
+  CHECK(wrong_times(kThen, kThen).empty());
+  CHECK(wrong_times(kThen - 60 * kSecond, kThen).empty());
+  CHECK(wrong_times(kThen - 60 * kSecond - kMicrosecond, kThen) ==
+        std::vector<std::string>{"late_reason"});
+  CHECK(wrong_times(kThen + 60 * kSecond, kThen).empty());
+  CHECK(wrong_times(kThen + 60 * kSecond + kMicrosecond, kThen) ==
+        std::vector<std::string>{"ts"});
 }
 
 TEST_CASE("After another boot only the calendar can be compared",

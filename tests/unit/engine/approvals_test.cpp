@@ -119,6 +119,18 @@ TEST_CASE("an approval ends after a day, and so does a denial",
   CHECK(people.missing(3) == 0);  // with Eve's, which still stands
 }
 
+TEST_CASE("an approval stands until the moment at which it ends",
+          "[engine][I12]") {
+  People people;
+  static_cast<void>(request_approval(people.as_ada, people.subject(3)));
+  people.decide(people.bob, "A001");
+  people.decide(people.eve, "A001");
+  people.clock.advance(24 * kHourNs - 1'000'000);
+  CHECK(people.missing(3) == 0);
+  people.clock.advance(1'000'000);
+  CHECK(people.missing(3) == 2);
+}
+
 TEST_CASE("who answered for the run is one of those who asked",
           "[engine][I12]") {
   People people;
