@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <thread>
@@ -182,11 +183,16 @@ bool FreezerGroup::wait_until_frozen() const {
   return wait_for([&] { return is_frozen(); });
 }
 
-void FreezerGroup::thaw() const {
+bool FreezerGroup::thaw() const {
   const bool is_v2 = method_ == FreezeMethod::cgroup_v2;
   const fs::path file = folder_ / (is_v2 ? "cgroup.freeze" : "freezer.state");
   const auto done = write_control(file, is_v2 ? "0" : "THAWED");
-  if (!done) fail("write", file, done.failure().message());
+  if (done) return true;
+  // ENODEV: removed between being opened and being written.
+  if (done.failure().is_missing() || done.failure().code == ENODEV) {
+    return false;
+  }
+  fail("write", file, done.failure().message());
 }
 
 bool FreezerGroup::remove() const {

@@ -56,8 +56,10 @@ class FreezerGroup {
   /// Waits until the kernel says that everything in it stands still; false if
   /// it does not within some seconds (a process in uninterruptible sleep).
   [[nodiscard]] bool wait_until_frozen() const;
-  /// @throws Error{io}.
-  void thaw() const;
+  /// False if there is no such group (any more): a release that was faster
+  /// took everything out of it and removed it.
+  /// @throws Error{io} if the kernel refuses.
+  [[nodiscard]] bool thaw() const;
   /// False if the kernel still sees something in it after some seconds.
   [[nodiscard]] bool remove() const;
 

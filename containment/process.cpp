@@ -443,7 +443,11 @@ Json undo(const Target& target, const Json& record) {
     wake(target, plan, procfs, restored, left, problems);
   } else if (const FreezerGroup group(plan.method, plan.group);
              group.exists()) {
-    group.thaw();
+    if (!group.thaw()) {
+      problems.push_back("the control group " + printable(plan.group.native()) +
+                         " went away while it was to be thawed: another "
+                         "release was faster");
+    }
     move_back(plan, procfs, restored, problems);
     if (!group.remove()) {
       problems.push_back("the control group " + printable(plan.group.native()) +

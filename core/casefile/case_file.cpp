@@ -57,6 +57,22 @@ void clear_unfinished(const fs::path& folder) {
   for (const std::string& name : leftovers) fs::remove(folder / name, failure);
 }
 
+/// Removes what a failed attempt made, as far as that can be done: the folder
+/// held nothing else, and clear_unfinished() sees to what stays.
+void withdraw(const fs::path& folder) {
+  std::error_code failure;
+  fs::rename(folder / kCaseDatabase, folder / kUnfinishedDatabase, failure);
+  for (const char* const end : {"-wal", "-shm"}) {
+    fs::remove(folder / (std::string(kCaseDatabase) + end), failure);
+  }
+  for (const char* const end : {"", "-wal", "-shm", "-journal"}) {
+    fs::remove(folder / (std::string(kUnfinishedDatabase) + end), failure);
+  }
+  for (const char* const name : {"evidence", "reports"}) {
+    fs::remove(folder / name, failure);  // not if something is in it
+  }
+}
+
 EntryDraft genesis(const CaseOpening& opening, const Examiner& examiner,
                    const std::string& nonce, const Database& database) {
   EntryDraft draft;
@@ -178,11 +194,18 @@ CaseFile CaseFile::create(const fs::path& folder, const CaseOpening& opening,
   create_folders(folder / "evidence");
   create_folders(folder / "reports");
   const fs::path unfinished = folder / kUnfinishedDatabase;
-  // Prompts and findings are nobody else's: no access for others.
-  create_file(unfinished, 0660).reset();
-  write_genesis(unfinished, opening, examiner, clock);
-  rename_durably(unfinished, folder / kCaseDatabase);
-  return {folder, CaseMode::write, clock};
+  try {
+    // Prompts and findings are nobody else's: no access for others.
+    create_file(unfinished, 0660).reset();
+    write_genesis(unfinished, opening, examiner, clock);
+    rename_durably(unfinished, folder / kCaseDatabase);
+    return {folder, CaseMode::write, clock};
+  } catch (const Error&) {
+    // A full disk shows itself after the rename as well, when the new case is
+    // opened: a case that nobody was told of must not refuse the next attempt.
+    withdraw(folder);
+    throw;
+  }
 }
 
 const std::string& CaseFile::id() const { return impl_->id; }
