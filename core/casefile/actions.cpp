@@ -15,6 +15,7 @@ constexpr bool kClosedToo = true;
 constexpr bool kOpenOnly = false;
 constexpr bool kSigns = true;
 constexpr bool kQuiet = false;
+constexpr std::optional<Right> kEverybody = std::nullopt;
 
 constexpr std::string_view kTransfer =
     "released_by received_by method tracking place condition sha256_before "
@@ -24,7 +25,7 @@ constexpr std::string_view kDisposition = "method witness";
 constexpr std::array kRules{
     ActionRule{"case.open",
                "title lead org hold_reference nonce signer self_test", "",
-               kOpenOnly, kQuiet},
+               kOpenOnly, kQuiet, kEverybody},
     ActionRule{"playbook.start",
                "playbook version playbook_sha256 parameters permissions "
                "plan_sha256",
@@ -35,9 +36,9 @@ constexpr std::array kRules{
                kOpenOnly, kSigns},
     ActionRule{"approval.grant",
                "plan_sha256 class approver signature expires_at reason", "",
-               kOpenOnly, kSigns},
+               kOpenOnly, kSigns, Right::approve},
     ActionRule{"approval.deny", "plan_sha256 class approver reason", "",
-               kOpenOnly, kSigns},
+               kOpenOnly, kSigns, Right::approve},
     ActionRule{"approval.expire", "plan_sha256 class", "", kOpenOnly, kSigns},
     ActionRule{"isolate.apply", "phase deployment method target before|after",
                "purpose", kOpenOnly, kSigns},
@@ -46,7 +47,7 @@ constexpr std::array kRules{
     // A service that is still frozen when its case is closed must be given
     // back.
     ActionRule{"isolate.undo", "intent kind method phase|after", "purpose",
-               kClosedToo, kSigns},
+               kClosedToo, kSigns, Right::release},
     ActionRule{"acquire.begin", "title collectors", "item", kOpenOnly, kQuiet},
     ActionRule{"acquire.file", "collector", "item object", kOpenOnly, kQuiet},
     ActionRule{"acquire.end", "items gaps counts", "item", kOpenOnly, kQuiet},
@@ -54,8 +55,10 @@ constexpr std::array kRules{
                "manifest_sha256 tagmanifest_sha256 frames counts payload_bytes "
                "compression recipients",
                "item object", kOpenOnly, kSigns},
-    ActionRule{"verify", "what expected found result", "", kClosedToo, kQuiet},
-    ActionRule{"access", "copy read_only_proof", "purpose", kClosedToo, kQuiet},
+    ActionRule{"verify", "what expected found result", "", kClosedToo, kQuiet,
+               kEverybody},
+    ActionRule{"access", "copy read_only_proof", "purpose", kClosedToo, kQuiet,
+               kEverybody},
     ActionRule{"copy.make", "kind parent sha256_before sha256_after", "",
                kClosedToo, kQuiet},
     ActionRule{"transfer.release", kTransfer, "purpose", kClosedToo, kSigns},
@@ -64,18 +67,19 @@ constexpr std::array kRules{
     ActionRule{"baseline.diff",
                "baseline baseline_sha256 provenance result_sha256", "",
                kOpenOnly, kQuiet},
-    ActionRule{"note", "", "", kClosedToo, kQuiet},
+    ActionRule{"note", "", "", kClosedToo, kQuiet, kEverybody},
     ActionRule{"correct", "corrects field old new reason", "", kClosedToo,
-               kQuiet},
+               kQuiet, kEverybody},
     ActionRule{"head.sign", "size head root signer note_sha256", "", kClosedToo,
-               kQuiet},
+               kQuiet, kEverybody},
     ActionRule{"head.timestamp",
                "tsa policy gen_time accuracy token_sha256 qualified", "",
-               kClosedToo, kQuiet},
-    ActionRule{"head.witness", "witness key_id time", "", kClosedToo, kQuiet},
+               kClosedToo, kQuiet, kEverybody},
+    ActionRule{"head.witness", "witness key_id time", "", kClosedToo, kQuiet,
+               kEverybody},
     ActionRule{"export.disclose",
                "recipient items redactions disclosure_sha256", "purpose",
-               kClosedToo, kQuiet},
+               kClosedToo, kQuiet, kEverybody},
     ActionRule{"hold.place", kDisposition, "authority", kClosedToo, kQuiet},
     ActionRule{"hold.lift", kDisposition, "authority", kClosedToo, kQuiet},
     ActionRule{"dispose.request", kDisposition, "authority", kClosedToo,
@@ -83,6 +87,16 @@ constexpr std::array kRules{
     ActionRule{"dispose.approve", kDisposition, "authority", kClosedToo,
                kQuiet},
     ActionRule{"dispose.done", kDisposition, "authority", kClosedToo, kQuiet},
+    ActionRule{"signer.add", "signer", "", kClosedToo, kSigns, Right::introduce,
+               3},
+    ActionRule{"signer.vouch", "signer through head", "", kClosedToo, kSigns,
+               Right::introduce, 3},
+    // The key that is closed signs nothing behind it.
+    ActionRule{"signer.rotate", "signer", "", kClosedToo, kQuiet, kEverybody,
+               3},
+    // One's own key is everybody's to revoke; SignerRoll judges it.
+    ActionRule{"signer.revoke", "fingerprint name reason", "", kClosedToo,
+               kQuiet, kEverybody, 3},
     ActionRule{"case.close", "open_items", "", kOpenOnly, kSigns},
 };
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/base/json.hpp"
+#include "core/casefile/rights.hpp"
 
 namespace impound {
 
@@ -21,6 +22,10 @@ struct ActionRule {
   std::string_view fields;
   bool allowed_when_closed;
   bool signs_head;  ///< the head is signed right after it
+  /// What its signer must hold; empty if everybody may write it. Of a finding
+  /// and of an undo more is asked: right_needed().
+  std::optional<Right> right = Right::act;
+  int since_version = 1;  ///< of the line
 };
 
 /// In the order of SCHEMA.md.

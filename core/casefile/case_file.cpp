@@ -101,7 +101,9 @@ void write_genesis(const fs::path& file, const CaseOpening& opening,
   const Recording recording =
       make_recording(clock, examiner, read_host_facts(), read_tool_facts());
   EntryDraft draft = genesis(opening, examiner, nonce, database);
-  draft.detail["signer"] = signer_json(examiner);
+  draft.detail["signer"] = SignerCard::of(examiner).to_json();
+  draft.detail["signer"]["rights"] = Rights::all().text();
+  draft.detail["signers"] = kVouched;
   draft.detail["approvals"] = opening.approvals;
   const Entry entry = make_entry({.case_id = opening.case_id,
                                   .nonce = nonce,
@@ -255,6 +257,12 @@ std::string CaseFile::sign_head(const Examiner& examiner) {
 
 std::string CaseFile::sign_whole_chain(const Examiner& examiner) {
   return impl_->add_head(examiner, Impl::HeadEntry::none);
+}
+
+SignerRoll CaseFile::signers() const {
+  // Only what is committed is here: nothing is written meanwhile.
+  impl_->fold.catch_up(*impl_->database);
+  return impl_->fold.roll;
 }
 
 void CaseFile::set_lock_wait(std::chrono::milliseconds wait) {

@@ -14,6 +14,7 @@
 #include "core/base/json.hpp"
 #include "core/casefile/custody.hpp"
 #include "core/casefile/queries.hpp"
+#include "core/casefile/signers.hpp"
 #include "core/crypto/digest.hpp"
 
 namespace impound {
@@ -69,7 +70,10 @@ class CaseFile {
   /// its own (a new signer in front, a signed head behind) are not among them.
   /// @throws Error{io} "the case is locked by another process" after that,
   ///         Error{bad_input} if the case is closed (other than by notes,
-  ///         verify, access, transfer, export entries).
+  ///         verify, access, transfer, export entries), if the examiner's key
+  ///         was revoked, rotated, stands there under another name or lacks the
+  ///         right (signers.hpp), or if a draft about signers says what the
+  ///         roll refuses.
   std::vector<Entry> append(const std::vector<EntryDraft>& drafts,
                             const Examiner& examiner,
                             const std::vector<JournalRow>& journal = {});
@@ -97,6 +101,12 @@ class CaseFile {
     Entry entry;
   };
   ReservedRun reserve_run(EntryDraft start, const Examiner& examiner);
+
+  /// Whose the keys of the case are, and who says so.
+  [[nodiscard]] SignerRoll signers() const;
+  /// Asked before an act, so that none is done that may not be recorded.
+  /// @throws Error{bad_input} saying what the key of `examiner` lacks.
+  void require_right(const Examiner& examiner, Right right) const;
 
   /// How long the functions above wait for another writer; 30 s unless set.
   void set_lock_wait(std::chrono::milliseconds wait);
@@ -160,8 +170,23 @@ struct CustodyReport {
   /// not checked.
   std::vector<std::string> foreign;
   [[nodiscard]] bool ok() const noexcept { return problems.empty(); }
-  /// {"ok","entries","head","problems","warnings","not_part_of_the_record"}
+  SignerRoll signers;  ///< each with the number of its entries
+  /// What was compared with what somebody wrote down; false = not asked.
+  bool is_signer_compared = false;
+  bool is_head_compared = false;
+  /// Entry that the head that was written down ends with; 0 = not asked.
+  std::int64_t compared_head_seq = 0;
+  /// {"ok","entries","head","problems","warnings","not_part_of_the_record",
+  ///  "signers_must_be_vouched_for","signers","compared"}
   [[nodiscard]] Json to_json() const;
+};
+
+/// What somebody knows of a case who did not get it from its folder. Each may
+/// be empty: then it is not compared.
+struct WrittenDown {
+  std::string note;    ///< a signed head that left the machine
+  std::string signer;  ///< fingerprint of the key that opened the case
+  std::string head;    ///< SHA-256 of some entry, as custody head prints it
 };
 
 /// Checks every line, link, signature, field and the signed heads of a case
@@ -171,5 +196,8 @@ struct CustodyReport {
 /// must contain it.
 [[nodiscard]] CustodyReport verify_custody(const std::filesystem::path& folder,
                                            std::string_view trusted_note);
+/// @throws Error{bad_input} if a fingerprint or a head is no 64 digits.
+[[nodiscard]] CustodyReport verify_custody(const std::filesystem::path& folder,
+                                           const WrittenDown& known);
 
 }  // namespace impound

@@ -5,13 +5,13 @@
 
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "core/base/fs.hpp"
 #include "core/casefile/case_file.hpp"
 #include "core/casefile/entry_line.hpp"
+#include "core/casefile/signers.hpp"
 #include "core/crypto/merkle.hpp"
 #include "core/storage/sqlite.hpp"
 
@@ -28,7 +28,7 @@ struct ChainFold {
   std::int64_t exhibits = 0;  ///< highest number given to an exhibit
   std::int64_t runs = 0;
   std::int64_t findings = 0;
-  std::set<std::string, std::less<>> signers;  ///< introduced fingerprints
+  SignerRoll roll;  ///< who may sign
 
   /// Folds what was appended since, by whomever.
   void catch_up(const Database& database);

@@ -156,7 +156,7 @@ EntryDraft introduction_of(const Examiner& examiner) {
   draft.detail = {
       {"kind", "signer.introduce"},
       {"text", "From here on entries may be signed by " + examiner.actor.name},
-      {"signer", signer_json(examiner)}};
+      {"signer", SignerCard::of(examiner).to_json()}};
   return draft;
 }
 
@@ -202,7 +202,7 @@ void write_journal(const Database& database,
 void introduce(ChainWriter& chain, const ChainFold& fold,
                const Examiner& examiner) {
   const std::string key = examiner.key.public_key().fingerprint().hex();
-  if (fold.signers.contains(key)) return;
+  if (fold.roll.find(key) != nullptr) return;
   static_cast<void>(chain.write(introduction_of(examiner)));
 }
 
@@ -225,6 +225,57 @@ void upgrade(ChainWriter& chain, const Database& database) {
   static_cast<void>(chain.write(draft));
 }
 
+/// What the verifier would find of a signer is not written in the first place.
+[[noreturn]] void refuse_signer(const std::string& case_id,
+                                const std::string& why) {
+  throw Error(Errc::bad_input,
+              fmt::format("{}; who may sign in this case: impound case signer "
+                          "list --case {}",
+                          why, case_id));
+}
+
+/// @throws Error{bad_input} if the key may write nothing at all.
+void require_open(const SignerRoll& roll, const Examiner& examiner,
+                  const std::string& case_id) {
+  const std::string key = examiner.key.public_key().fingerprint().hex();
+  if (const auto no = roll.refusal(key, std::nullopt)) {
+    refuse_signer(case_id, *no);
+  }
+  const Signer* signer = roll.find(key);
+  if (roll.asks_for_vouching() && signer != nullptr &&
+      signer->name != examiner.actor.name) {
+    refuse_signer(case_id,
+                  fmt::format("key {} stands in the record for \"{}\", and you "
+                              "sign as \"{}\"",
+                              key, printable(signer->name),
+                              printable(examiner.actor.name)));
+  }
+}
+
+/// Each draft by itself, in order: one may change what the next one may say.
+void require_rights(SignerRoll roll, std::int64_t seq,
+                    const std::vector<EntryDraft>& drafts,
+                    const Recording& recording, const std::string& case_id) {
+  for (const EntryDraft& draft : drafts) {
+    const Json entry = {{"v", kLineVersion},
+                        {"action", draft.action},
+                        {"detail", draft.detail},
+                        {"actor", recording.actor}};
+    if (const auto no = roll.refusal(signer_of(entry), right_needed(entry))) {
+      refuse_signer(case_id, *no);
+    }
+    if (const auto no = roll.apply(++seq, entry)) refuse_signer(case_id, *no);
+  }
+}
+
+/// True if `draft` ends what its own signer may sign.
+bool closes_key(const EntryDraft& draft, const Examiner& examiner) {
+  return draft.action == "signer.rotate" ||
+         (draft.action == "signer.revoke" &&
+          text_or(draft.detail, "fingerprint", "") ==
+              examiner.key.public_key().fingerprint().hex());
+}
+
 bool signs_head(const EntryDraft& draft) {
   const ActionRule* rule = find_action(draft.action);
   return rule != nullptr && rule->signs_head;
@@ -236,8 +287,7 @@ void ChainFold::catch_up(const Database& database) {
   Statement rows = database.prepare(
       "SELECT seq, json_extract(line,'$.action'), json_extract(line,'$.item'),"
       " json_extract(line,'$.run'), json_extract(line,'$.detail.kind'),"
-      " json_extract(line,'$.detail.id'),"
-      " json_extract(line,'$.detail.signer.fingerprint')"
+      " json_extract(line,'$.detail.id'), line"
       " FROM custody WHERE seq > :from ORDER BY seq");
   rows.bind(":from", entries);
   while (rows.step()) {
@@ -252,11 +302,19 @@ void ChainFold::catch_up(const Database& database) {
       closed = true;
     } else if (action == "note" && kind == "finding") {
       findings = std::max(findings, number_of(rows.text(5)));
-    } else if (action == "case.open" ||
-               (action == "note" && kind == "signer.introduce")) {
-      signers.emplace(rows.text(6));
+    } else if (SignerRoll::concerns(action, kind)) {
+      // What it refuses is the verifier's to tell; it has no effect here.
+      static_cast<void>(roll.apply(
+          entries, parse_json(rows.text(6), "an entry of the case")));
     }
   }
+}
+
+void CaseFile::require_right(const Examiner& examiner, Right right) const {
+  const SignerRoll roll = signers();
+  require_open(roll, examiner, id());
+  const std::string key = examiner.key.public_key().fingerprint().hex();
+  if (const auto no = roll.refusal(key, right)) refuse_signer(id(), *no);
 }
 
 void CaseFile::Impl::prepare_to_write() {
@@ -280,11 +338,13 @@ std::vector<Entry> CaseFile::Impl::add(Addition addition,
   fold.catch_up(*database);  // states only what is committed
   if (fold.closed) refuse_if_closed(addition.drafts);
   if (!addition.drafts.empty()) {
+    require_open(fold.roll, examiner, id);
     introduce(chain, fold, examiner);
     upgrade(chain, *database);
   }
   if (addition.prepare) addition.prepare(fold, addition.drafts);
   number_findings(fold.findings, addition.drafts);
+  require_rights(fold.roll, chain.size(), addition.drafts, recording, id);
 
   std::vector<Entry> entries;
   entries.reserve(addition.drafts.size());
@@ -296,8 +356,12 @@ std::vector<Entry> CaseFile::Impl::add(Addition addition,
     write_journal(*database, addition.make_journal(entries));
   }
   MerkleFrontier signed_head = frontier;
-  if (std::ranges::any_of(addition.drafts, signs_head) ||
-      (!entries.empty() && chain.head_is_due())) {
+  // A key that has just been closed signs nothing more.
+  const bool may_sign = std::ranges::none_of(
+      addition.drafts,
+      [&](const EntryDraft& draft) { return closes_key(draft, examiner); });
+  if (may_sign && (std::ranges::any_of(addition.drafts, signs_head) ||
+                   (!entries.empty() && chain.head_is_due()))) {
     const std::string note = chain.sign(signed_head);
     chain.write_head_entry(signed_head, note);
   }
@@ -314,6 +378,7 @@ std::string CaseFile::Impl::add_head(const Examiner& examiner,
       make_recording(clock, examiner, host, read_tool_facts());
   ChainWriter chain(*database, id, nonce, recording, examiner);
   fold.catch_up(*database);
+  require_open(fold.roll, examiner, id);
   introduce(chain, fold, examiner);
   upgrade(chain, *database);
   Statement present =

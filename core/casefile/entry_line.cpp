@@ -179,13 +179,6 @@ std::string head_origin(std::string_view org, std::string_view case_id) {
   return origin + "/" + std::string(case_id);
 }
 
-Json signer_json(const Examiner& examiner) {
-  const PublicKey key = examiner.key.public_key();
-  return {{"name", examiner.actor.name},
-          {"fingerprint", key.fingerprint().hex()},
-          {"public_key", key.pem()}};
-}
-
 std::string signer_of(const Json& entry) {
   if (!entry.is_object()) return {};
   const auto actor = entry.find("actor");

@@ -19,8 +19,9 @@ inline constexpr std::array<std::string_view, 22> kEntryKeys{
     "detail",      "run",         "step",   "refs"};
 
 /// Version of the lines that are written, and the oldest that is read. 2 has
-/// three more words of `outcome`; SCHEMA.md, "Version changes".
-inline constexpr int kLineVersion = 2;
+/// three more words of `outcome`, 3 the actions signer.*; SCHEMA.md, "Version
+/// changes".
+inline constexpr int kLineVersion = 3;
 inline constexpr int kOldestLineVersion = 1;
 
 /// `prev` of the first entry.
@@ -65,9 +66,6 @@ struct Recording {
 /// blanks nor plus signs, so other characters of `org` become hyphens.
 [[nodiscard]] std::string head_origin(std::string_view org,
                                       std::string_view case_id);
-
-/// How an entry introduces a key: {"name","fingerprint","public_key"} (PEM).
-[[nodiscard]] Json signer_json(const Examiner& examiner);
 
 /// The fingerprint in `actor.auth` of an entry; empty if there is none.
 [[nodiscard]] std::string signer_of(const Json& entry);

@@ -117,6 +117,7 @@ class LineCheck {
     }
     if (!json["refs"].is_array()) wrong("refs", "a list", kind(json["refs"]));
     check_outcome(text_or(json, "outcome", ""), version_of(json));
+    check_action(text_or(json, "action", ""), version_of(json));
   }
 
   void check_outcome(const std::string& outcome, int version) {
@@ -126,6 +127,15 @@ class LineCheck {
     } else if (version != 0 && line_version_of(*known) > version) {
       wrong("outcome", fmt::format("a word of version {} of the line", version),
             outcome);
+    }
+  }
+
+  void check_action(const std::string& action, int version) {
+    const ActionRule* rule = find_action(action);
+    if (rule == nullptr || version == 0) return;  // said elsewhere
+    if (rule->since_version > version) {
+      wrong("action", fmt::format("a word of version {} of the line", version),
+            action);
     }
   }
 

@@ -13,7 +13,7 @@ namespace impound::sql {
 
 /// "IMPD" as a big-endian number: file(1) and we know a case file by it.
 inline constexpr std::int32_t kApplicationId = 0x494D5044;
-inline constexpr std::int32_t kUserVersion = 2;
+inline constexpr std::int32_t kUserVersion = 3;
 
 /// One statement; SQLite keeps its text, so that verify can compare it.
 struct SchemaObject {
@@ -340,8 +340,14 @@ inline constexpr std::string_view kSigners =
     " json_extract(line,'$.detail.signer.name') AS name,"
     " json_extract(line,'$.detail.signer.fingerprint') AS fingerprint,"
     " json_extract(line,'$.detail.signer.public_key') AS public_key,"
-    " json_extract(line,'$.ts') AS introduced_at"
-    " FROM custody WHERE json_extract(line,'$.action')='case.open'"
+    " json_extract(line,'$.ts') AS introduced_at,"
+    " CASE json_extract(line,'$.action') WHEN 'case.open' THEN 'opened'"
+    " WHEN 'signer.add' THEN 'added' WHEN 'signer.vouch' THEN 'vouched'"
+    " WHEN 'signer.rotate' THEN 'rotated' ELSE 'itself' END AS how,"
+    " coalesce(json_extract(line,'$.detail.signer.rights'),'') AS rights,"
+    " substr(json_extract(line,'$.actor.auth'),-64) AS signed_by"
+    " FROM custody WHERE json_extract(line,'$.action') IN"
+    " ('case.open','signer.add','signer.vouch','signer.rotate')"
     " OR (json_extract(line,'$.action')='note'"
     " AND json_extract(line,'$.detail.kind')='signer.introduce') ORDER BY seq";
 
@@ -365,7 +371,18 @@ inline constexpr std::string_view kSummary =
     " (SELECT count(*) FROM a WHERE action='acquire.file' AND gap) AS gaps"
     " FROM custody WHERE seq=1";
 
-// What version 1 said otherwise, word for word: files of that version have it.
+// What versions 1 and 2 said otherwise, word for word: files of these versions
+// have it.
+
+inline constexpr std::string_view kSigners2 =
+    "CREATE VIEW signers AS SELECT seq,"
+    " json_extract(line,'$.detail.signer.name') AS name,"
+    " json_extract(line,'$.detail.signer.fingerprint') AS fingerprint,"
+    " json_extract(line,'$.detail.signer.public_key') AS public_key,"
+    " json_extract(line,'$.ts') AS introduced_at"
+    " FROM custody WHERE json_extract(line,'$.action')='case.open'"
+    " OR (json_extract(line,'$.action')='note'"
+    " AND json_extract(line,'$.detail.kind')='signer.introduce') ORDER BY seq";
 
 inline constexpr std::string_view kContainments1 =
     "CREATE VIEW containments AS WITH a AS MATERIALIZED (SELECT seq, line,"
@@ -439,6 +456,22 @@ inline constexpr std::array kViews{
     SchemaObject{"transfers", kTransfers},
 };
 
+inline constexpr std::array kViews2{
+    SchemaObject{"approvals", kApprovals},
+    SchemaObject{"containments", kContainments},
+    SchemaObject{"corrections", kCorrections},
+    SchemaObject{"exhibits", kExhibits},
+    SchemaObject{"findings", kFindings},
+    SchemaObject{"gaps", kGaps},
+    SchemaObject{"items", kItems},
+    SchemaObject{"runs", kRuns},
+    SchemaObject{"signers", kSigners2},
+    SchemaObject{"steps", kSteps},
+    SchemaObject{"summary", kSummary},
+    SchemaObject{"timeline", kTimeline},
+    SchemaObject{"transfers", kTransfers},
+};
+
 inline constexpr std::array kViews1{
     SchemaObject{"approvals", kApprovals},
     SchemaObject{"containments", kContainments1},
@@ -448,7 +481,7 @@ inline constexpr std::array kViews1{
     SchemaObject{"gaps", kGaps},
     SchemaObject{"items", kItems1},
     SchemaObject{"runs", kRuns},
-    SchemaObject{"signers", kSigners},
+    SchemaObject{"signers", kSigners2},
     SchemaObject{"steps", kSteps},
     SchemaObject{"summary", kSummary},
     SchemaObject{"timeline", kTimeline},
@@ -463,7 +496,8 @@ struct SchemaVersion {
 
 inline constexpr std::array kVersions{
     SchemaVersion{1, kViews1},
-    SchemaVersion{2, kViews},
+    SchemaVersion{2, kViews2},
+    SchemaVersion{3, kViews},
 };
 
 }  // namespace impound::sql

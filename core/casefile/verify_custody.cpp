@@ -18,6 +18,7 @@
 #include "core/casefile/head_check.hpp"
 #include "core/casefile/line_check.hpp"
 #include "core/casefile/schema.hpp"
+#include "core/casefile/signer_walk.hpp"
 #include "core/evidence/pipeline.hpp"
 
 namespace impound {
@@ -81,18 +82,22 @@ void check_signature(Row& row) {
 /// Follows one chain from its first row to its last.
 class ChainVerifier {
  public:
-  ChainVerifier(const Database& database, std::string_view trusted_note)
-      : database_(database), heads_(database, trusted_note) {}
+  ChainVerifier(const Database& database, const WrittenDown& known)
+      : database_(database), signers_(known), heads_(database, known.note) {}
 
   CustodyReport run() {
     read_rows();
     if (report_.entries == 0) {
       add({1, "action", "case.open, the first entry", "no entry at all"});
     }
+    signers_.finish(report_);
     report_.head = place_.prev;
     return std::move(report_);
   }
-  [[nodiscard]] const IntroducedKeys& keys() const noexcept { return keys_; }
+  /// The keys that may sign behind the last entry.
+  [[nodiscard]] const IntroducedKeys& open_keys() const noexcept {
+    return signers_.open_keys();
+  }
   /// The highest version of a line so far.
   [[nodiscard]] int newest_line() const noexcept { return newest_line_; }
   /// Compares the files below reports/ of `folder` with what the comparisons
@@ -202,9 +207,14 @@ class ChainVerifier {
                        std::to_string(row.seq)});
     }
     const Json& json = row.checked.json;
+    const std::string link = link_of(row.line);
     if (!json.is_null()) {
       if (last_seq_ == 0) begin(json);
-      if (json["v"] == kLineVersion) newest_line_ = kLineVersion;
+      const Json& version = json["v"];
+      if (version.is_number_integer() && version > newest_line_ &&
+          version <= kLineVersion) {
+        newest_line_ = version.get<int>();
+      }
       place_.seq = row.seq;
       check_place(place_, row.line, json, problems);
       std::vector<CustodyProblem> warnings;
@@ -212,13 +222,15 @@ class ChainVerifier {
       warn(std::move(warnings));
       follow_action(row.seq, json, problems);
       follow_files(row.seq, json, problems);
-      introduce(row.seq, json, problems);
+      signers_.follow(row.seq, json, link, problems);
       row.key = key_of(row.seq, json, problems);
       heads_.check_entry(row.seq, json, problems);
+    } else {
+      signers_.skip(link);
     }
     last_seq_ = row.seq;
-    place_.prev = link_of(row.line);
-    heads_.append(row.seq, row.line, place_.prev, keys_, problems);
+    place_.prev = link;
+    heads_.append(row.seq, row.line, link, signers_.open_keys(), problems);
   }
 
   void begin(const Json& json) {
@@ -268,36 +280,11 @@ class ChainVerifier {
     }
   }
 
-  void introduce(std::int64_t seq, const Json& json,
-                 std::vector<CustodyProblem>& problems) {
-    const Json& detail = json["detail"];
-    const bool introduces =
-        seq == 1 || (text_or(json, "action", "") == "note" &&
-                     text_or(detail, "kind", "") == "signer.introduce");
-    if (!introduces || !detail.is_object()) return;
-    const auto signer = detail.find("signer");
-    if (signer == detail.end()) return;  // missing_field() has said so
-    try {
-      const PublicKey key = PublicKey::from_pem(
-          text_or(*signer, "public_key", ""), "the signer's public_key");
-      const std::string fingerprint = key.fingerprint().hex();
-      const std::string stated = text_or(*signer, "fingerprint", "");
-      if (stated != fingerprint) {
-        problems.push_back({seq, "signer", fingerprint, excerpt(stated)});
-        return;
-      }
-      keys_.emplace(fingerprint, key);
-    } catch (const Error& error) {
-      problems.push_back(
-          {seq, "signer", "an Ed25519 key in PEM", error.what()});
-    }
-  }
-
   const PublicKey* key_of(std::int64_t seq, const Json& json,
                           std::vector<CustodyProblem>& problems) const {
     const std::string fingerprint = signer_of(json);
-    const auto key = keys_.find(fingerprint);
-    if (key != keys_.end()) return &key->second;
+    const auto key = signers_.keys().find(fingerprint);
+    if (key != signers_.keys().end()) return &key->second;
     problems.push_back(
         {seq, "signer", "a key that this or an earlier entry introduced",
          fingerprint.empty() ? "no \"key <fingerprint>\" in actor.auth"
@@ -320,7 +307,7 @@ class ChainVerifier {
   int newest_line_ = kOldestLineVersion;
   std::size_t dropped_ = 0;
   ClockCheck clock_;
-  IntroducedKeys keys_;
+  SignerWalk signers_;
   HeadCheck heads_;
 };
 
@@ -359,6 +346,16 @@ void bound_problems(CustodyReport& report, std::size_t dropped) {
       {seq, "more", "nothing", fmt::format("{} further problems", dropped)});
 }
 
+Json signer_list(const SignerRoll& roll) {
+  Json list = Json::array();
+  for (const Signer& signer : roll.all()) {
+    Json json = signer_to_json(roll, signer);
+    json["entries"] = signer.entries;
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
 Json list_of(const std::vector<CustodyProblem>& problems) {
   Json list = Json::array();
   for (const CustodyProblem& problem : problems) {
@@ -378,11 +375,24 @@ Json CustodyReport::to_json() const {
           {"head", head},
           {"problems", list_of(problems)},
           {"warnings", list_of(warnings)},
-          {"not_part_of_the_record", foreign}};
+          {"not_part_of_the_record", foreign},
+          {"signers_must_be_vouched_for", signers.asks_for_vouching()},
+          {"signers", signer_list(signers)},
+          {"compared",
+           {{"signer", is_signer_compared},
+            {"head", is_head_compared},
+            {"head_entry",
+             compared_head_seq == 0 ? Json() : Json(compared_head_seq)}}}};
 }
 
 CustodyReport verify_custody(const std::filesystem::path& folder,
                              std::string_view trusted_note) {
+  return verify_custody(
+      folder, WrittenDown{std::string(trusted_note), std::string(), {}});
+}
+
+CustodyReport verify_custody(const std::filesystem::path& folder,
+                             const WrittenDown& known) {
   CustodyReport report;
   std::size_t dropped = 0;
   try {
@@ -393,12 +403,12 @@ CustodyReport verify_custody(const std::filesystem::path& folder,
     CustodyReport schema;
     const bool readable = check_schema(database, schema);
     if (readable) {
-      ChainVerifier verifier(database, trusted_note);
+      ChainVerifier verifier(database, known);
       report = verifier.run();
       dropped = verifier.dropped();
       if (is_export(folder)) {
-        ExportCheck files =
-            check_export(folder, verifier.keys(), verifier.newest_line() > 1);
+        ExportCheck files = check_export(folder, verifier.open_keys(),
+                                         verifier.newest_line() > 1);
         std::ranges::move(files.problems, std::back_inserter(report.problems));
         report.foreign = std::move(files.foreign);
         // An export signs its whole chain; no entry can tell of that head.

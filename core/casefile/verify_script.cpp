@@ -8,7 +8,9 @@
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
+#include "core/casefile/actions.hpp"
 #include "core/casefile/schema.hpp"
+#include "core/casefile/verify_script_signers.hpp"
 #include "core/crypto/digest.hpp"
 
 namespace impound {
@@ -23,6 +25,10 @@ constexpr std::string_view kTemplate = R"SH(#!/bin/sh
 #                         first, the last, seals, containments and the close
 #                         in a longer record
 #   sh VERIFY.sh --all    the signature of every entry
+#   sh VERIFY.sh --signer FINGERPRINT
+#                         the case must have been opened by this key: ask the lead
+#   sh VERIFY.sh --head HASH
+#                         an entry must have this head: one that somebody wrote down
 #
 # Needed: a POSIX shell, coreutils, sed, awk, GNU tar, zstd, openssl 3, sqlite3.
 # It writes into a temporary folder only, and unpacks nothing.
@@ -41,7 +47,10 @@ constexpr std::string_view kTemplate = R"SH(#!/bin/sh
 #   2  The chain: every line names the SHA-256 of the whole line before it, so
 #      that no entry can be changed, taken out, put in or moved.
 #   3  The signature (Ed25519) of each entry over its line, by a key that the
-#      record itself introduced before.
+#      record itself introduced before. All keys are printed first, with who says
+#      whose they are: the one that opened the case, those that a signer with the
+#      right to introduce brought in. An entry by a key that nobody vouched for,
+#      that was rotated or revoked, or that lacks the right for its act, fails.
 #   4  The signed head, checkpoint.note: signature, number of entries, last hash.
 #      Only this step notices entries that were cut off the end. The earlier heads
 #      are all in case.db, as the record says that they were signed.
@@ -57,9 +66,12 @@ constexpr std::string_view kTemplate = R"SH(#!/bin/sh
 #      of case.db.
 #
 # What it cannot know
-#   Whoever holds the signing key and this folder could write all of it anew, this
+#   Whose the first key is: give its fingerprint, as the lead wrote it down, with
+#   --signer. Without, somebody else may have opened a case of this name.
+#   Whoever holds the first key and this folder could write all of it anew, this
 #   script as well. Compare the head below with one that you got another way (a
-#   printed sheet, a mail of that day, a witness, a time stamp):
+#   printed sheet, a mail of that day, a witness, a time stamp), or give that one
+#   with --head:
 #
 #     entries  @ENTRIES@
 #     head     @HEAD@
@@ -83,20 +95,49 @@ SEALED=@SEALED@
 exec 3>&1
 fail() {
   # One line of plain characters, whatever names are in it.
+  [ "$LATER" = no ] || cat "$W/later" >&3
   printf 'FAIL: %s' "$*" | tr -c '\040-\176' '?' >&3
   echo >&3
   exit 1
 }
-say() { printf '%s\n' "$*"; }
+LATER=no
+say() {
+  if [ "$LATER" = yes ]; then
+    printf '%s\n' "$*" >>"$W/later"
+  else
+    printf '%s\n' "$*"
+  fi
+}
 # Text of the record for a terminal: no control character but the line break.
 plain() { tr '\000-\011\013-\037\177' '?'; }
 
 ALL=no
-case "${1-}" in
-  '') ;;
-  --all) ALL=yes ;;
-  *) fail "unknown argument, expected --all or nothing" ;;
-esac
+WANTED_SIGNER=
+WANTED_HEAD=
+# digits OPTION VALUE: 64 digits, however they were written down.
+digits() {
+  written=$(printf '%s' "$2" | tr 'A-F' 'a-f' | tr -d ' ')
+  case "$written" in
+    *[!0-9a-f]*) fail "$1: expected 64 hexadecimal digits" ;;
+  esac
+  [ ${#written} = 64 ] || fail "$1: expected 64 hexadecimal digits"
+}
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --all) ALL=yes ;;
+    --signer)
+      digits --signer "${2-}"
+      WANTED_SIGNER=$written
+      shift ;;
+    --head)
+      digits --head "${2-}"
+      WANTED_HEAD=$written
+      shift ;;
+    *) fail "unknown argument, expected --all, --signer FINGERPRINT, --head HASH" ;;
+  esac
+  shift
+done
+SHOW_ALL=$ALL
 
 SELF=${0##*/}
 cd -- "$(dirname -- "$0")" || fail "cannot change to the folder of this script"
@@ -149,6 +190,10 @@ known_objects() {
   esac
 }
 
+# The signers are printed before anything else, and can only be read from a
+# record that holds together.
+: >"$W/later"
+LATER=yes
 say "1. the record in case.db and in custody.jsonl"
 [ "$(tail -c 1 custody.jsonl | od -An -tx1 | tr -d ' ')" = 0a ] \
   || fail "custody.jsonl: the last record is torn, it does not end its line"
@@ -192,7 +237,7 @@ say "2. the chain"
   | cut -c1-64 >"$W/h"
 { printf '%064d\n' 0; sed '$d' "$W/h"; } >"$W/expected"
 # The key "prev" by its place in the line, so that no other text passes for it.
-sed 's/^{"v":[12],"case":"'"$CASE_PATTERN"'","seq":\([0-9]*\),"prev":"\([0-9a-f]\{64\}\)","id":".*/\1 \2/
+sed 's/^{"v":[123],"case":"'"$CASE_PATTERN"'","seq":\([0-9]*\),"prev":"\([0-9a-f]\{64\}\)","id":".*/\1 \2/
 t
 s/.*/unreadable -/' custody.jsonl >"$W/stated"
 paste -d ' ' "$W/stated" "$W/expected" | awk '
@@ -204,29 +249,14 @@ COUNT=$(($(wc -l <custody.jsonl)))
 LAST=$(tail -n 1 "$W/h")
 say "   $COUNT entries, head $LAST"
 
-say "3. the signatures of the entries"
-# Keys as the record introduced them, checked against their fingerprints.
-ask "SELECT seq, replace(replace(replace(
-       json_extract(line,'\$.detail.signer.public_key'),
-       '-----BEGIN PUBLIC KEY-----',''),'-----END PUBLIC KEY-----',''),
-       char(10),'')
-     FROM custody WHERE seq=1 OR (json_extract(line,'\$.action')='note'
-       AND json_extract(line,'\$.detail.kind')='signer.introduce')
-     ORDER BY seq" >"$W/introduced"
-while read -r seq key; do
-  case "$key" in
-    MCowBQYDK2VwAyEA*) ;;
-    *) fail "entry $seq introduces no Ed25519 key" ;;
-  esac
-  finger=$(printf '%s' "$key" | base64 -d 2>/dev/null | tail -c 32 | sha256sum | cut -c1-64)
-  [ -f "$W/keys/$finger" ] && continue
-  printf '%s\n' "$seq" >"$W/keys/$finger.since"
-  printf -- '-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n' "$key" \
-    >"$W/keys/$finger"
-done <"$W/introduced"
+@SIGNERS@
+say "3. the signatures of the entries, and whether their signers may sign them"
 ask "SELECT seq, substr(json_extract(line,'\$.actor.auth'),-64),
        CASE WHEN json_extract(line,'\$.action') IN ('bundle.seal',
-         'isolate.apply','isolate.verify','isolate.undo','case.close')
+         'isolate.apply','isolate.verify','isolate.undo','case.close',
+         'signer.add','signer.vouch','signer.rotate','signer.revoke',
+         'approval.grant','approval.deny')
+         OR json_extract(line,'\$.detail.kind')='signer.introduce'
        THEN 'always' ELSE 'other' END
      FROM custody ORDER BY seq" >"$W/signers"
 [ "$(($(wc -l <"$W/signers")))" = "$COUNT" ] \
@@ -255,6 +285,7 @@ while read -r seq finger rank; do
   CHECKED=$((CHECKED + 1))
 done <"$W/signers"
 exec 4<&-
+[ -s "$W/wrong" ] && fail "$(head -n 1 "$W/wrong")"
 if [ "$ALL" = yes ]; then
   say "   all $CHECKED entries"
 else
@@ -273,6 +304,8 @@ finger=$(openssl pkey -pubin -in signer.pub.pem -outform DER 2>/dev/null \
   | tail -c 32 | sha256sum | cut -c1-64)
 [ -f "$W/keys/$finger" ] \
   || fail "signer.pub.pem: the record does not introduce this key ($finger)"
+[ -f "$W/keys/$finger.until" ] \
+  && fail "signer.pub.pem: key $finger signs nothing since entry $(cat "$W/keys/$finger.until")"
 case "$(head -n 1 "$W/body")" in
   */"$CASE") ;;
   *) fail "checkpoint.note: it is the head of another case" ;;
@@ -321,7 +354,9 @@ while read -r size; do
     || fail "case.db: the head of $size entries names another chain"
   fits=no
   for key in "$W"/keys/*; do
-    case "$key" in *.since) continue ;; esac
+    case "$key" in *.since | *.until) continue ;; esac
+    [ "$(cat "$key.since")" -le "$size" ] || continue
+    [ ! -f "$key.until" ] || [ "$(cat "$key.until")" -gt "$size" ] || continue
     openssl pkeyutl -verify -pubin -inkey "$key" -rawin -in "$W/body" \
       -sigfile "$W/sig" >/dev/null 2>&1 && fits=yes
   done
@@ -587,7 +622,7 @@ from_lines "SELECT '   ' || replace(replace(
   ORDER BY rowid" >"$W/gaps"
 GAPS=$(($(wc -l <"$W/gaps")))
 say "   gaps, and what was taken in part: $GAPS"
-if [ "$GAPS" -gt 40 ] && [ "${1-}" != --all ]; then
+if [ "$GAPS" -gt 40 ] && [ "$SHOW_ALL" = no ]; then
   head -n 40 "$W/gaps" | plain
   say "   and $((GAPS - 40)) more: sh $SELF --all prints them"
 else
@@ -595,21 +630,30 @@ else
 fi
 
 say "What this check does NOT prove"
-from_lines "SELECT DISTINCT '     ' || replace(replace(
-    coalesce(json_extract(line,'\$.actor.name'),'?') || ', key ' ||
-    substr(json_extract(line,'\$.actor.auth'),-64), $ONE_LINE
-  FROM l ORDER BY 1" >"$W/signers"
-say "   who signed: each signer wrote their name themselves, and nobody certified it:"
-plain <"$W/signers"
+if [ -n "$WANTED_SIGNER" ]; then
+  say "   who signed: the first key is the one that you gave; whose the others are is the"
+  say "     word of who vouched for each (printed first)"
+else
+  say "   who signed: the case was opened by key"
+  say "     $FIRST"
+  say "     and whose that is nobody certified. Whoever has no key of this case can still"
+  say "     make another one that looks like it. Ask the lead for the fingerprint, by"
+  say "     another way than this folder came, and give it: sh $SELF --signer FINGERPRINT"
+fi
+if [ "$VOUCHED" = no ]; then
+  say "     (its format is older: each signer introduced their own key under their own words)"
+fi
 from_lines "SELECT count(*) FROM l
   WHERE coalesce(json_extract(line,'\$.clock.source'),'') NOT IN ('ntp','chrony')" \
   >"$W/unsynchronised"
 say "   when: of $COUNT entries, $(cat "$W/unsynchronised") were stamped by a clock that was not synchronised;"
 say "     a clock is set by whoever owns the machine"
+[ -z "$WANTED_HEAD" ] \
+  || say "   what follows entry $HEAD_AT, the head that you gave: only up to there it is anchored"
 if [ -z "$ANCHORS" ]; then
   say "   that it is all: no outside anchor is here (no witness, no time stamp). Whoever"
   say "     holds key $SIGNER"
-  say "     could have written the record anew since, unless you know its head otherwise:"
+  say "     could have written the record anew since, unless you know its head otherwise (--head):"
   say "     $LAST"
 else
   say "   that the anchors are what they seem:$ANCHORS"
@@ -669,6 +713,16 @@ std::string known_objects() {
   return text;
 }
 
+/// What each action needs of its signer, "-" where everybody may.
+std::string rights_table() {
+  std::string text;
+  for (const ActionRule& rule : action_rules()) {
+    text += fmt::format("{} {}\n", rule.name,
+                        rule.right ? to_string(*rule.right) : "-");
+  }
+  return text;
+}
+
 /// The case id as a basic regular expression; of its letters only the dot means
 /// anything there.
 std::string pattern_of(const std::string& case_id) {
@@ -691,6 +745,9 @@ std::string verify_script(const ScriptFacts& facts) {
         plain(exhibit.tagmanifest_sha256, "", "a digest of a tag manifest"));
   }
   std::string script(kTemplate);
+  fill(script, "@SIGNERS@", kSignerSteps);
+  fill(script, "@RIGHTS@", rights_table());
+  fill(script, "@ALL_RIGHTS@", Rights::all().text());
   fill(script, "@CASE@", plain(facts.case_id, "._-", "the case id"));
   fill(script, "@CASE_PATTERN@", pattern_of(facts.case_id));
   fill(script, "@ENTRIES@", std::to_string(facts.entries));

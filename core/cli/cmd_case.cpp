@@ -72,6 +72,12 @@ ExitCode open_new(const Globals& globals, const CaseOpening& opening,
     print_json(summary_json(made.summary(), folder));
   } else {
     print_text(globals, summary_text(made.summary(), folder));
+    print_note(globals,
+               fmt::format("Opened by key {}: whoever checks the case compares "
+                           "it (--signer), so let it be written down "
+                           "elsewhere. Others are let in with impound case "
+                           "signer add.",
+                           examiner.key.public_key().fingerprint().hex()));
   }
   return ExitCode::clean;
 }
@@ -227,7 +233,8 @@ void add_case(CLI::App& app, Globals& globals, Run& run) {
                    "Legal hold, ticket or order this rests on.");
   make->add_option("--approvals", opening->approvals,
                    "Other examiners who must approve before a playbook may "
-                   "contain.");
+                   "contain: people that were vouched for with the right "
+                   "approve (case signer).");
   make->add_option("--folder", *place, "Place instead of $IMPOUND_HOME/<id>.");
   make->callback([&globals, &run, opening, place] {
     run = [&globals, opening, place] {
@@ -249,6 +256,8 @@ void add_case(CLI::App& app, Globals& globals, Run& run) {
   add_note->callback([&globals, &run, text] {
     run = [&globals, text] { return note(globals, *text); };
   });
+
+  add_signer(*group, globals, run);
 
   CLI::App* inspect = add_command(
       *group, "check",

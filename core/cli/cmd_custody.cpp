@@ -108,12 +108,40 @@ ExitCode log(const Globals& globals, std::int64_t from) {
   return ExitCode::clean;
 }
 
-ExitCode verify(const Globals& globals, const fs::path& note_file) {
+/// Who signed, in front of all else: everything below rests on it.
+void print_signers(const Globals& globals, const CustodyReport& report) {
+  std::string text = "Who signed (as the record says it):\n";
+  for (const Signer& signer : report.signers.all()) {
+    text +=
+        fmt::format("  {}\n    \"{}\", {} entries: {}\n", signer.fingerprint,
+                    printable(signer.name), signer.entries,
+                    introduction_text(report.signers, signer));
+  }
+  if (!report.signers.asks_for_vouching()) {
+    text +=
+        "  The first entry asks nobody to vouch for a key: each introduced "
+        "itself.\n";
+  }
+  print_text(globals, text);
+}
+
+struct VerifyArguments {
+  fs::path note;
+  std::string signer;
+  std::string head;
+};
+
+ExitCode verify(const Globals& globals, const VerifyArguments& arguments) {
+  const fs::path& note_file = arguments.note;
   const fs::path folder = find_case(globals.case_name);
   const std::string note =
       note_file.empty() ? std::string()
                         : read_text_file(note_file, limits::kMaxSmallFile);
-  const CustodyReport report = verify_custody(folder, note);
+  const CustodyReport report =
+      verify_custody(folder, WrittenDown{.note = note,
+                                         .signer = arguments.signer,
+                                         .head = arguments.head});
+  if (!globals.json) print_signers(globals, report);
   if (globals.json) {
     print_json(report.to_json());
   } else if (report.ok()) {
@@ -121,10 +149,25 @@ ExitCode verify(const Globals& globals, const fs::path& note_file) {
                fmt::format("{} entries: every line, link and signature is "
                            "right\nhead {}\n",
                            report.entries, report.head));
-    if (note.empty()) {
+    if (report.is_signer_compared) {
+      print_text(globals, "The key that was written down opened the case.\n");
+    } else {
       print_note(globals,
-                 "Without a head that left this machine (--checkpoint) this "
-                 "proves nothing against whoever holds the key.");
+                 "No --signer was given: whose the key is that opened the case "
+                 "was not compared; somebody else could have opened one of "
+                 "this name.");
+    }
+    if (report.is_head_compared) {
+      print_text(globals,
+                 fmt::format("The head that was written down is that of entry "
+                             "{}; {} entries follow it.\n",
+                             report.compared_head_seq,
+                             report.entries - report.compared_head_seq));
+    } else if (note.empty()) {
+      print_note(globals,
+                 "Without a head that left this machine (--head, "
+                 "--checkpoint) this does not tell whether entries were cut "
+                 "off, and proves nothing against whoever holds the key.");
     }
   } else {
     std::string text = "The custody chain is BROKEN.\n";
@@ -215,12 +258,18 @@ void add_custody(CLI::App& app, Globals& globals, Run& run) {
   });
   CLI::App* check = add_command(
       *group, "verify", "Check every line, link, signature and signed head.");
-  auto note = std::make_shared<fs::path>();
-  check->add_option("--checkpoint", *note,
+  auto known = std::make_shared<VerifyArguments>();
+  check->add_option("--checkpoint", known->note,
                     "A signed head that left this machine: the chain must "
                     "contain it.");
-  check->callback([&globals, &run, note] {
-    run = [&globals, note] { return verify(globals, *note); };
+  check->add_option("--signer", known->signer,
+                    "Fingerprint of the key that opened the case, as its lead "
+                    "wrote it down.");
+  check->add_option("--head", known->head,
+                    "A head (SHA-256) that somebody wrote down: an entry must "
+                    "have it.");
+  check->callback([&globals, &run, known] {
+    run = [&globals, known] { return verify(globals, *known); };
   });
   add_command(*group, "gaps", "Print what was asked for and not obtained.")
       ->callback([&globals, &run] { run = [&] { return gaps(globals); }; });

@@ -20,6 +20,7 @@ Json profile_json(const ExaminerProfile& profile) {
   json["role"] = profile.role;
   json["key_file"] = lossless_utf8(profile.key_file.native());
   json["fingerprint"] = profile.fingerprint;
+  json["card"] = lossless_utf8(card_file().native());
   return json;
 }
 
@@ -30,24 +31,45 @@ void show(const Globals& globals, const ExaminerProfile& profile) {
   }
   print_text(
       globals,
-      fmt::format("{}, {}, {}\nkey  {}\n     SHA-256 {}\n",
+      fmt::format("{}, {}, {}\nkey  {}\n     SHA-256 {}\ncard {}\n",
                   printable(profile.name), printable(profile.role),
                   printable(profile.org), printable(profile.key_file.native()),
-                  profile.fingerprint));
+                  profile.fingerprint, printable(card_file().native())));
+  print_note(globals,
+             fmt::format("To be let into a case, give its lead the card, which "
+                         "holds no secret, and the fingerprint by another way; "
+                         "the lead runs: impound case signer add CARD "
+                         "--fingerprint {}",
+                         profile.fingerprint));
+}
+
+/// What a new key is encrypted with; empty if nothing was named.
+std::string new_passphrase(const Globals& globals) {
+  if (globals.passphrase_file.empty()) return {};
+  const std::string text =
+      read_text_file(globals.passphrase_file, limits::kMaxSmallFile);
+  std::string passphrase = text.substr(0, text.find('\n'));
+  if (passphrase.empty()) {
+    throw Error(Errc::bad_input, printable(globals.passphrase_file.native()) +
+                                     ": the first line is empty, expected a "
+                                     "passphrase");
+  }
+  return passphrase;
+}
+
+ExitCode renew(const Globals& globals) {
+  const ExaminerProfile before = load_profile();
+  show(globals, renew_examiner(new_passphrase(globals)));
+  print_note(globals,
+             fmt::format("The old key stays in {}. In each case that it is "
+                         "known in: impound case signer rotate --key {}",
+                         printable(before.key_file.native()),
+                         printable(before.key_file.native())));
+  return ExitCode::clean;
 }
 
 ExitCode init(const Globals& globals, ExaminerProfile wanted) {
-  std::string passphrase;
-  if (!globals.passphrase_file.empty()) {
-    const std::string text =
-        read_text_file(globals.passphrase_file, limits::kMaxSmallFile);
-    passphrase = text.substr(0, text.find('\n'));
-    if (passphrase.empty()) {
-      throw Error(Errc::bad_input, printable(globals.passphrase_file.native()) +
-                                       ": the first line is empty, expected a "
-                                       "passphrase");
-    }
-  }
+  const std::string passphrase = new_passphrase(globals);
   wanted.key_file = globals.key_file;
   const ExaminerProfile made = create_examiner(wanted, passphrase);
   show(globals, made);
@@ -73,6 +95,10 @@ void add_examiner(CLI::App& app, Globals& globals, Run& run) {
   make->callback([&globals, &run, wanted] {
     run = [&globals, wanted] { return init(globals, *wanted); };
   });
+  add_command(*group, "renew",
+              "Make a new key for the same examiner; the old one stays, and "
+              "hands over in each case (case signer rotate).")
+      ->callback([&globals, &run] { run = [&] { return renew(globals); }; });
   CLI::App* tell = add_command(*group, "show", "Print identity and key.");
   tell->callback([&globals, &run] {
     run = [&globals] {

@@ -81,6 +81,21 @@ OpenCase::OpenCase(const Globals& globals, Events events)
                            .clock = globals.clock,
                            .cancellation = *globals.cancellation,
                            .progress = *progress_});
+  const SignerRoll roll = case_file_.signers();
+  const SignerCard card = SignerCard::of(examiner_);
+  const std::string key = card.key.fingerprint().hex();
+  const Signer* signer = roll.find(key);
+  if (!roll.asks_for_vouching() ||
+      (signer != nullptr && signer->standing != Standing::unvouched)) {
+    return;
+  }
+  print_note(
+      globals,
+      fmt::format("Nobody vouched for your key in case {}. What you do is "
+                  "recorded, and every check of the case fails on it until "
+                  "somebody who may introduce signers runs:\n  impound case "
+                  "signer vouch {} --case {}",
+                  case_file_.id(), key, case_file_.id()));
 }
 
 CaseFile open_case_to_read(const Globals& globals) {

@@ -78,6 +78,7 @@ class OpenCase {
 // One per cmd_<name>.cpp, in the order of --help.
 void add_examiner(CLI::App& app, Globals& globals, Run& run);
 void add_case(CLI::App& app, Globals& globals, Run& run);
+void add_signer(CLI::App& case_group, Globals& globals, Run& run);
 void add_status(CLI::App& app, Globals& globals, Run& run);
 void add_deployment(CLI::App& app, Globals& globals, Run& run);
 void add_playbook(CLI::App& app, Globals& globals, Run& run);

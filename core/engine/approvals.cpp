@@ -9,6 +9,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
+#include "core/casefile/entry_line.hpp"
 #include "core/crypto/digest.hpp"
 #include "core/engine/deployment_record.hpp"
 
@@ -27,10 +28,16 @@ int approvals_needed(const std::vector<Entry>& entries) {
   return policy->get<int>();
 }
 
-std::string fingerprint_of(const Json& line) {
-  const std::string auth = text_or(line.at("actor"), "auth", "");
-  const std::size_t at = auth.rfind("key ");
-  return at == std::string::npos ? auth : auth.substr(at + 4);
+/// Whose the keys of a record are. Keys that a rotation ties together are one
+/// person; two keys of one name are two, and neither counts unless somebody
+/// vouched for it.
+SignerRoll roll_of(const std::vector<Entry>& entries) {
+  SignerRoll roll;
+  for (const Entry& entry : entries) {
+    // What it refuses is for custody verify to tell; here it has no effect.
+    static_cast<void>(roll.apply(entry.seq, entry.json));
+  }
+  return roll;
 }
 
 std::string action_of(const Entry& entry) {
@@ -51,8 +58,8 @@ const Entry* start_of(const std::vector<Entry>& entries, std::string_view run) {
 struct Request {
   const Entry* entry = nullptr;
   const Entry* denial = nullptr;
-  std::set<std::string> requesters;            ///< keys that cannot approve it
-  std::map<std::string, const Entry*> grants;  ///< by the key that granted
+  std::set<std::string> requesters;            ///< people who cannot approve it
+  std::map<std::string, const Entry*> grants;  ///< by the person who granted
   bool is_used = false;  ///< by hand: the act it allowed was done
 
   [[nodiscard]] const Json& detail() const { return entry->json.at("detail"); }
@@ -61,15 +68,16 @@ struct Request {
   }
 };
 
-/// Keys that asked for what a run does: who started it, and who gave the
+/// People who asked for what a run does: who started it, and who gave the
 /// answer that its question waits with.
 std::set<std::string> requesters_of_run(const std::vector<Entry>& entries,
+                                        const SignerRoll& roll,
                                         const Entry& request) {
   std::set<std::string> keys;
   const std::string run = text_or(request.json, "run", "");
   if (run.empty()) return keys;
   if (const Entry* start = start_of(entries, run)) {
-    keys.insert(fingerprint_of(start->json));
+    keys.insert(roll.person_of(signer_of(start->json)));
   }
   const Json& asked = request.json.at("detail");
   std::string answerer;
@@ -80,7 +88,7 @@ std::set<std::string> requesters_of_run(const std::vector<Entry>& entries,
     const Json& detail = entry.json.at("detail");
     if (text_or(detail, "kind", "") == "answer" && asked.contains("call") &&
         detail.contains("call") && detail["call"] == asked["call"]) {
-      answerer = fingerprint_of(entry.json);  // the newest counts
+      answerer = roll.person_of(signer_of(entry.json));  // the newest counts
     }
   }
   if (!answerer.empty()) keys.insert(answerer);
@@ -96,14 +104,17 @@ bool is_applied(const Entry& entry) {
 
 std::vector<Request> requests_of(const std::vector<Entry>& entries) {
   std::vector<Request> requests;
+  const SignerRoll roll = roll_of(entries);
+  SignerRoll then;  // as it was when the entry was written
   for (const Entry& entry : entries) {
+    static_cast<void>(then.apply(entry.seq, entry.json));
     const std::string action = action_of(entry);
     const Json& detail = entry.json.at("detail");
     if (action == "approval.request" && detail.contains("subject_sha256")) {
       Request request;
       request.entry = &entry;
-      request.requesters = requesters_of_run(entries, entry);
-      request.requesters.insert(fingerprint_of(entry.json));
+      request.requesters = requesters_of_run(entries, roll, entry);
+      request.requesters.insert(roll.person_of(signer_of(entry.json)));
       requests.push_back(std::move(request));
       continue;
     }
@@ -118,13 +129,21 @@ std::vector<Request> requests_of(const std::vector<Entry>& entries) {
       continue;
     }
     if (action != "approval.grant" && action != "approval.deny") continue;
+    // The word of a key that held no such right then, or that was revoked
+    // since, counts for nothing.
+    const std::string key = signer_of(entry.json);
+    const Signer* signer = roll.find(key);
+    if (then.refusal(key, Right::approve) ||
+        (signer != nullptr && signer->standing == Standing::revoked)) {
+      continue;
+    }
     const std::string name = text_or(detail, "request", "");
     for (Request& request : requests) {
       if (text_or(request.detail(), "request", "") != name) continue;
       if (action == "approval.deny") {
         request.denial = &entry;
       } else {
-        request.grants.insert_or_assign(fingerprint_of(entry.json), &entry);
+        request.grants.insert_or_assign(roll.person_of(key), &entry);
       }
     }
   }
@@ -136,7 +155,7 @@ bool is_over(const Json& detail, TimeNs now) {
   return !end || *end <= now;
 }
 
-/// The grants that count now: ids of their entries by the key that granted.
+/// The grants that count now: ids of their entries by the person who granted.
 std::map<std::string, std::string> standing_grants(const Request& request,
                                                    TimeNs now) {
   std::map<std::string, std::string> ids;
@@ -262,7 +281,7 @@ ApprovalState approvals_for(const CaseFile& case_file,
   state.needed = approvals_needed(entries);
   state.missing = state.needed;
   if (state.needed == 0) return state;
-  std::map<std::string, std::string> grants;  // each key counts once
+  std::map<std::string, std::string> grants;  // each person counts once
   for (const Request& request : requests_of(entries)) {
     if (request.subject() != subject.sha256) continue;
     if (request.denial != nullptr && !is_over(request.detail(), now)) {
@@ -333,7 +352,9 @@ OpenApproval decide_approval(Session& session,
   const auto entries = session.case_file.entries();
   const auto requests = requests_of(entries);
   const Request& request = find_request(requests, request_or_run, now);
-  const std::string key = session.examiner.key.public_key().fingerprint().hex();
+  session.case_file.require_right(session.examiner, Right::approve);
+  const std::string key = roll_of(entries).person_of(
+      session.examiner.key.public_key().fingerprint().hex());
   if (decision == Decision::granted && request.requesters.contains(key)) {
     throw Error(
         Errc::bad_input,

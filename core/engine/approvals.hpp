@@ -6,8 +6,9 @@
 /// They come on top of what the acting person said and never replace it. An
 /// approval answers one request, made for one act: the call of a playbook's
 /// question, or one containment by hand with its deployment, method and
-/// arguments. It is worth nothing for another act, after its end, or from
-/// somebody who asked for the act.
+/// arguments. It is worth nothing for another act, after its end, from somebody
+/// who asked for the act, or from a key that nobody vouched for with the right
+/// to approve; the keys of one person, tied by rotations, count once.
 
 #include <cstdint>
 #include <optional>

@@ -46,6 +46,25 @@ void refuse_existing(const fs::path& path) {
   }
 }
 
+void write_key(const SigningKey& key, const fs::path& key_file,
+               const std::string& passphrase) {
+  const UniqueFd file = create_file(key_file, 0600);
+  write_all(file, as_bytes(key.pem(passphrase)), key_file);
+  sync_fd(file, key_file);
+}
+
+void write_profile(const ExaminerProfile& profile, const PublicKey& key) {
+  Json json;
+  json["schema"] = 1;
+  json["name"] = profile.name;
+  json["org"] = profile.org;
+  json["role"] = profile.role;
+  json["key_file"] = profile.key_file.native();
+  json["fingerprint"] = profile.fingerprint;
+  json["public_key"] = key.pem();
+  write_file_durably(profile_file(), as_bytes(dump_pretty(json)), 0644);
+}
+
 }  // namespace
 
 ExaminerProfile create_examiner(const ExaminerProfile& wanted,
@@ -65,20 +84,8 @@ ExaminerProfile create_examiner(const ExaminerProfile& wanted,
 
   const SigningKey key = SigningKey::generate();
   profile.fingerprint = key.public_key().fingerprint().hex();
-  {
-    const UniqueFd file = create_file(profile.key_file, 0600);
-    write_all(file, as_bytes(key.pem(passphrase)), profile.key_file);
-    sync_fd(file, profile.key_file);
-  }
-  Json json;
-  json["schema"] = 1;
-  json["name"] = profile.name;
-  json["org"] = profile.org;
-  json["role"] = profile.role;
-  json["key_file"] = profile.key_file.native();
-  json["fingerprint"] = profile.fingerprint;
-  json["public_key"] = key.public_key().pem();
-  write_file_durably(profile_file(), as_bytes(dump_pretty(json)), 0644);
+  write_key(key, profile.key_file, passphrase);
+  write_profile(profile, key.public_key());
   return profile;
 }
 
@@ -88,6 +95,20 @@ bool has_profile() {
   } catch (const Error&) {
     return false;  // no home, so no profile
   }
+}
+
+fs::path card_file() { return profile_file(); }
+
+ExaminerProfile renew_examiner(const std::string& passphrase) {
+  ExaminerProfile profile = load_profile();
+  const SigningKey key = SigningKey::generate();
+  profile.fingerprint = key.public_key().fingerprint().hex();
+  profile.key_file =
+      config_folder() /
+      fmt::format("examiner-{}.key", profile.fingerprint.substr(0, 16));
+  write_key(key, profile.key_file, passphrase);
+  write_profile(profile, key.public_key());
+  return profile;
 }
 
 ExaminerProfile load_profile() {

@@ -32,6 +32,15 @@ struct ExaminerProfile {
 /// @throws Error{bad_input} if nobody ran 'impound examiner init' yet.
 [[nodiscard]] ExaminerProfile load_profile();
 
+/// examiner.json: what a lead needs to let this examiner into a case. It holds
+/// no secret.
+[[nodiscard]] std::filesystem::path card_file();
+
+/// Makes a new key for the examiner there is, beside the old one, which stays:
+/// open cases must still be told with it (impound case signer rotate).
+/// @throws Error{bad_input} if there is no examiner, Error{io}.
+[[nodiscard]] ExaminerProfile renew_examiner(const std::string& passphrase);
+
 /// Loads the key and states how its owner was identified. `key_file` replaces
 /// the profile's if it is not empty.
 /// @throws Error{bad_input} if others may read the key file or the passphrase

@@ -170,6 +170,8 @@ std::optional<Hold> other_holder(const Session& session, const Held& held,
 
 ReleaseResult release_one(Session& session, const Held& held,
                           const ReleaseRequest& request, HoldRegister& holds) {
+  // Before anything is given back: the record takes no word of it otherwise.
+  session.case_file.require_right(session.examiner, Right::release);
   session.progress.begin("release " + held.deployment.name, {});
   ReleaseResult result = with_undo(
       session, held, request, UndoKind::release,

@@ -11,6 +11,14 @@ for who in "bob:Bob Second" "eve:Eve Third"; do
 done
 code 0 impound case new IR-1 --title "two people" --approvals 1
 export IMPOUND_CASE=IR-1
+# Whoever approves was let in by the one who opened the case, fingerprint in hand.
+let_in() {
+  local key
+  key=$(XDG_CONFIG_HOME=$work/$1 "$IMPOUND" examiner show --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["fingerprint"])')
+  code 0 impound case signer add "$work/$1/impound/examiner.json" --fingerprint "$key" --rights act,approve,release
+}
+let_in bob
+let_in eve
 
 # By hand: it waits, says how, and the approval of somebody else is for this act only.
 code 5 impound contain --deployment d/d.toml

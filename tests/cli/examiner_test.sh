@@ -13,6 +13,15 @@ json 'd["name"] == "Ada Example" and len(d["fingerprint"]) == 64'
 code 2 impound examiner init --name x --org y --role z
 says "is not replaced"
 
+# A renewed key is another one; the old one stays for the hand-over.
+before=$(stat -c %i "$XDG_CONFIG_HOME/impound/examiner.key")
+code 0 impound examiner renew --json
+json 'd["name"] == "Ada Example" and d["key_file"].endswith(".key") and "examiner-" in d["key_file"]'
+equal "$(stat -c %i "$XDG_CONFIG_HOME/impound/examiner.key")" "$before"
+code 0 impound case new IR-0 --title t
+rm -r "$XDG_CONFIG_HOME/impound"
+examiner
+
 chmod 644 "$XDG_CONFIG_HOME/impound/examiner.key"
 code 2 impound case new IR-1 --title t
 says "expected 0600"

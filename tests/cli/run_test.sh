@@ -73,6 +73,8 @@ code 2 impound approve R001 --reason "by the one who started it"
 says "cannot approve it"
 code 5 impound resume R001
 XDG_CONFIG_HOME=$work/second code 0 impound examiner init --name "Bob Second" --org "Example Corp" --role lead
+code 0 impound case signer add "$work/second/impound/examiner.json" --rights approve --fingerprint \
+  "$(XDG_CONFIG_HOME=$work/second "$IMPOUND" examiner show --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["fingerprint"])')"
 XDG_CONFIG_HOME=$work/second code 0 impound approve R001 --reason "harm is likely"
 code 1 impound resume R001
 answers && fail "approved, and not contained"

@@ -169,6 +169,9 @@ void make(const fs::path& folder, int notes, const Foreign& foreign) {
                     {"severity", "high"}, {"title", "One line\nALL OK"},
                     {"detail", ""},       {"items", Json::array()}};
   (void)file.append({gap, finding}, eve);
+  (void)file.append(
+      {add_signer_draft(SignerCard::of(bob), Rights::from("act").value())},
+      eve);
   std::vector<EntryDraft> drafts;
   for (int i = 0; i < notes; ++i) {
     drafts.push_back(

@@ -84,7 +84,7 @@ derive() {
 passes "untouched" "$top/made/export"
 says "the findings are printed from the lines" '^   F001 likely, high: One line ALL OK (entry'
 says "the gaps are printed, harmless to a terminal" '^   E001 missing: /absent ?.31m: not there (entry'
-says "who signed is not proved" 'each signer wrote their name themselves'
+says "who signed is not proved" 'and whose that is nobody certified'
 says "the clock is not proved" "of [0-9]* entries, [0-9]* were stamped by a clock"
 says "no anchor is not hidden" 'no outside anchor is here'
 [ "$(grep -n 'NOT prove' "$top/out" | cut -d : -f 1)" -gt "$(grep -n '^10\. ' "$top/out" | cut -d : -f 1)" ] \
@@ -295,6 +295,8 @@ sqlite3 -batch -init /dev/null "$top/old/case.db" <"$here/format1/case.sql" \
 passes "a case of format 1" "$top/old-export" --all
 grep -q '"schema.upgrade"' "$top/old-export/custody.jsonl" || broken "no entry tells of the upgrade"
 copy=$top/old-export
+says "keys that introduced themselves are told" 'Bob Second", .*introduced by itself in entry'
+says "and that nobody asked for more" 'asks nobody to vouch for a key'
 sql "UPDATE custody SET line=replace(line,'\"outcome\":\"missing\"','\"outcome\":\"skipped\"') WHERE seq=6"
 derive
 refused "a word of version 2 in a line of version 1" "entry 6: a line of version 1 with a word"

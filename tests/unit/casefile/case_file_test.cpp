@@ -2,6 +2,7 @@
 #include "core/casefile/case_file.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 
 #include "core/base/error.hpp"
 #include "core/casefile/entry_line.hpp"
+#include "core/casefile/schema.hpp"
 #include "core/crypto/piece_digest.hpp"
 #include "core/storage/sqlite.hpp"
 #include "tests/support/catch.hpp"
@@ -173,6 +175,15 @@ TEST_CASE("The chain refuses UPDATE, DELETE and gaps", "[casefile]") {
   CHECK(scene.file.entry_count() == 2);
 }
 
+TEST_CASE("A case asks in its first entry that its signers are vouched for",
+          "[casefile]") {
+  const Scene scene;
+  const Json detail = scene.file.entries().front().json["detail"];
+  CHECK(detail["signers"] == "vouched");
+  CHECK(detail["signer"]["rights"] == "introduce,approve,release,act");
+  CHECK(scene.file.signers().asks_for_vouching());
+}
+
 TEST_CASE("A new examiner is introduced by an entry of their own",
           "[casefile]") {
   Scene scene;
@@ -309,7 +320,7 @@ TEST_CASE("What is no case, a newer case or a changed case says so",
   db.execute("DROP TRIGGER custody_no_delete");
   CHECK(open(scene.folder, CaseMode::write) == Errc::integrity);
   CHECK_NOTHROW(CaseFile(scene.folder, CaseMode::read_only, scene.clock));
-  db.execute("PRAGMA user_version=3");
+  db.execute(fmt::format("PRAGMA user_version={}", newest_schema() + 1));
   CHECK(open(scene.folder, CaseMode::read_only) == Errc::unsupported);
 
   CHECK(code_of([&] {

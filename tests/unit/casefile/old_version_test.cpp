@@ -5,8 +5,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
+#include "core/casefile/entry_line.hpp"
 #include "core/casefile/line_check.hpp"
 #include "core/casefile/schema.hpp"
 #include "core/storage/sqlite.hpp"
@@ -18,11 +21,11 @@ namespace {
 
 /// The old case in a folder of its own.
 struct OldCase {
-  OldCase() {
+  explicit OldCase(const std::string& format = "format1") {
     fs::create_directories(folder / "evidence");
     const Database database(folder / "case.db", Database::Mode::create);
     database.execute(read_text_file(
-        fs::path(IMPOUND_SOURCE_DIR) / "tests/compat/format1/case.sql",
+        fs::path(IMPOUND_SOURCE_DIR) / "tests/compat" / format / "case.sql",
         1 << 20));
   }
 
@@ -79,17 +82,43 @@ TEST_CASE("The first entry that is written upgrades a case and says so, once",
     CHECK(entries[0].json["detail"]["kind"] == "signer.introduce");
     CHECK(entries[1].json["detail"]["kind"] == "schema.upgrade");
     CHECK(entries[1].json["detail"]["from"] == 1);
-    CHECK(entries[1].json["detail"]["to"] == 2);
-    CHECK(entries[1].json["v"] == 2);
+    CHECK(entries[1].json["detail"]["to"] == newest_schema());
+    CHECK(entries[1].json["v"] == kLineVersion);
     CHECK(file.entries(before).front().json["v"] == 1);
     (void)file.append({note_draft("and another")}, eve);
     CHECK(file.entries().back().json["detail"]["text"] == "and another");
   }
-  CHECK(old.version() == 2);
+  CHECK(old.version() == newest_schema());
   CHECK(old.departures().empty());
   const CustodyReport report = verify_custody(old.folder, "");
   INFO(dump_pretty(report.to_json()));
   CHECK(report.ok());
+}
+
+TEST_CASE(
+    "A case of version 2, whose signers introduced themselves, verifies and is "
+    "told so",
+    "[casefile][signers]") {
+  OldCase old("format2");
+  REQUIRE(old.version() == 2);
+  const CustodyReport report = verify_custody(old.folder, "");
+  INFO(dump_pretty(report.to_json()));
+  CHECK(report.ok());
+  CHECK_FALSE(report.signers.asks_for_vouching());
+  REQUIRE(report.signers.all().size() == 2);
+  CHECK(report.signers.all()[1].how == Introduction::itself);
+  REQUIRE(report.warnings.size() == 1);
+  CHECK_THAT(report.warnings[0].expected,
+             Catch::Contains("\"Bob Second\"") &&
+                 Catch::Contains("was introduced by itself"));
+  // Its first entry asked for nothing more: a new examiner goes on as before.
+  CaseFile file(old.folder, CaseMode::write, old.clock);
+  const Examiner eve = make_examiner();
+  (void)file.append({note_draft("one more")}, eve);
+  CHECK_NOTHROW(file.require_right(eve, Right::approve));
+  CHECK(verify_custody(old.folder, "").ok());
+  const auto after = verify_custody(old.folder, "").warnings;
+  CHECK(std::ranges::count(after, "signer", &CustodyProblem::what) == 2);
 }
 
 TEST_CASE("An upgrade that cannot be recorded does not happen", "[casefile]") {
@@ -109,7 +138,7 @@ TEST_CASE("A word of version 2 in a line of version 1 is wrong", "[casefile]") {
   const Entry entry = scene.file.append({draft}, scene.eve).front();
   CHECK(check_line(entry.seq, entry.line).problems.empty());
   std::string older = entry.line;
-  REQUIRE(older.starts_with(R"({"v":2,)"));
+  REQUIRE(older.starts_with(R"({"v":3,)"));
   older[5] = '1';
   const auto problems = check_line(entry.seq, older).problems;
   REQUIRE(problems.size() == 1);

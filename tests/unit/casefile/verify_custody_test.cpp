@@ -58,6 +58,9 @@ TEST_CASE("An untouched chain verifies, with several signers and heads",
           "[casefile]") {
   Attack scene(150);
   const Examiner mallory = make_examiner("Bob Second");
+  (void)scene.file.append(
+      {add_signer_draft(SignerCard::of(mallory), Rights::from("act").value())},
+      scene.eve);
   (void)scene.file.append({note_draft("second person")}, mallory);
   const std::string note = scene.file.sign_head(mallory);
   (void)scene.file.append({note_draft("after the head")}, scene.eve);
@@ -160,10 +163,11 @@ TEST_CASE(
   Attack scene;
   const std::string note = scene.file.sign_whole_chain(scene.eve);
   TempDir other;
-  CaseFile forged = CaseFile::create(other.path() / "case", opening(),
-                                     make_examiner(), scene.clock);
+  const Examiner forger = make_examiner();  // with the same name
+  CaseFile forged =
+      CaseFile::create(other.path() / "case", opening(), forger, scene.clock);
   std::vector<EntryDraft> drafts(12, note_draft("nothing happened"));
-  (void)forged.append(drafts, make_examiner());
+  (void)forged.append(drafts, forger);
   CHECK(verify_custody(other.path() / "case", "").ok());
   CHECK_FALSE(verify_custody(other.path() / "case", note).ok());
 }

@@ -36,6 +36,7 @@ struct People {
   }
 
   People() {
+    for (const Examiner* who : {&bob, &eve}) let_in(*who, "act,approve");
     EntryDraft start = as_ada.draft("playbook.start");
     start.detail = {{"playbook", "p"},         {"version", "1.0.0"},
                     {"playbook_sha256", "00"}, {"parameters", Json::object()},
@@ -44,6 +45,11 @@ struct People {
     as_ada.run = file.reserve_run(start, ada).run;
   }
 
+  void let_in(const Examiner& who, const char* rights) {
+    (void)file.append(
+        {add_signer_draft(SignerCard::of(who), Rights::from(rights).value())},
+        ada);
+  }
   [[nodiscard]] ApprovalSubject subject(std::int64_t call) const {
     return subject_of_call(file, as_ada.run, call, GuardedAct::contain);
   }
@@ -86,6 +92,55 @@ TEST_CASE("whoever asks for an act cannot approve it", "[engine][I12]") {
   CHECK(people.missing(3) == 2);
   people.decide(people.ada, "A001", Decision::denied);  // but may take it back
   CHECK_THROWS_WITH(people.missing(3), Catch::Contains("was denied by Ada"));
+}
+
+TEST_CASE("only people that were vouched for with the right approve count",
+          "[engine][I12]") {
+  People people;
+  static_cast<void>(request_approval(people.as_ada, people.subject(3)));
+  const Examiner unknown = make_examiner("Frank");
+  CHECK_THROWS_WITH(
+      people.decide(unknown, "A001"),
+      Catch::Contains("is not vouched for, and the right approve"));
+  CHECK_THROWS_WITH(people.decide(unknown, "A001", Decision::denied),
+                    Catch::Contains("the right approve is needed"));
+  const Examiner hand = make_examiner("Grace");
+  people.let_in(hand, "act");
+  CHECK_THROWS_WITH(people.decide(hand, "A001"),
+                    Catch::Contains("holds act, and the right approve"));
+  CHECK(people.missing(3) == 2);
+  // A second key of the lead's name that nobody vouched for is nobody.
+  const Examiner namesake = make_examiner("Ada");
+  CHECK_THROWS_AS(people.decide(namesake, "A001"), Error);
+  CHECK(people.missing(3) == 2);
+}
+
+TEST_CASE("keys that a rotation ties together are one person",
+          "[engine][I12]") {
+  People people;
+  static_cast<void>(request_approval(people.as_ada, people.subject(3)));
+  const auto rotate = [&](const Examiner& from, const Examiner& to) {
+    const std::string key = from.key.public_key().fingerprint().hex();
+    (void)people.file.append(
+        {rotate_draft(*people.file.signers().find(key), to.key.public_key())},
+        from);
+  };
+  people.decide(people.bob, "A001");
+  const Examiner bob_again = make_examiner("Bob");
+  rotate(people.bob, bob_again);
+  people.decide(bob_again, "A001");
+  CHECK(people.missing(3) == 1);
+  // Nor does a new key make the requester another person.
+  const Examiner ada_again = make_examiner("Ada");
+  rotate(people.ada, ada_again);
+  CHECK_THROWS_WITH(people.decide(ada_again, "A001"),
+                    Catch::Contains("cannot approve it"));
+  CHECK(people.missing(3) == 1);
+  // What a key said counts no more once it was revoked.
+  const std::string bob = bob_again.key.public_key().fingerprint().hex();
+  (void)people.file.append(
+      {revoke_draft(*people.file.signers().find(bob), "lost")}, ada_again);
+  CHECK(people.missing(3) == 2);
 }
 
 TEST_CASE("an approval is for one act of a run and not for the next",

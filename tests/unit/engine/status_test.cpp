@@ -320,6 +320,9 @@ TEST_CASE(
   CHECK(scene.status().waiting.front().approvals_missing == 1);
 
   const Examiner bob = make_examiner("Bob Second");
+  (void)scene.file.append(
+      {add_signer_draft(SignerCard::of(bob), Rights::from("approve").value())},
+      scene.eve);
   Session second{.case_file = scene.file,
                  .examiner = bob,
                  .clock = scene.clock,
