@@ -106,6 +106,9 @@ std::string_view note_detail(const Json& detail) {
   if (kind == "finding") return "id verdict severity title detail items";
   if (kind == "signer.introduce") return "text signer";
   if (kind == "schema.upgrade") return "text from to";
+  if (kind == "call") return "text call call_sha256 row_sha256 answered";
+  if (kind == "attempt") return "text call function code error";
+  if (kind == "retry") return "text call";
   return "text";
 }
 

@@ -7,6 +7,7 @@
 #include "core/base/text.hpp"
 #include "core/casefile/actions.hpp"
 #include "core/casefile/case_file_impl.hpp"
+#include "core/casefile/run_journal.hpp"
 #include "core/casefile/schema.hpp"
 #include "core/crypto/note.hpp"
 
@@ -337,7 +338,7 @@ std::vector<Entry> CaseFile::Impl::add(Addition addition,
   ChainWriter chain(*database, id, nonce, recording, examiner);
   fold.catch_up(*database);  // states only what is committed
   if (fold.closed) refuse_if_closed(addition.drafts);
-  if (!addition.drafts.empty()) {
+  if (!addition.drafts.empty() || !addition.journal.empty()) {
     require_open(fold.roll, examiner, id);
     introduce(chain, fold, examiner);
     upgrade(chain, *database);
@@ -351,9 +352,11 @@ std::vector<Entry> CaseFile::Impl::add(Addition addition,
   for (const EntryDraft& draft : addition.drafts) {
     entries.push_back(chain.write(draft));
   }
+  if (addition.make_journal) addition.journal = addition.make_journal(entries);
   write_journal(*database, addition.journal);
-  if (addition.make_journal) {
-    write_journal(*database, addition.make_journal(entries));
+  for (const JournalRow& row : addition.journal) {
+    if (row.answer.empty()) continue;  // begun: nothing that could be replayed
+    static_cast<void>(chain.write(journal_note(id, row)));
   }
   MerkleFrontier signed_head = frontier;
   // A key that has just been closed signs nothing more.
@@ -361,7 +364,7 @@ std::vector<Entry> CaseFile::Impl::add(Addition addition,
       addition.drafts,
       [&](const EntryDraft& draft) { return closes_key(draft, examiner); });
   if (may_sign && (std::ranges::any_of(addition.drafts, signs_head) ||
-                   (!entries.empty() && chain.head_is_due()))) {
+                   (chain.size() > fold.entries && chain.head_is_due()))) {
     const std::string note = chain.sign(signed_head);
     chain.write_head_entry(signed_head, note);
   }

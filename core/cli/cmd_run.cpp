@@ -191,10 +191,13 @@ void add_run(CLI::App& app, Globals& globals, Run& run) {
   auto words = std::make_shared<Words>();
   auto consent = std::make_shared<ConsentOptions>();
   resume->add_option("run", words->run, "R001")->required();
+  resume->add_option("--retry", words->text,
+                     "Do this step, which failed or is incomplete, and all "
+                     "behind it again.");
   add_consent_options(*resume, *consent);
   resume->callback([&globals, &run, words, consent] {
     run = [&globals, words, consent] {
-      return resume_run(globals, words->run, *consent);
+      return resume_run(globals, words->run, *consent, words->text);
     };
   });
 

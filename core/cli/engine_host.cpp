@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "collectors/registry.hpp"
 #include "containment/probe.hpp"
@@ -31,6 +32,12 @@ namespace impound {
 namespace {
 
 constexpr std::string_view kSource = "playbook call";
+
+/// Functions that measure or read; collect keeps what it had, and takes it
+/// again.
+constexpr std::array<std::string_view, 8> kRepeatable{
+    "collect", "diff",   "load_baseline", "probe",
+    "scan",    "served", "verify",        "verify_signature"};
 
 Json logs_view(const Deployment& deployment) {
   Json list = Json::array();
@@ -131,19 +138,42 @@ EngineHost::EngineHost(Session& session, const RunSubject& subject)
               .own = own_places(session.case_file.folder(), subject.key_file),
               .home = home_folder()},
              PlaybookReach::Disk::real) {
-  for (JournalRow& row : session.case_file.journal(session.run)) {
-    const std::int64_t n = row.n;
-    recorded_.insert_or_assign(n, std::move(row));
-  }
+  journal_ = checked_journal(session.case_file, session.run);
 }
 
 EngineHost::~EngineHost() = default;
+
+std::int64_t EngineHost::number_of(std::int64_t nth) {
+  const auto in_force = static_cast<std::int64_t>(journal_.rows.size());
+  if (nth <= in_force) {
+    return journal_.rows[static_cast<std::size_t>(nth - 1)].n;
+  }
+  // A call that was begun and not answered keeps its number: what people said
+  // to it counts.
+  std::int64_t last = in_force == 0 ? 0 : journal_.rows.back().n;
+  last = std::max(last, journal_.retried);
+  return last + nth - in_force;
+}
 
 Json EngineHost::perform(const lua::HostCall& call, std::int64_t n) {
   session_.step = call.step;
   session_.slot.reset();
   is_journaled_ = false;
   if (n > 0) session_.slot = slot_of(call, n);
+  if (n > 0) require_not_stopped(call.function);
+  Json answer = act(call);
+  if (session_.slot && session_.slot->is_repeatable) {
+    require_not_stopped(call.function);
+  }
+  return answer;
+}
+
+void EngineHost::require_not_stopped(std::string_view what) const {
+  if (!session_.cancellation.requested()) return;
+  throw Error(Errc::io, fmt::format("{} was stopped on request", what));
+}
+
+Json EngineHost::act(const lua::HostCall& call) {
   const Json& arguments = call.admitted;
   if (call.function == "collect") return collect(arguments);
   if (call.function == "items") return items(arguments);
@@ -170,8 +200,11 @@ JournalSlot EngineHost::slot_of(const lua::HostCall& call, std::int64_t n) {
   record["function"] = call.function;
   record["step"] = call.step;
   record["arguments"] = call.arguments;
-  return {
-      .n = n, .call_sha256 = lua::call_sha256(call), .call = dump_line(record)};
+  return {.n = n,
+          .call_sha256 = lua::call_sha256(call),
+          .call = dump_line(record),
+          .is_repeatable = std::ranges::find(kRepeatable, call.function) !=
+                           kRepeatable.end()};
 }
 
 Json EngineHost::replayed(const lua::HostCall& call, std::int64_t /*n*/,
@@ -187,23 +220,51 @@ void EngineHost::journal(const Json& answer) {
   session_.case_file.append({}, session_.examiner, session_.journal(answer));
 }
 
-void EngineHost::failed(const lua::HostCall&, std::int64_t,
-                        const Error& error) {
-  Json answer;
-  answer["error"] = {{"code", to_string(error.code())},
-                     {"message", lossless_utf8(error.what())}};
-  journal(answer);
+bool EngineHost::failed_so_before(std::int64_t n, const Error& error) const {
+  const auto entries = session_.case_file.entries();
+  return std::ranges::any_of(entries, [&](const Entry& entry) {
+    if (text_or(entry.json, "run", "") != session_.run) return false;
+    const Json& detail = entry.json.at("detail");
+    return text_or(detail, "kind", "") == "attempt" &&
+           detail.value("call", std::int64_t{0}) == n &&
+           text_or(detail, "code", "") == to_string(error.code()) &&
+           text_or(detail, "error", "") == lossless_utf8(error.what());
+  });
+}
+
+lua::FailedCall EngineHost::failed(const lua::HostCall& call, std::int64_t n,
+                                   const Error& error) {
+  session_.step = call.step;
+  const bool is_stopped = session_.cancellation.requested();
+  if (!is_stopped && (is_answer(error.code()) || failed_so_before(n, error))) {
+    Json answer;
+    answer["error"] = {{"code", to_string(error.code())},
+                       {"message", lossless_utf8(error.what())}};
+    journal(answer);
+    return lua::FailedCall::answered;
+  }
+  EntryDraft draft = session_.draft("note");
+  draft.outcome = Outcome::failed;
+  draft.detail = {
+      {"kind", "attempt"},
+      {"text", fmt::format("call {}, {}, was tried and not answered", n,
+                           call.function)},
+      {"call", n},
+      {"function", call.function},
+      {"code", is_stopped ? "stopped" : to_string(error.code())},
+      {"error", lossless_utf8(error.what())}};
+  session_.case_file.append({draft}, session_.examiner);
+  return lua::FailedCall::attempted;
 }
 
 std::optional<lua::RecordedCall> EngineHost::recorded(std::int64_t n) {
-  const auto found = recorded_.find(n);
-  if (found == recorded_.end()) return std::nullopt;
-  lua::RecordedCall call{.call_sha256 = found->second.call_sha256,
+  const auto found = std::ranges::find(journal_.rows, n, &JournalRow::n);
+  if (found == journal_.rows.end()) return std::nullopt;
+  lua::RecordedCall call{.call_sha256 = found->call_sha256,
                          .answer = std::nullopt,
-                         .call = found->second.call};
-  if (!found->second.answer.empty()) {
-    call.answer =
-        parse_json(found->second.answer, "journal of " + session_.run);
+                         .call = found->call};
+  if (!found->answer.empty()) {
+    call.answer = parse_json(found->answer, "journal of " + session_.run);
   }
   return call;
 }
@@ -394,6 +455,7 @@ Json EngineHost::contain_deployment(const lua::HostCall& call) {
                  .probe = run_probe});
   Json answer = result.to_json();
   tell_containment(answer);
+  if (!result.is_contained()) require_not_stopped("contain");
   return answer;
 }
 
@@ -493,6 +555,7 @@ Json EngineHost::release_deployment(const lua::HostCall& call) {
     }
     list.push_back(result.to_json());
   }
+  if (!is_released) require_not_stopped("release");
   Json answer;
   answer["released"] = is_released;
   answer["reason"] = lossless_utf8(reason);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "core/casefile/run_journal.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/consent.hpp"
 #include "core/engine/approvals.hpp"
@@ -38,8 +39,10 @@ class EngineHost final : public lua::PlaybookHost {
   ~EngineHost() override;
 
   Json perform(const lua::HostCall& call, std::int64_t n) override;
-  void failed(const lua::HostCall& call, std::int64_t n,
-              const Error& error) override;
+  [[nodiscard]] std::int64_t number_of(std::int64_t nth) override;
+  [[nodiscard]] lua::FailedCall failed(const lua::HostCall& call,
+                                       std::int64_t n,
+                                       const Error& error) override;
   std::optional<lua::RecordedCall> recorded(std::int64_t n) override;
   Json replayed(const lua::HostCall& call, std::int64_t n,
                 const Json& answer) override;
@@ -91,6 +94,12 @@ class EngineHost final : public lua::PlaybookHost {
   /// Who allowed the act that `call` is about to do, and how.
   [[nodiscard]] Json authority_of(const lua::HostCall& call, GuardedAct act);
 
+  Json act(const lua::HostCall& call);
+  /// The same call failed before, and the same came out.
+  [[nodiscard]] bool failed_so_before(std::int64_t n, const Error& error) const;
+  /// @throws Error{io} if a stop was requested: what was measured meanwhile may
+  ///         be half of it.
+  void require_not_stopped(std::string_view what) const;
   /// Writes the journal row of a call whose act did not write it.
   void journal(const Json& answer);
   const BundleReader& reader(const std::string& exhibit);
@@ -99,7 +108,7 @@ class EngineHost final : public lua::PlaybookHost {
   const RunSubject& subject_;
   PlaybookReach reach_;
   std::map<std::string, std::unique_ptr<BundleReader>> readers_;
-  std::map<std::int64_t, JournalRow> recorded_;
+  RunJournal journal_;  ///< as it was when the run was started or resumed
   bool is_journaled_ = false;  ///< the present act wrote its row itself
 };
 
@@ -111,7 +120,10 @@ class PlanHost final : public lua::PlaybookHost {
            const lua::LoadedPlaybook& playbook, const ReachGiven& given);
 
   Json perform(const lua::HostCall& call, std::int64_t n) override;
-  void failed(const lua::HostCall&, std::int64_t, const Error&) override {}
+  [[nodiscard]] lua::FailedCall failed(const lua::HostCall&, std::int64_t,
+                                       const Error&) override {
+    return lua::FailedCall::answered;
+  }
   std::optional<lua::RecordedCall> recorded(std::int64_t) override {
     return std::nullopt;
   }

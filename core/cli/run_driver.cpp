@@ -10,15 +10,19 @@
 
 #include "containment/registry.hpp"
 #include "core/base/error.hpp"
+#include "core/base/fs.hpp"
 #include "core/base/text.hpp"
+#include "core/casefile/run_journal.hpp"
 #include "core/cli/arguments.hpp"
 #include "core/cli/engine_host.hpp"
+#include "core/crypto/digest.hpp"
 #include "core/engine/baseline_check.hpp"
 #include "core/engine/deployment.hpp"
 #include "core/engine/deployment_record.hpp"
 #include "core/engine/evidence_lock.hpp"
 #include "core/engine/exhibits.hpp"
 #include "core/engine/status.hpp"
+#include "lua/host/lua_library.hpp"
 #include "lua/host/playbook_commands.hpp"
 #include "lua/host/playbook_run.hpp"
 #include "lua/host/run_verdict.hpp"
@@ -388,6 +392,140 @@ GivenConsent consent_of_resumed(const Globals& globals,
   return check_consent(typed, known, playbook.id);
 }
 
+/// Path and digest of a descriptor, for the record.
+Json file_facts(const std::filesystem::path& file) {
+  const std::filesystem::path path =
+      std::filesystem::absolute(file).lexically_normal();
+  return {{"path", lossless_utf8(path.native())},
+          {"sha256", sha256_of(*open_source(path)).hex()}};
+}
+
+/// What is different of the descriptor since the run began; null if nothing.
+/// The run goes on with what it was started with: that was shown and approved.
+Json changed_deployment(const Json& start, const std::string& source) {
+  const Json& was = require_key(start, "deployment_file", source);
+  const std::string path =
+      from_lossless_utf8(require_text(was, "path", source));
+  const std::string before = require_text(was, "sha256", source);
+  std::string now;
+  std::string found;
+  try {
+    now = sha256_of(*open_source(path)).hex();
+    found = "it has SHA-256 " + now;
+  } catch (const Error& error) {
+    found = error.what();
+  }
+  if (now == before) return nullptr;
+  return {{"path", lossless_utf8(path)},
+          {"sha256_before", before},
+          {"sha256_now", now.empty() ? Json(nullptr) : Json(now)},
+          {"text",
+           lossless_utf8(fmt::format(
+               "The deployment file {} was changed since the run began: it had "
+               "SHA-256 {}, now {}. The run goes on with the deployment as it "
+               "was recorded when it began.",
+               printable(path), before, found))}};
+}
+
+/// Before anything is replayed: the whole chain verifies, the journal is the
+/// one that it names, and the library is the one that the run began with.
+void require_sound_record(const CaseFile& case_file, const std::string& run,
+                          const Json& start) {
+  const auto bound = start.find("journal");
+  if (bound == start.end() || *bound != kBoundJournal) {
+    throw Error(
+        Errc::unsupported,
+        fmt::format("run {} was started by a version of this program "
+                    "that did not bind the journal of a run into the "
+                    "chain, so nothing proves what it was answered: end "
+                    "it with impound abort {}, and start a new run",
+                    run, run));
+  }
+  const CustodyReport report = verify_custody(case_file.folder(), "");
+  if (!report.ok()) {
+    const CustodyProblem& first = report.problems.front();
+    throw Error(
+        Errc::integrity,
+        fmt::format("the record does not verify, so nothing of it is replayed: "
+                    "entry {}, {}: expected {}, found {} ({} problem{}; see "
+                    "impound custody verify)",
+                    first.seq, printable(first.what), printable(first.expected),
+                    printable(first.found), report.problems.size(),
+                    report.problems.size() == 1 ? "" : "s"));
+  }
+  static_cast<void>(checked_journal(case_file, run));
+  const std::string library = text_or(start, "library_sha256", "");
+  if (library != lua::library_sha256()) {
+    throw Error(Errc::bad_input,
+                fmt::format("the Lua library of this program was changed since "
+                            "the run began: it has SHA-256 {}, the run was "
+                            "started with {}; resume it with the program that "
+                            "began it, or start a new run",
+                            lua::library_sha256(), library));
+  }
+}
+
+/// How the record says that a step of the run ended last; "" if it did not.
+std::string last_result(const CaseFile& case_file, const std::string& run,
+                        const std::string& step) {
+  std::string result;
+  for (const Entry& entry : case_file.entries()) {
+    const Json& detail = entry.json.at("detail");
+    if (text_or(entry.json, "action", "") == "playbook.step" &&
+        text_or(entry.json, "run", "") == run &&
+        text_or(entry.json, "step", "") == step &&
+        text_or(detail, "phase", "") == "end") {
+      result = text_or(detail, "result", "");
+    }
+  }
+  return result;
+}
+
+/// The note that makes attempts of what a step, and every one behind it, was
+/// answered: from its first failure on where all that it did is measuring, else
+/// from its beginning, so that an act is asked for anew [I12].
+/// @return empty if the journal holds nothing of the step.
+std::optional<EntryDraft> retry_note(Session& session,
+                                     const std::string& step) {
+  const std::string result = last_result(session.case_file, session.run, step);
+  if (result != to_string(lua::StepResult::failed) &&
+      result != to_string(lua::StepResult::incomplete)) {
+    throw Error(Errc::bad_input,
+                fmt::format("--retry {}: expected a step of {} that failed or "
+                            "is incomplete; this one {}",
+                            printable(step), session.run,
+                            result.empty() ? "did not end" : "is " + result));
+  }
+  std::int64_t first = 0;
+  std::int64_t first_failed = 0;
+  bool is_guarded = false;
+  for (const JournalRow& row :
+       checked_journal(session.case_file, session.run).rows) {
+    const Json call = parse_json(row.call, "journal of " + session.run);
+    if (text_or(call, "step", "") != step) continue;
+    if (first == 0) first = row.n;
+    const std::string function = text_or(call, "function", "");
+    is_guarded = is_guarded || function == "ask" || function == "contain" ||
+                 function == "release";
+    if (first_failed == 0 &&
+        parse_json(row.answer, "journal of " + session.run).contains("error")) {
+      first_failed = row.n;
+    }
+  }
+  if (first == 0) return std::nullopt;
+  if (!is_guarded && first_failed != 0) first = first_failed;
+  EntryDraft draft = session.draft("note");
+  draft.step = step;
+  draft.purpose = "try again";
+  draft.detail = {
+      {"kind", "retry"},
+      {"text", fmt::format("step {} is tried again: from call {} on, what was "
+                           "answered are attempts",
+                           step, first)},
+      {"call", first}};
+  return draft;
+}
+
 }  // namespace
 
 lua::ChildOptions child_options(const Globals& globals) {
@@ -519,6 +657,9 @@ ExitCode start_run(const Globals& globals, const PlaybookOptions& options) {
   start.detail["permissions"] = permissions(playbook);
   start.detail["plan_sha256"] = sha256(dump_line(plan)).hex();
   start.detail["plan"] = plan;
+  start.detail["journal"] = kBoundJournal;
+  start.detail["library_sha256"] = lua::library_sha256();
+  start.detail["deployment_file"] = file_facts(options.deployment);
   start.detail["deployment"] = deployment.name;
   start.detail["target"] = deployment_to_json(deployment);
   start.detail["active_harm"] = options.active_harm;
@@ -547,7 +688,7 @@ ExitCode start_run(const Globals& globals, const PlaybookOptions& options) {
 }
 
 ExitCode resume_run(const Globals& globals, const std::string& run,
-                    const ConsentOptions& typed) {
+                    const ConsentOptions& typed, const std::string& retry) {
   OpenCase open(globals, Events::stream);
   Session& session = open.session();
   std::optional<Json> start;
@@ -563,13 +704,20 @@ ExitCode resume_run(const Globals& globals, const std::string& run,
                                              open.file().id(), printable(run)));
   }
   for (const RunRow& row : open.file().runs()) {
-    if (row.id == run && (row.state == "done" || row.state == "aborted")) {
+    const bool is_over =
+        row.state == "aborted" || (row.state == "done" && retry.empty());
+    if (row.id == run && is_over) {
       throw Error(Errc::bad_input,
                   fmt::format("run {} is {}: there is nothing to resume", run,
                               row.state));
     }
   }
   const std::string source = "playbook.start of " + run;
+  require_sound_record(open.file(), run, *start);
+  const Json changed = changed_deployment(*start, source);
+  if (!changed.is_null()) {
+    print_note(globals, text_or(changed, "text", ""));
+  }
   const auto playbook = lua::load_playbook(
       from_lossless_utf8(require_text(*start, "folder", source)),
       child_options(globals));
@@ -598,7 +746,11 @@ ExitCode resume_run(const Globals& globals, const std::string& run,
   again.purpose = "resume";
   again.detail = *start;
   again.detail["resumed"] = true;
+  if (!changed.is_null()) again.detail["deployment_changed"] = changed;
+  std::optional<EntryDraft> attempts;
+  if (!retry.empty()) attempts = retry_note(session, retry);
   open.file().append({again}, session.examiner);
+  if (attempts) open.file().append({*attempts}, session.examiner);
   return drive(globals, open,
                {.playbook = playbook,
                 .deployment = deployment,

@@ -38,9 +38,14 @@ void add_playbook_options(CLI::App& command, PlaybookOptions& options);
 [[nodiscard]] ExitCode start_run(const Globals& globals,
                                  const PlaybookOptions& options);
 
-/// Goes on with a run that was interrupted, that waits, or that crashed.
+/// Goes on with a run that was interrupted, that waits, or that crashed. The
+/// chain is checked whole, and the journal held against it, before anything is
+/// replayed. `retry` names a step that failed or is incomplete: what is
+/// recorded of it and of all behind it are attempts from then on.
+/// @throws Error{integrity} if the record does not verify.
 [[nodiscard]] ExitCode resume_run(const Globals& globals,
                                   const std::string& run,
-                                  const ConsentOptions& consent);
+                                  const ConsentOptions& consent,
+                                  const std::string& retry = {});
 
 }  // namespace impound

@@ -58,8 +58,13 @@ EntryDraft verify_draft(const Act& act, const ContainResult& result) {
 /// Appends the entry that ends a call, with its answer in the journal.
 void record(const Act& act, const EntryDraft& draft,
             const ContainResult& result) {
+  // Not contained because somebody stopped it: no answer, resume tries again.
+  const bool is_attempt =
+      !result.is_contained() && act.session.cancellation.requested();
   act.session.case_file.append({draft}, act.session.examiner,
-                               act.session.journal(result.to_json()));
+                               is_attempt
+                                   ? std::vector<JournalRow>{}
+                                   : act.session.journal(result.to_json()));
 }
 
 std::string not_contained_reason(const ContainResult& result) {

@@ -5,6 +5,7 @@ namespace impound {
 
 std::vector<JournalRow> Session::journal(const Json& answer) const {
   if (!slot) return {};
+  if (slot->is_repeatable && cancellation.requested()) return {};
   JournalRow row;
   row.run = run;
   row.n = slot->n;

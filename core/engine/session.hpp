@@ -19,6 +19,9 @@ struct JournalSlot {
   std::int64_t n = 0;
   std::string call_sha256;
   std::string call;  ///< JSON
+  /// It measures or reads, so that doing it again costs time alone. What such a
+  /// call says once a stop was requested may be half of it, and is no answer.
+  bool is_repeatable = false;
 };
 
 struct Session {

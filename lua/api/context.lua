@@ -5,7 +5,9 @@
 --- The value `ctx` that every step gets: all that a playbook can do.
 ---
 --- Every function marked *journaled* is recorded with its answer. A run that was interrupted starts again from the
---- first line and gets the recorded answers up to where it stood.
+--- first line and gets the recorded answers up to where it stood. An error is an answer too where the same would come
+--- out again; where the machine refused something for now (no space, a read error, a stop), the run ends at that call,
+--- which pcall cannot prevent, and a resumed run tries it again.
 ---
 --- Errors are tables { code, message, at }: `code` is bad_input, io, malformed, limit, integrity, unsupported (as on
 --- the command line), "lua" for an error of the playbook itself, or "refused" for an act that the playbook did not

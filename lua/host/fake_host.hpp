@@ -29,8 +29,8 @@ class FakeHost final : public PlaybookHost {
                  const Arguments& values);
 
   Json perform(const HostCall& call, std::int64_t n) override;
-  void failed(const HostCall& call, std::int64_t n,
-              const Error& error) override;
+  [[nodiscard]] FailedCall failed(const HostCall& call, std::int64_t n,
+                                  const Error& error) override;
   std::optional<RecordedCall> recorded(std::int64_t n) override;
   PlannedCall plan(const HostCall& call) override;
   PlaybookReach& reach() override { return reach_; }

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace impound::lua {
@@ -16,6 +17,10 @@ struct LibraryModule {
 
 /// Made by CMake from lua/lib/**.lua.
 [[nodiscard]] std::span<const LibraryModule> library_modules();
+
+/// SHA-256 over one line "<sha256>  <name>" a module, in hex: what the record
+/// of a run says of the library that it ran with.
+[[nodiscard]] std::string library_sha256();
 
 /// The source of a module; empty if the tool has none of this name.
 [[nodiscard]] std::optional<std::string_view> library_source(

@@ -84,6 +84,9 @@ enum class StepResult : std::uint8_t { done, incomplete, skipped, failed };
 
 [[nodiscard]] std::string_view to_string(StepResult result) noexcept;
 
+/// What became of a call that threw.
+enum class FailedCall : std::uint8_t { answered, attempted };
+
 class PlaybookHost {
  public:
   PlaybookHost() = default;
@@ -98,10 +101,16 @@ class PlaybookHost {
   ///         becomes a bad_input that names the call.
   virtual Json perform(const HostCall& call, std::int64_t n) = 0;
 
-  /// Call `n` threw. The host journals {"error": {"code", "message"}} as its
-  /// answer, so that a resumed run takes the same path.
-  virtual void failed(const HostCall& call, std::int64_t n,
-                      const Error& error) = 0;
+  /// The number under which the `nth` journaled call of this walk stands in the
+  /// journal: another one than `nth` where calls before were attempts.
+  [[nodiscard]] virtual std::int64_t number_of(std::int64_t nth) { return nth; }
+
+  /// Call `n` threw. Where the same would come out again, the host journals
+  /// {"error": {"code", "message"}} as its answer, so that a resumed run takes
+  /// the same path. Anything else is an attempt: the host records it as one,
+  /// the run stops there, and resume tries the call again.
+  [[nodiscard]] virtual FailedCall failed(const HostCall& call, std::int64_t n,
+                                          const Error& error) = 0;
 
   /// What the journal of this run holds for call `n`.
   virtual std::optional<RecordedCall> recorded(std::int64_t n) = 0;

@@ -20,6 +20,9 @@ constexpr std::int64_t kMaxCalls = 20'000;
 /// terabyte by reads of 1 MiB.
 constexpr std::int64_t kMaxRequests = 1'000'000;
 
+/// Code of the error with which a playbook is made to leave its step.
+constexpr std::string_view kLeft = "waiting";
+
 bool contains(const std::vector<std::string>& list, const std::string& word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
@@ -127,6 +130,11 @@ bool PlaybookSession::ask_for_reads() {
     outcome_.message = reply.waiting;
     return false;
   }
+  if (!reply.attempted.empty()) {
+    outcome_.state = RunState::interrupted;
+    outcome_.message = reply.attempted;
+    return false;
+  }
   if (const auto error = reply.message.find("error");
       error != reply.message.end()) {
     outcome_.state = RunState::failed;
@@ -183,7 +191,7 @@ void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
     const auto& message = std::get<ChildMessage>(received);
     if (message.kind == ChildMessage::Kind::call) {
       if (is_over_) {  // the step is being left
-        child.send(error_message("waiting", outcome_.message, true));
+        child.send(error_message(kLeft, outcome_.message, true));
         continue;
       }
       if (is_step_refused_) {  // what runs when a refused step is left
@@ -191,15 +199,23 @@ void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
         continue;
       }
       const Reply reply = handle(message, step);
-      if (reply.waiting.empty()) {
+      if (reply.waiting.empty() && reply.attempted.empty()) {
         answer(child, reply.message);
         continue;
       }
       is_over_ = true;
-      outcome_.state = RunState::waiting;
-      outcome_.message = reply.waiting;
-      outcome.message = "waiting: " + reply.waiting;
-      child.send(error_message("waiting", reply.waiting, true));
+      if (reply.attempted.empty()) {
+        outcome_.state = RunState::waiting;
+        outcome_.message = reply.waiting;
+        outcome.message = "waiting: " + reply.waiting;
+      } else {
+        // Steps behind it may rest on what it would have said: they are not
+        // begun, so that nothing is recorded that another answer would belie.
+        outcome_.state = RunState::interrupted;
+        outcome_.message = reply.attempted;
+        outcome.message = reply.attempted;
+      }
+      child.send(error_message(kLeft, outcome_.message, true));
     } else if (message.kind == ChildMessage::Kind::step_ended) {
       if (message.failure) {
         ChildFailure failure = *message.failure;
@@ -320,7 +336,7 @@ PlaybookSession::Reply PlaybookSession::refusal(const Error& error) {
 /// The next journaled call has an answer in the journal.
 bool PlaybookSession::is_answered() const {
   if (options_.mode == RunMode::plan) return false;
-  const auto recorded = host_.recorded(outcome_.calls + 1);
+  const auto recorded = host_.recorded(host_.number_of(outcome_.calls + 1));
   return recorded && recorded->answer;
 }
 
@@ -423,7 +439,7 @@ void PlaybookSession::require_same_call(const RecordedCall& recorded,
 }
 
 PlaybookSession::Reply PlaybookSession::perform(const HostCall& call) {
-  const std::int64_t n = ++outcome_.calls;
+  const std::int64_t n = host_.number_of(++outcome_.calls);
   if (const auto recorded = host_.recorded(n)) {
     require_same_call(*recorded, call);
     if (recorded->answer) return replay(*recorded, call);
@@ -435,7 +451,12 @@ PlaybookSession::Reply PlaybookSession::perform(const HostCall& call) {
     learn(call, answer);
     return {.message = answer_message(answer)};
   } catch (const Error& error) {
-    host_.failed(call, n, error);
+    if (host_.failed(call, n, error) == FailedCall::attempted) {
+      return {.message = {},
+              .attempted = call.function + " at " + call.at + ": " +
+                           error.what() +
+                           "; that is no answer: resume tries it again"};
+    }
     return {.message =
                 error_message(to_string(error.code()), error.what(), false)};
   }
@@ -451,7 +472,8 @@ PlaybookSession::Reply PlaybookSession::replay(const RecordedCall& recorded,
                 error_message(text_or(*error, "code", "io"),
                               text_or(*error, "message", "failed"), false)};
   }
-  const Json now = host_.replayed(call, outcome_.calls, answer);
+  const Json now =
+      host_.replayed(call, host_.number_of(outcome_.calls), answer);
   learn(call, now);
   return {.message = answer_message(now)};
 }
@@ -529,7 +551,8 @@ void PlaybookSession::learn(const HostCall& call, const Json& answer) {
       host_.reach().approve_reads();
       return;
     }
-    allowed_[call.arguments["approves"].get<std::string>()] = outcome_.calls;
+    allowed_[call.arguments["approves"].get<std::string>()] =
+        host_.number_of(outcome_.calls);
   }
   if (call.function == "finding") {
     const auto verdict =

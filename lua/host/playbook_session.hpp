@@ -29,6 +29,9 @@ class PlaybookSession {
   struct Reply {
     Json message = {};
     std::string waiting = {};  ///< not empty: what for
+    /// Not empty: a call was tried and not answered, and why. The run ends
+    /// here, and resume tries it again.
+    std::string attempted = {};
     bool is_refusal = false;
   };
 

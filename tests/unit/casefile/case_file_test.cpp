@@ -10,6 +10,7 @@
 
 #include "core/base/error.hpp"
 #include "core/casefile/entry_line.hpp"
+#include "core/casefile/run_journal.hpp"
 #include "core/casefile/schema.hpp"
 #include "core/crypto/piece_digest.hpp"
 #include "core/storage/sqlite.hpp"
@@ -389,8 +390,115 @@ TEST_CASE("A journal row is begun, answered once, and kept", "[casefile]") {
   CHECK(code_of([&] {
           (void)scene.file.append({note_draft("again")}, scene.eve, {row});
         }) == Errc::integrity);
-  CHECK(scene.file.entry_count() == 2);
+  CHECK(scene.file.entry_count() == 3);  // the note, and the one of the row
   CHECK(scene.file.journal("R002").empty());
+}
+
+JournalRow answered_row(std::int64_t n) {
+  return {.run = "R001",
+          .n = n,
+          .call_sha256 = "h" + std::to_string(n),
+          .call = R"({"function":"note","step":"act","arguments":{}})",
+          .answer = R"({"n":)" + std::to_string(n) + "}"};
+}
+
+EntryDraft start_draft() {
+  EntryDraft start = note_draft("start");
+  start.action = "playbook.start";
+  start.run = "R001";
+  start.detail = {{"playbook", "p"},
+                  {"version", "1"},
+                  {"playbook_sha256", "0"},
+                  {"parameters", Json::object()},
+                  {"permissions", Json::object()},
+                  {"plan_sha256", "0"}};
+  return start;
+}
+
+/// A run with three answered calls; `sql` is what somebody does to the journal.
+std::string refusal_after(const std::string& sql) {
+  Scene scene;
+  (void)scene.file.append({start_draft()}, scene.eve);
+  for (std::int64_t n = 1; n <= 3; ++n) {
+    (void)scene.file.append({}, scene.eve, {answered_row(n)});
+  }
+  CHECK(checked_journal(scene.file, "R001").rows.size() == 3);
+  {
+    const Database raw(scene.folder / "case.db", Database::Mode::write);
+    raw.execute("DROP TRIGGER journal_no_delete");
+    raw.execute("DROP TRIGGER journal_answer_once");
+    raw.execute(sql);
+  }
+  try {
+    (void)checked_journal(scene.file, "R001");
+  } catch (const Error& error) {
+    CHECK(error.code() == Errc::integrity);
+    return error.what();
+  }
+  return "";
+}
+
+TEST_CASE("A journal row that the chain does not name is never replayed",
+          "[casefile]") {
+  using Catch::Contains;
+  CHECK_THAT(
+      refusal_after("INSERT INTO journal VALUES('R001',4,'h','{}','{}')"),
+      Contains("row 4 of the journal of R001 has no entry"));
+  CHECK_THAT(refusal_after("UPDATE journal SET answer='{\"n\":9}' WHERE n=2"),
+             Contains("row 2 of the journal of R001 is not the one"));
+  CHECK_THAT(refusal_after("UPDATE journal SET call='{}' WHERE n=3"),
+             Contains("row 3 of the journal of R001 is not the one"));
+  CHECK_THAT(refusal_after("UPDATE journal SET call_sha256='h' WHERE n=1"),
+             Contains("row 1 of the journal of R001 is not the one"));
+  CHECK_THAT(refusal_after("DELETE FROM journal WHERE n=2"),
+             Contains("row 2 of the journal of R001 is gone"));
+  CHECK_THAT(refusal_after("DELETE FROM journal WHERE n=3"),
+             Contains("what was done is not done twice"));
+  CHECK_THAT(
+      refusal_after("UPDATE journal SET n=n+10; "
+                    "UPDATE journal SET n=CASE n WHEN 11 THEN 2 WHEN 12 THEN 1 "
+                    "ELSE 3 END"),
+      Contains("row 1 of the journal of R001 is not the one"));
+  CHECK_THAT(refusal_after("UPDATE journal SET run='R002' WHERE n=3"),
+             Contains("row 3 of the journal of R001 is gone"));
+}
+
+TEST_CASE("A journal row counts only if who runs the run signed for it",
+          "[casefile]") {
+  Scene scene;
+  const Examiner other{.actor = scene.eve.actor, .key = SigningKey::generate()};
+  (void)scene.file.append({start_draft()}, scene.eve);
+  (void)scene.file.append({}, other, {answered_row(1)});
+  CHECK_THROWS_WITH(checked_journal(scene.file, "R001"),
+                    Catch::Contains("neither started nor resumed the run"));
+}
+
+TEST_CASE(
+    "What a retry made an attempt is not replayed, and its number not used",
+    "[casefile]") {
+  Scene scene;
+  (void)scene.file.append({start_draft()}, scene.eve);
+  for (std::int64_t n = 1; n <= 3; ++n) {
+    (void)scene.file.append({}, scene.eve, {answered_row(n)});
+  }
+  EntryDraft retry = note_draft("again");
+  retry.run = "R001";
+  retry.detail = {{"kind", "retry"}, {"text", "again"}, {"call", 2}};
+  (void)scene.file.append({retry}, scene.eve);
+  const RunJournal journal = checked_journal(scene.file, "R001");
+  REQUIRE(journal.rows.size() == 1);
+  CHECK(journal.rows[0].n == 1);
+  CHECK(journal.retried == 3);
+}
+
+TEST_CASE("Only what would come out the same again is an answer",
+          "[casefile]") {
+  for (const Errc code :
+       {Errc::bad_input, Errc::malformed, Errc::limit, Errc::unsupported}) {
+    CHECK(is_answer(code));
+  }
+  CHECK_FALSE(is_answer(Errc::io));
+  CHECK_FALSE(is_answer(Errc::integrity));
 }
 
 }  // namespace

@@ -153,6 +153,49 @@ TEST_CASE("an error of the host is replayed as it was", "[lua]") {
   CHECK(host.performed.back().arguments["text"] == "io: Permission denied");
 }
 
+TEST_CASE("what is no answer ends the run, and is tried again on resume",
+          "[lua]") {
+  test::RecordingHost host;
+  host.failing["collect"] = "No space left on device";
+  host.attempts = {"collect"};
+  const char* body =
+      "  pcall(ctx.collect, ctx, \"model-files\")\n"
+      "  ctx:note(\"behind it\")";
+  const RunOutcome outcome = attempt(body, host);
+  CHECK(outcome.state == RunState::interrupted);
+  CHECK(has(outcome.message, "No space left on device"));
+  CHECK(host.journal.empty());
+  CHECK(host.performed.size() == 1);  // pcall does not lead past it
+  host.failing.clear();
+  const RunOutcome resumed = attempt(body, host);
+  CHECK(resumed.state == RunState::done);
+  CHECK(resumed.replayed == 0);
+  CHECK(resumed.calls == 2);
+}
+
+TEST_CASE("a comparison that failed inside pcall compared nothing", "[lua]") {
+  for (const char* call :
+       {"ctx.diff, ctx, \"E001\", \"E002\"", "ctx.scan, ctx, \"E001\""}) {
+    test::RecordingHost host;
+    host.failing["diff"] = "malformed";
+    host.failing["scan"] = "malformed";
+    const std::string body = std::string("  pcall(") + call + ")";
+    CHECK_FALSE(attempt(body.c_str(), host).has_compared);
+    REQUIRE(host.journal.size() == 1);
+    CHECK_FALSE(attempt(body.c_str(), host).has_compared);  // nor replayed
+  }
+}
+
+TEST_CASE("a resumed run has the worst verdict of the one that was undisturbed",
+          "[lua]") {
+  test::RecordingHost host;
+  const RunOutcome first = attempt(kThreeCalls, host);
+  const RunOutcome again = attempt(kThreeCalls, host);
+  CHECK(again.replayed == first.calls);
+  CHECK(again.worst_verdict == "likely");
+  CHECK(again.worst_verdict == first.worst_verdict);
+}
+
 TEST_CASE("plan mode performs nothing and says what would happen", "[lua]") {
   test::RecordingHost host;
   RunOptions options = run_options();

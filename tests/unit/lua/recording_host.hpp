@@ -3,6 +3,7 @@
 /// A host that keeps a journal in memory, as the case file does on disk.
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,13 +44,15 @@ class RecordingHost : public lua::PlaybookHost {
     if (die_after == n) throw std::runtime_error("power cut");
     return answer;
   }
-  void failed(const lua::HostCall& call, std::int64_t n,
-              const Error& error) override {
+  lua::FailedCall failed(const lua::HostCall& call, std::int64_t n,
+                         const Error& error) override {
+    if (attempts.contains(call.function)) return lua::FailedCall::attempted;
     journal[n] = {
         .call_sha256 = lua::call_sha256(call),
         .answer =
             Json{{"error", Json{{"code", "io"}, {"message", error.what()}}}},
         .call = call.function};
+    return lua::FailedCall::answered;
   }
   std::optional<lua::RecordedCall> recorded(std::int64_t n) override {
     const auto found = journal.find(n);
@@ -72,6 +75,7 @@ class RecordingHost : public lua::PlaybookHost {
   std::map<std::int64_t, lua::RecordedCall> journal;
   std::map<std::string, Json> answers;
   std::map<std::string, std::string> failing;
+  std::set<std::string> attempts;  ///< functions whose failure is no answer
   std::vector<std::string> events;
   std::int64_t item_count = 0;
   std::int64_t die_after = -1;
