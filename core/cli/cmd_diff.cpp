@@ -39,13 +39,13 @@ ExplainOptions explain_options(const Options& options) {
   return explain;
 }
 
-ExitCode exit_code_of(const SideDiff& result, const Recording& recording) {
+ExitCode exit_code_of(const SideDiff& result, const LookRecord& recording) {
   if (!result.identical()) return ExitCode::findings;
   return recording.has_failed() ? ExitCode::failed : ExitCode::clean;
 }
 
 ExitCode show(const Globals& globals, const Options& options,
-              const SideDiff& result, const Recording& recording) {
+              const SideDiff& result, const LookRecord& recording) {
   if (!options.svg.empty()) {
     write_file_durably(options.svg, as_bytes(heat_map_svg(result.diff)));
   }
@@ -81,7 +81,7 @@ ExitCode diff(const Globals& globals, const Options& options) {
                 compare_sides(before, after, explain_options(options),
                               data_choice(options.data), *progress,
                               *globals.cancellation, nullptr),
-                Recording{});
+                LookRecord{});
   }
   Looking looking(globals, Looking::AfterClose::refused);
   if (!looking.why_not().empty()) {

@@ -202,7 +202,7 @@ ExitCode verify(const Globals& globals, std::vector<std::string> exhibits,
     const VerifyReport report =
         measure_exhibit(looking.file(), exhibit, threads, *globals.cancellation,
                         looking.progress());
-    const Recording recording = looking.record(
+    const LookRecord recording = looking.record(
         [&](Session& session) { record_verification(session, report); });
     is_whole = is_whole && report.ok();
     has_failed = has_failed || recording.has_failed();
@@ -232,7 +232,7 @@ ExitCode extract(const Globals& globals, const ExtractOptions& options) {
   const WorkingCopy copy =
       extract_exhibit(looking.file(), options.exhibit, options.items,
                       options.folder, looking.progress());
-  const Recording recording = looking.record(
+  const LookRecord recording = looking.record(
       [&](Session& session) { record_copy(session, copy, options.purpose); });
   if (globals.json) {
     Json document;
@@ -276,7 +276,7 @@ ExitCode cat(const Globals& globals, const std::string& text,
                 fmt::format("{} has no item {}; it has {}", reference->exhibit,
                             reference->item, reader.items().size()));
   }
-  const Recording recording = looking.record_first(
+  const LookRecord recording = looking.record_first(
       [&](Session& session) { record_access(session, text, purpose); });
   if (recording.is_missing()) {
     print_note(globals, "NOT RECORDED in case " + printable(recording.case_id) +

@@ -40,7 +40,7 @@ Json answer_of(const ScanReport& report,
 
 ExitCode show(const Globals& globals, const Options& options,
               const ScanReport& report, const std::optional<WeakSignals>& weak,
-              const Recording& recording) {
+              const LookRecord& recording) {
   if (options.sarif) {
     print_json(to_sarif(report, IMPOUND_VERSION));
   } else if (globals.json) {
@@ -84,7 +84,7 @@ ExitCode scan(const Globals& globals, const Options& options) {
                      options.depth());
     return show(globals, options, report,
                 weak_signals(options, nullptr, *progress, globals),
-                Recording{});
+                LookRecord{});
   }
   if (!parse_exhibit_reference(options.subject)) {
     throw Error(Errc::io,

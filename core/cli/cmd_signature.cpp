@@ -45,7 +45,7 @@ ExitCode exit_code_of(SignatureVerdict verdict) {
 }
 
 ExitCode show_report(const Globals& globals, const SignatureReport& report,
-                     const Recording& recording = {}) {
+                     const LookRecord& recording = {}) {
   if (globals.json) {
     Json document = report.to_json();
     recording.add_to(document);

@@ -47,13 +47,13 @@ std::string why_nothing_is_recorded(const Globals& globals,
 
 }  // namespace
 
-void Recording::add_to(Json& document) const {
+void LookRecord::add_to(Json& document) const {
   if (state == State::not_asked) return;
   document["recorded"] = !is_missing();
   if (is_missing()) document["not_recorded"] = lossless_utf8(why);
 }
 
-std::string Recording::in_words() const {
+std::string LookRecord::in_words() const {
   if (!is_missing()) return {};
   return fmt::format("NOT RECORDED in case {}: {}\n", printable(case_id),
                      printable(why));
@@ -73,23 +73,23 @@ const CaseFile& Looking::file() {
   return acting_ ? acting_->file() : *reading_;
 }
 
-Recording Looking::record(const std::function<void(Session&)>& write) {
+LookRecord Looking::record(const std::function<void(Session&)>& write) {
   try {
     return record_first(write);
   } catch (const Error& error) {
-    return {.state = Recording::State::failed,
+    return {.state = LookRecord::State::failed,
             .case_id = file().id(),
             .why = error.what()};
   }
 }
 
-Recording Looking::record_first(const std::function<void(Session&)>& write) {
-  Recording recording{.state = Recording::State::impossible,
-                      .case_id = file().id(),
-                      .why = why_not_};
+LookRecord Looking::record_first(const std::function<void(Session&)>& write) {
+  LookRecord recording{.state = LookRecord::State::impossible,
+                       .case_id = file().id(),
+                       .why = why_not_};
   if (acting_) {
     write(acting_->session());
-    recording.state = Recording::State::recorded;
+    recording.state = LookRecord::State::recorded;
   }
   return recording;
 }

@@ -16,7 +16,7 @@
 namespace impound {
 
 /// Whether a result became an entry of the case, and why not.
-struct Recording {
+struct LookRecord {
   enum class State : std::uint8_t {
     not_asked,  ///< things on disk, no case
     recorded,
@@ -56,11 +56,11 @@ class Looking {
 
   /// Runs `write` if anything can be recorded. What was computed is shown
   /// whatever becomes of its record: an hour's work is not lost to a full disk.
-  [[nodiscard]] Recording record(const std::function<void(Session&)>& write);
+  [[nodiscard]] LookRecord record(const std::function<void(Session&)>& write);
   /// The same, where nothing is shown that could have been recorded and was
   /// not.
   /// @throws what `write` throws.
-  [[nodiscard]] Recording record_first(
+  [[nodiscard]] LookRecord record_first(
       const std::function<void(Session&)>& write);
 
  private:
