@@ -132,18 +132,21 @@ std::vector<Request> requests_of(const std::vector<Entry>& entries) {
     // The word of a key that held no such right then, or that was revoked
     // since, counts for nothing.
     const std::string key = signer_of(entry.json);
-    const Signer* signer = roll.find(key);
-    if (then.refusal(key, Right::approve) ||
-        (signer != nullptr && signer->standing == Standing::revoked)) {
-      continue;
-    }
+    const std::string person = roll.person_of(key);
+    // Of any key of theirs: whoever stole the newest may have had the others.
+    const bool is_revoked =
+        std::ranges::any_of(roll.all(), [&](const Signer& signer) {
+          return signer.person == person &&
+                 signer.standing == Standing::revoked;
+        });
+    if (then.refusal(key, Right::approve) || is_revoked) continue;
     const std::string name = text_or(detail, "request", "");
     for (Request& request : requests) {
       if (text_or(request.detail(), "request", "") != name) continue;
       if (action == "approval.deny") {
         request.denial = &entry;
       } else {
-        request.grants.insert_or_assign(roll.person_of(key), &entry);
+        request.grants.insert_or_assign(person, &entry);
       }
     }
   }
