@@ -31,25 +31,33 @@ std::vector<CollectRequest> most_volatile_first(
   return requests;
 }
 
-/// Appends drafts in groups and returns the lines they became.
-std::vector<std::string> append_grouped(Session& session,
-                                        std::vector<EntryDraft> drafts) {
-  std::vector<std::string> lines;
-  for (std::size_t at = 0; at < drafts.size(); at += kEntriesPerCommit) {
-    const auto end =
-        drafts.begin() + static_cast<std::ptrdiff_t>(
-                             std::min(at + kEntriesPerCommit, drafts.size()));
-    const std::vector<EntryDraft> group(
-        std::make_move_iterator(drafts.begin() +
-                                static_cast<std::ptrdiff_t>(at)),
-        std::make_move_iterator(end));
-    for (const Entry& entry :
-         session.case_file.append(group, session.examiner)) {
-      lines.push_back(entry.line);
-    }
+/// Appends entries in groups, so that those of an acquisition of any length
+/// are never all held as drafts.
+class GroupedEntries {
+ public:
+  /// The lines that the entries became go behind `lines`, each with its LF.
+  GroupedEntries(Session& session, std::string& lines)
+      : session_(session), lines_(lines) {}
+
+  void add(EntryDraft draft) {
+    group_.push_back(std::move(draft));
+    if (group_.size() == kEntriesPerCommit) flush();
   }
-  return lines;
-}
+  /// To be called at the end: what is not flushed is not recorded.
+  void flush() {
+    if (group_.empty()) return;
+    for (const Entry& entry :
+         session_.case_file.append(group_, session_.examiner)) {
+      lines_ += entry.line + "\n";
+    }
+    group_.clear();
+  }
+
+ private:
+  Session& session_;
+  std::string& lines_;
+  std::vector<EntryDraft> group_;
+};
 
 /// Where the model came from is the collector's note, and no file of the model.
 bool is_own_record(const Item& item) {
@@ -289,7 +297,7 @@ Snapshot take_snapshot(Session& session, const SnapshotRequest& request) {
       [&](const std::string& exhibit) { lock.emplace(folder, exhibit); });
   Snapshot snapshot;
   snapshot.exhibit = reserved.exhibit;
-  std::vector<std::string> lines{reserved.entry.line};
+  std::string lines = reserved.entry.line + "\n";
   session.progress.begin("collect " + snapshot.exhibit, expected_bytes);
   try {
     BundleWriter writer(
@@ -307,27 +315,24 @@ Snapshot take_snapshot(Session& session, const SnapshotRequest& request) {
         summary = run_collector(session, writer, request.deployment, one);
       }
       const auto taken = writer.drain();
-      std::vector<EntryDraft> drafts;
+      GroupedEntries entries(session, lines);
       for (const Item& item : taken.items) {
         summary.add(item);
-        drafts.push_back(acquisition_item(session, snapshot.exhibit, item));
+        entries.add(acquisition_item(session, snapshot.exhibit, item));
       }
       for (const Gap& gap : taken.gaps) {
         summary.add(gap);
-        drafts.push_back(acquisition_gap(session, snapshot.exhibit, gap));
+        entries.add(acquisition_gap(session, snapshot.exhibit, gap));
         snapshot.gap_list.push_back(gap);
       }
-      auto added = append_grouped(session, std::move(drafts));
-      lines.insert(lines.end(), added.begin(), added.end());
+      entries.flush();
       snapshot.collectors.push_back(std::move(summary));
     }
     snapshot.is_interrupted = writer.must_stop();
     for (const auto& [name, content] : request.meta) {
       writer.meta(name, as_bytes(content));
     }
-    std::string acquisition;
-    for (const std::string& line : lines) acquisition += line + "\n";
-    writer.meta("acquisition.jsonl", as_bytes(acquisition));
+    writer.meta("acquisition.jsonl", as_bytes(lines));
     snapshot.bundle = writer.finish(session.case_file.head());
   } catch (const Error& error) {
     session.progress.end("failed");

@@ -73,6 +73,17 @@ says "unpacks to more than"
 code 0 impound scan honest.zip
 grep -q "not read to its end" "$work/out" && fail "an honest archive is cut"
 
+# Many files: each is an item and an entry, and none is held as a draft.
+new_case IR-2
+python3 -c '
+import os
+for i in range(20000):
+    if i % 1000 == 0: os.makedirs("d/model/%d" % (i // 1000))
+    open("d/model/%d/f%d" % (i // 1000, i), "w").write(str(i))'
+within 195000 "$IMPOUND" collect model-files --deployment d/d.toml --case IR-2 --threads 1
+echo "collect of 20 000 files: $peak KiB"
+rm -r d/model/[0-9]*
+
 # The chain of a long case.
 python3 - "$IMPOUND_HOME/IR-1/case.db" <<'PY'
 import json, sqlite3, sys
@@ -87,11 +98,11 @@ def rows():
 db.executemany("INSERT INTO custody(seq, line, signature) VALUES (?, ?, ?)", rows())
 db.commit()
 PY
-within 150000 "$IMPOUND" custody log
+within 150000 "$IMPOUND" custody log --case IR-1
 grep -c "  note  " out >count
 [ "$(cat count)" -ge 100000 ] || fail "only $(cat count) of the entries are printed"
 equal "$(awk '{print index($0, "  note  ")}' out | sort -un | tr '\n' ' ' | wc -w)" 2
 log=$peak
-within 150000 "$IMPOUND" custody log --json
+within 150000 "$IMPOUND" custody log --case IR-1 --json
 json 'len(d) > 100000 and d[-1]["detail"]["text"] == "x" * 200'
 echo "custody log of 100 000 entries: $log KiB, as JSON $peak KiB"
