@@ -46,10 +46,30 @@ void HeadCheck::next_head() {
                  std::string(heads_.text(2)), std::string(heads_.text(3))};
 }
 
+/// The other words of a head.sign entry: who reads the line alone must read
+/// what the note says.
+void HeadCheck::check_statement(std::int64_t seq, const Json& json,
+                                std::vector<CustodyProblem>& problems) const {
+  const Json& detail = json["detail"];
+  const auto compare = [&](const char* key, const Json& expected) {
+    const auto found = detail.find(key);
+    if (found != detail.end() && *found == expected) return;
+    problems.push_back(
+        {seq, fmt::format("{} {}", kStoredHead, key),
+         expected.is_string() ? expected.get<std::string>() : expected.dump(),
+         found == detail.end() ? "nothing" : excerpt(dump_line(*found))});
+  };
+  compare("size", seq - 1);
+  compare("head", text_or(json, "prev", ""));
+  compare("root", to_base64(frontier_.root().bytes));
+  compare("signer", signer_of(json));
+}
+
 void HeadCheck::check_entry(std::int64_t seq, const Json& json,
                             std::vector<CustodyProblem>& problems) const {
   if (text_or(json, "action", "") != "head.sign") return;
   const Json& detail = json["detail"];
+  check_statement(seq, json, problems);
   const std::string stated = text_or(detail, "note_sha256", "");
   if (judged_size_ == seq - 1 && judged_note_sha256_ == stated) {
     // Written in one transaction with its entry, at the same time.

@@ -51,6 +51,8 @@ class HeadCheck {
     std::string signed_at;
   };
   void next_head();
+  void check_statement(std::int64_t seq, const Json& json,
+                       std::vector<CustodyProblem>& problems) const;
   void compare(std::int64_t seq, std::string_view what, std::string_view note,
                const std::string& chain, const IntroducedKeys& keys,
                std::vector<CustodyProblem>& problems) const;

@@ -6,6 +6,7 @@
 #include <future>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
@@ -221,6 +222,7 @@ class ChainVerifier {
       clock_.follow(row.seq, json, problems, warnings);
       warn(std::move(warnings));
       follow_action(row.seq, json, problems);
+      follow_exhibit(row.seq, json, problems);
       follow_files(row.seq, json, problems);
       signers_.follow(row.seq, json, link, problems);
       row.key = key_of(row.seq, json, problems);
@@ -253,6 +255,27 @@ class ChainVerifier {
                           excerpt(action)});
     }
     closed_ = closed_ || action == "case.close";
+  }
+
+  /// A seal closes what was begun, and once: which of two were the evidence?
+  void follow_exhibit(std::int64_t seq, const Json& json,
+                      std::vector<CustodyProblem>& problems) {
+    const std::string action = text_or(json, "action", "");
+    const std::string item = text_or(json, "item", "");
+    if (action == "acquire.begin" && !begun_.insert(item).second) {
+      problems.push_back(
+          {seq, "item", "an exhibit that was not begun before", excerpt(item)});
+    }
+    if (action != "bundle.seal") return;
+    if (!begun_.contains(item)) {
+      problems.push_back({seq, "item",
+                          "an exhibit that an acquire.begin before began",
+                          excerpt(item)});
+    }
+    if (!sealed_.insert(item).second) {
+      problems.push_back({seq, "item", "an exhibit that was not sealed before",
+                          excerpt(item)});
+    }
   }
 
   /// The files that an entry keeps below reports/.
@@ -297,6 +320,8 @@ class ChainVerifier {
   ChainPlace place_;
   std::int64_t last_seq_ = 0;
   bool closed_ = false;
+  std::set<std::string> begun_;   ///< exhibits
+  std::set<std::string> sealed_;  ///< exhibits
   struct Report {
     std::int64_t seq = 0;
     std::string name;

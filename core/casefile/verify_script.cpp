@@ -230,6 +230,17 @@ ask "SELECT seq FROM custody WHERE json_extract(line,'\$.v')=1
 [ -s "$W/words" ] \
   && fail "entry $(cat "$W/words"): a line of version 1 with a word of version 2"
 
+# An exhibit is begun once, then sealed once.
+ask "SELECT seq, json_extract(line,'\$.action'), json_extract(line,'\$.item')
+     FROM custody
+     WHERE json_extract(line,'\$.action') IN ('acquire.begin','bundle.seal')
+     ORDER BY seq" | awk '
+  $2 == "acquire.begin" && begun[$3]++ { print "entry " $1 ": begins " $3 " again"; exit }
+  $2 == "bundle.seal" && !begun[$3] { print "entry " $1 ": seals " $3 ", which no entry before began"; exit }
+  $2 == "bundle.seal" && sealed[$3]++ { print "entry " $1 ": seals " $3 " again"; exit }' \
+  >"$W/broken"
+[ -s "$W/broken" ] && fail "$(tr -c '\040-\176' '?' <"$W/broken")"
+
 say "2. the chain"
 (cd "$W/lines" && split -l 1 -a 7 -d - r.) <custody.jsonl \
   || fail "custody.jsonl cannot be split"
@@ -334,6 +345,15 @@ awk 'NR == FNR { have[$2] = $1; next }
   have[$1] != $2 { print "entry " $3 ": the head of " $1 " entries in case.db is not the one that it names"; exit }' \
   "$W/stored" "$W/signed" >"$W/broken"
 [ -s "$W/broken" ] && fail "$(cat "$W/broken")"
+ask "SELECT seq FROM custody JOIN heads ON size = seq - 1
+     WHERE json_extract(line,'\$.action')='head.sign'
+       AND (json_extract(line,'\$.detail.head') IS NOT json_extract(line,'\$.prev')
+         OR json_extract(line,'\$.detail.signer')
+           IS NOT substr(json_extract(line,'\$.actor.auth'),-64)
+         OR instr(note, char(10) || json_extract(line,'\$.detail.root')
+           || char(10) || 'chain ') = 0) LIMIT 1" >"$W/odd"
+[ -s "$W/odd" ] \
+  && fail "entry $(cat "$W/odd"): states another head than the one that it signs"
 ask "SELECT seq FROM custody JOIN heads ON size = seq - 1
      WHERE json_extract(line,'\$.action')='head.sign'
        AND json_extract(line,'\$.recorded_at') <> signed_at LIMIT 1" >"$W/odd"

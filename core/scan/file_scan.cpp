@@ -75,6 +75,10 @@ void FileScan::add(ScanFinding finding) {
     }
   }
   judge(verdict_of(finding.severity));
+  if (std::find(report_.findings.begin(), report_.findings.end(), finding) !=
+      report_.findings.end()) {
+    return;
+  }
   // A flood of harmless findings must not push out the grave ones.
   const auto less = [](const ScanFinding& a, const ScanFinding& b) {
     return a.severity < b.severity;
@@ -86,10 +90,7 @@ void FileScan::add(ScanFinding finding) {
     if (!less(*least, finding)) return;
     report_.findings.erase(least);
   }
-  if (std::find(report_.findings.begin(), report_.findings.end(), finding) ==
-      report_.findings.end()) {
-    report_.findings.push_back(std::move(finding));
-  }
+  report_.findings.push_back(std::move(finding));
 }
 
 void FileScan::judge(Verdict verdict) {

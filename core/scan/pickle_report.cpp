@@ -11,9 +11,6 @@
 namespace impound {
 namespace {
 
-/// Bytes of one constant that are decoded to look into it.
-constexpr std::uint64_t kMaxDecoded = std::uint64_t{64} << 20U;
-
 void add(ScanContext& context, std::string_view rule, Severity severity,
          std::uint64_t offset, std::string message, std::string evidence = {}) {
   ScanFinding finding;
@@ -86,8 +83,14 @@ void look_into_constants(ScanContext& context, const ByteSource& source,
       context.scan_member(name, constant.offset, inside, MemberBytes::in_file);
       continue;
     }
-    if (!context.spend(std::min(constant.size, kMaxDecoded))) return;
-    const Bytes decoded = decode_pickle_constant(source, constant, kMaxDecoded);
+    if (!context.spend(std::min(constant.size, kMaxDecodedConstant))) return;
+    if (constant.size > kMaxDecodedConstant) {
+      context.unread(constant.offset,
+                     "an encoded constant of more than 64 MiB: only its "
+                     "beginning was looked into");
+    }
+    const Bytes decoded =
+        decode_pickle_constant(source, constant, kMaxDecodedConstant);
     const SpanSource inside(decoded);
     context.scan_member(name, constant.offset, inside, MemberBytes::unpacked);
   }

@@ -10,6 +10,11 @@
 
 namespace impound {
 
+/// Bytes of one encoded constant (base64, hexadecimal digits) that are decoded
+/// to look into it. Of a longer one the beginning is, and the file counts as
+/// not read to its end.
+inline constexpr std::uint64_t kMaxDecodedConstant = std::uint64_t{64} << 20U;
+
 /// The options with which every pickle is walked.
 [[nodiscard]] PickleOptions scanning_options();
 

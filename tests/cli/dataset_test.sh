@@ -155,7 +155,7 @@ says '\x1b[31mred'
 
 # A row file that is not the signed one; one that is gone.
 cp films.rows kept.rows
-printf '\x01' | dd of=films.rows bs=1 seek=5000 conv=notrunc status=none
+flip films.rows 5000
 code 4 impound baseline verify films.json
 code 4 impound baseline verify films.json good
 code 4 impound baseline show films.json

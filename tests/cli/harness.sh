@@ -47,6 +47,14 @@ equal() { [ "$1" = "$2" ] || fail "\"$1\" is not \"$2\""; }
 examiner() { code 0 impound examiner init --name "Ada Example" --org "Example Corp" --role responder; }
 new_case() { code 0 impound case new "${1:-IR-1}" --title "a test case"; }
 
+# flip FILE OFFSET: that byte becomes another one, whatever it was.
+flip() {
+  local byte
+  byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+  [ -n "$byte" ] || fail "$1 has no byte $2"
+  printf "\\$(printf %o $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none || fail "cannot flip byte $2 of $1"
+}
+
 # A small model folder and its descriptor: deployment FOLDER
 deployment() {
   mkdir -p "$1/model" "$1/logs"

@@ -128,7 +128,7 @@ code 0 impound signature sign m --key key.pem -o shards.sig --method shards --sh
 says "an empty file has no shard: empty.txt"
 code 0 verify m --signature shards.sig --key pub.pem
 says "empty-file-unsigned"
-tampered; printf x | dd of=t/big.bin bs=1 seek=120 conv=notrunc 2>/dev/null
+tampered; flip t/big.bin 120
 code 4 verify t --signature shards.sig --key pub.pem
 says "Hash mismatch for 'big.bin:100:200'"
 says "big.bin: 1 of 3 shards differ: bytes 100–199"

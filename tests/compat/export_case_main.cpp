@@ -155,6 +155,10 @@ void make(const fs::path& folder, int notes, const Foreign& foreign) {
     (void)file.append({seal_draft(reserved.exhibit, bundle)}, eve);
   }
   if (!foreign.bundle.empty()) {
+    EntryDraft begin;
+    begin.action = "acquire.begin";
+    begin.detail = {{"title", "made by hand"}, {"collectors", {"manual"}}};
+    (void)file.reserve_exhibit(begin, eve);
     const SealedBundle bundle = take(foreign, folder / "case" / "evidence");
     (void)file.append({seal_draft("E003", bundle)}, eve);
   }

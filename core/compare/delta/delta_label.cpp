@@ -7,21 +7,13 @@
 #include <bit>
 #include <cmath>
 
+#include "core/compare/delta/delta_bounds.hpp"
 #include "core/compare/delta/delta_truncation.hpp"
 
 namespace impound {
 namespace {
 
-// Thresholds of models.md 4.2 and 4.3.
-constexpr double kMostFlips = 64;
-constexpr double kMostFlipShare = 1e-4;
-constexpr double kSingleBitShare = 0.99;
-/// Numbers that a payload must reach over to be told from a small change.
-constexpr std::uint64_t kFewestForLowBits = 256;
-constexpr std::uint64_t kFewestForAllBits = 4096;
-constexpr unsigned kNearlyAllBits = 3;
-/// Rows or columns that may have changed places in an edit of single ones.
-constexpr double kFewLines = 0.05;
+using namespace delta_bounds;
 
 /// Bits of the mantissa that is stored; 0 for types without one.
 unsigned mantissa_bits(Dtype dtype) {

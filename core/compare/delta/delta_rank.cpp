@@ -6,49 +6,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/compare/delta/delta_bounds.hpp"
+
 namespace impound {
 namespace {
 
-// "Measured" below: the calibration set of tests/calibration, four dtypes'
-// worth of real edits, adapters and fine-tunes (README.md there has the
-// tables).
-
-/// Step σ_r/σ_{r+1} at the end of a low-rank change. Measured: adapters and
-/// edits ≥ 7 (rank 16, eight steps, BF16), mostly above 40; fine-tunes whose
-/// rest is rounding ≤ 3.4.
-constexpr double kLowRankStep = 5;
-/// The same where both sides were rounded, each by itself, from finer numbers:
-/// the rest is twice the rounding, and a fine-tune's rest more easily as small.
-/// Measured: an output matrix, whose rows share a mean, ≤ 11.6.
-constexpr double kLowRankStepTwice = 12;
-/// Rest beyond a low-rank change, against expected rounding: rounding is
-/// bounded, its sum of squares is close to what is expected.
-constexpr double kRoundingRoom = 1.3;
-/// Rest that sums in single precision cannot tell from nothing.
-constexpr double kSmallRest = 1e-5;
-/// Step in a dense change that shows an edit. Measured: matrices in layers
-/// ≤ 3.4; an output matrix ≤ 11.6 (its rows share a mean); a ROME edit inside a
-/// fine-tune ≥ 85 where it is strong. The siblings of a tensor can show weaker
-/// ones (model_sentence.cpp).
-constexpr double kHiddenStep = 15;
-/// The same after the first component: a mean row or column is one component.
-/// Measured: fine-tunes ≤ 2.9.
-constexpr double kHiddenStepLater = 5;
-/// The same where the rest is noise without direction, which has no steps.
-/// Measured: fine-tunes that end in rounding ≤ 1.4.
-constexpr double kStepToNoise = 2;
-/// ... for so many components, which differ by less than this.
-constexpr std::size_t kFlatComponents = 12;
-constexpr double kFlat = 1.35;
-constexpr double kSparseShare = 0.1;
-/// Rows or columns that an edit of single rows may touch.
-constexpr double kFewLines = 0.05;
-/// Of a change that was rounded away, what is left is spread.
-constexpr double kSpread = 0.25;
-/// Change of the size of rounding: F²/expected.
-constexpr double kRoundedAway = 2;
-/// A change that its rounding cannot have shaped.
-constexpr double kClearOfRounding = 4;
+using namespace delta_bounds;
 
 std::string percent(double share) {
   if (share > 0 && share < 1e-4) return fmt::format("{:.2e}", share);
