@@ -17,6 +17,7 @@
 #include <cstring>
 
 #include "core/base/handle.hpp"
+#include "core/base/held_locks.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 
@@ -108,6 +109,10 @@ class FileSource final : public ByteSource {
 }  // namespace
 
 std::string OsFailure::message() const {
+  if (code == kOurLockedFile) {
+    return "it is the database that this process has open: reading it beside "
+           "SQLite would give up the locks on it";
+  }
   return std::error_code(code, std::generic_category()).message();
 }
 
@@ -166,12 +171,21 @@ OsResult<FileStat> stat_fd(const UniqueFd& fd) {
 }
 
 OsResult<UniqueFd> open_read(const fs::path& path, Links links) {
+  // Before it is opened, so that nothing has to be closed.
+  const auto before = stat_path(path, links);
+  if (before && is_locked_by_us(*before)) return OsFailure{kOurLockedFile};
   int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   if (links == Links::refuse) flags |= O_NOFOLLOW;
   // Only the owner may ask for O_NOATIME; others read with it unset.
   int fd = ::open(path.c_str(), flags | O_NOATIME);
   if (fd < 0 && errno == EPERM) fd = ::open(path.c_str(), flags);
   if (fd < 0) return OsFailure{errno};
+  struct stat found {};
+  if (::fstat(fd, &found) == 0 && is_locked_by_us(convert(found))) {
+    // The name changed hands in between. It stays open until the process ends:
+    // closing it is what must not happen.
+    return OsFailure{kOurLockedFile};
+  }
   return UniqueFd(fd);
 }
 

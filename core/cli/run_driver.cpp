@@ -298,10 +298,12 @@ Json end_event(const Session& session, const lua::RunOutcome& outcome,
 }
 
 /// Runs the playbook in the open case, records its end, tells the person.
+/// `lock` is that of the run.
 ExitCode drive(const Globals& globals, OpenCase& open,
-               const RunSubject& subject, const std::string& resumed_sha256) {
+               const RunSubject& subject, const std::string& resumed_sha256,
+               const EvidenceLock& lock) {
+  static_cast<void>(lock);  // held until the run's end is recorded
   Session& session = open.session();
-  const EvidenceLock lock(session.case_file.folder() / "evidence", session.run);
   lua::RunOptions options;
   options.parameters = subject.parameters;
   options.instruments = instruments();
@@ -684,7 +686,8 @@ ExitCode start_run(const Globals& globals, const PlaybookOptions& options) {
                 .key_file = globals.key_file,
                 .consent = consent,
                 .may_ask = is_at_terminal(globals)},
-               "");
+               "",
+               EvidenceLock(open.file().folder() / "evidence", session.run));
 }
 
 ExitCode resume_run(const Globals& globals, const std::string& run,
@@ -702,6 +705,15 @@ ExitCode resume_run(const Globals& globals, const std::string& run,
   if (!start) {
     throw Error(Errc::bad_input, fmt::format("case {} has no run \"{}\"",
                                              open.file().id(), printable(run)));
+  }
+  // Before anything is recorded or looked at: who comes second finds the run
+  // as the first one left it.
+  auto lock = EvidenceLock::try_take(open.file().folder() / "evidence", run);
+  if (!lock) {
+    throw Error(Errc::io,
+                fmt::format("{} is being run by another process: wait for its "
+                            "end, or end it there (Ctrl-C), then resume it",
+                            run));
   }
   for (const RunRow& row : open.file().runs()) {
     const bool is_over =
@@ -759,7 +771,7 @@ ExitCode resume_run(const Globals& globals, const std::string& run,
                 .key_file = globals.key_file,
                 .consent = consent,
                 .may_ask = is_at_terminal(globals)},
-               require_text(*start, "playbook_sha256", source));
+               require_text(*start, "playbook_sha256", source), *lock);
 }
 
 }  // namespace impound

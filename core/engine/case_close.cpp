@@ -62,6 +62,39 @@ Json containments_json(const std::vector<ContainmentNow>& contained) {
   return list;
 }
 
+/// Runs that did not end and exhibits that are not sealed, by their ids.
+std::vector<std::string> unfinished(const CaseFile& file) {
+  std::vector<std::string> ids;
+  for (const RunRow& run : file.runs()) {
+    if (run.state != "done" && run.state != "aborted") ids.push_back(run.id);
+  }
+  for (const ExhibitRow& exhibit : file.exhibits()) {
+    if (exhibit.state == "begun") ids.push_back(exhibit.id);
+  }
+  return ids;
+}
+
+/// The locks of what did not end, so that nobody works on it or takes it up
+/// while the case is being closed: what it would record then could be recorded
+/// no more.
+/// @throws Error{io} if somebody works on one of them.
+std::vector<EvidenceLock> hold_unfinished(const CaseFile& file,
+                                          const std::vector<std::string>& ids) {
+  std::vector<EvidenceLock> locks;
+  locks.reserve(ids.size());
+  for (const std::string& id : ids) {
+    auto lock = EvidenceLock::try_take(file.folder() / "evidence", id);
+    if (!lock) {
+      throw Error(Errc::io,
+                  fmt::format("another process works on {}: wait for its end, "
+                              "or end it there (Ctrl-C), then close {}",
+                              id, file.id()));
+    }
+    locks.push_back(std::move(*lock));
+  }
+  return locks;
+}
+
 }  // namespace
 
 Json CloseResult::to_json() const {
@@ -90,6 +123,9 @@ CloseResult close_case(Session& session, const CloseRequest& request) {
   if (!session.case_file.summary().closed_at.empty()) {
     throw Error(Errc::bad_input, id + " is closed already");
   }
+  const std::vector<std::string> left = unfinished(session.case_file);
+  const std::vector<EvidenceLock> held =
+      hold_unfinished(session.case_file, left);
   CloseResult result;
   result.containments = measure_containments(
       session.case_file, request.methods, session.clock, session.cancellation);
@@ -105,7 +141,22 @@ CloseResult close_case(Session& session, const CloseRequest& request) {
     draft.detail["still_contained_reason"] =
         lossless_utf8(request.still_contained);
   }
-  result.seq = session.case_file.append({draft}, session.examiner).front().seq;
+  // Asked again under the lock of the record: what was begun in between would
+  // be left without an end.
+  const auto require_same = [&](const std::vector<Entry>&) {
+    if (unfinished(session.case_file) != left) {
+      throw Error(Errc::io,
+                  fmt::format("something was begun while {} was being closed: "
+                              "close it again when that has ended",
+                              id));
+    }
+    return std::vector<JournalRow>();
+  };
+  result.seq = session.case_file
+                   .append({draft}, session.examiner,
+                           CaseFile::JournalMaker(require_same))
+                   .front()
+                   .seq;
   result.note = session.case_file.checkpoint_note();
   return result;
 }

@@ -97,6 +97,10 @@ Database::Database(const std::filesystem::path& path, Mode mode) : path_(path) {
       flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
       break;
   }
+  if (mode == Mode::write || mode == Mode::create) {
+    locked_.emplace(std::vector<std::filesystem::path>{
+        path, path.native() + "-wal", path.native() + "-shm"});
+  }
   sqlite3* raw = nullptr;
   const int code =
       sqlite3_open_v2(uri_of(path, query).c_str(), &raw, flags, nullptr);

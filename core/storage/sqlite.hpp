@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/handle.hpp"
+#include "core/base/held_locks.hpp"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -108,6 +110,8 @@ class Database {
   [[nodiscard]] int begin_immediate() const;
 
   std::filesystem::path path_;
+  /// Of a writing mode. Ends after the handle is closed.
+  std::optional<LockedFiles> locked_;
   Handle<sqlite3, sqlite3_close_v2> handle_;
 };
 

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/storage/sqlite.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <filesystem>
 #include <functional>
 
 #include "core/base/error.hpp"
+#include "core/base/fs.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -47,6 +52,63 @@ TEST_CASE("Rows come back as they were bound, whatever the file is called",
   CHECK_FALSE(rows.is_null(1));
   CHECK_FALSE(rows.step());
   CHECK(code_of([&] { db.execute("DELETE FROM t"); }) == Errc::io);
+}
+
+/// The kind of lock that another process would find in the way of writing
+/// this byte range of a file: F_UNLCK if none.
+short lock_in_the_way(int fd, off_t start, off_t length) {
+  struct flock ask {};
+  ask.l_type = F_WRLCK;
+  ask.l_whence = SEEK_SET;
+  ask.l_start = start;
+  ask.l_len = length;
+  REQUIRE(::fcntl(fd, F_OFD_GETLK, &ask) == 0);
+  return ask.l_type;
+}
+
+TEST_CASE("Nothing that is read gives up the locks of an open database",
+          "[storage]") {
+  const TempDir folder;
+  const auto path = folder.path() / "a.db";
+  std::filesystem::path shm = path;
+  shm += "-shm";
+  // Not closed before the end: that is what would give up the locks.
+  int database_fd = -1;
+  int shm_fd = -1;
+  {
+    const Database db(path, Database::Mode::create);
+    db.execute("CREATE TABLE t(n INTEGER) STRICT; INSERT INTO t VALUES(1)");
+    database_fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    shm_fd = ::open(shm.c_str(), O_RDWR | O_CLOEXEC);
+    const auto is_held = [&] {
+      // sqlite3, os_unix.c: SHARED_FIRST and its 510 bytes; UNIX_SHM_DMS.
+      return lock_in_the_way(database_fd, 0x40000002, 510) == F_RDLCK &&
+             lock_in_the_way(shm_fd, 128, 1) == F_RDLCK;
+    };
+    REQUIRE(is_held());
+    std::filesystem::create_hard_link(path, folder.path() / "second");
+    std::filesystem::create_symlink(path, folder.path() / "link");
+    for (const std::filesystem::path& name :
+         {path, shm, std::filesystem::path(path.native() + "-wal"),
+          folder.path() / "second", folder.path() / "link",
+          std::filesystem::path("/proc/self/fd") /
+              std::to_string(database_fd)}) {
+      INFO(name);
+      const auto opened = open_read(name, Links::follow);
+      CHECK_FALSE(opened);
+      CHECK(opened.failure().message().find("locks") != std::string::npos);
+      CHECK(is_held());
+    }
+    CHECK_THROWS_AS(open_source(path), Error);
+    CHECK(is_held());
+    // Another file, though, is read.
+    CHECK(open_read(folder.write("b", "x")));
+  }
+  CHECK(open_read(path));
+  const Database db(path, Database::Mode::read_only);
+  CHECK(open_read(path));  // who only reads has nothing to lose
+  ::close(database_fd);
+  ::close(shm_fd);
 }
 
 TEST_CASE("A transaction that is not committed never happened", "[storage]") {
