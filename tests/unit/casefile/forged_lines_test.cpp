@@ -11,6 +11,7 @@
 #include "core/casefile/case_file.hpp"
 #include "core/casefile/entry_line.hpp"
 #include "core/casefile/line_check.hpp"
+#include "core/casefile/signers.hpp"
 #include "core/crypto/merkle.hpp"
 #include "core/crypto/note.hpp"
 #include "core/storage/sqlite.hpp"
@@ -323,12 +324,11 @@ TEST_CASE("A key that is introduced later has not signed before",
       },
       &bob);
   const auto introduced = scene.append([&](Json& json) {
-    json["detail"] = {{"kind", "signer.introduce"},
-                      {"text", "Bob joins"},
-                      {"signer",
-                       {{"name", "Bob Second"},
-                        {"fingerprint", fingerprint},
-                        {"public_key", bob.key.public_key().pem()}}}};
+    const EntryDraft add =
+        add_signer_draft(SignerCard::of(bob), Rights::from("act").value());
+    json["action"] = add.action;
+    json["purpose"] = add.purpose;
+    json["detail"] = add.detail;
   });
   const CustodyReport report = scene.verify();
   INFO(dump_pretty(report.to_json()));
