@@ -93,6 +93,47 @@ for blocks in 96 160 256 512; do # files may have so many KiB
 done
 [ "$full" -gt 0 ] || fail "no run met the full disk"
 
+echo "a step that failed is done again when a person says so, and not before; what it was answered stays"
+echo '{"no":' >other.json
+mkdir -p based
+cat >based/playbook.lua <<'LUA'
+local impound = require("impound")
+local function look(ctx)
+  ctx:note("before")
+end
+local function check(ctx)
+  ctx:note("the baseline is " .. ctx:load_baseline(ctx.params.other).name)
+end
+local function last(ctx)
+  ctx:note("behind it")
+end
+return impound.playbook({
+  schema = 1, id = "based", version = "1.0.0", title = "A baseline", owner = "tests", effect = "read",
+  params = { other = { type = "path", help = "A baseline." } },
+  needs = { collectors = {} },
+  steps = {
+    { id = "look", title = "Look", run = look }, { id = "check", title = "Check", run = check },
+    { id = "last", title = "End", run = last },
+  },
+})
+LUA
+begin retried
+code 3 impound run based --deployment d/d.toml -p other="$work/other.json"
+equal "$(query "SELECT group_concat(step || ' ' || outcome) FROM steps")" "look ok,check failed,last ok"
+cp d/base.json other.json
+code 2 impound resume R001 --retry look
+says "expected a step of R001 that failed or is incomplete"
+code 2 impound resume R001 --retry nothing
+code 3 impound resume R001
+equal "$(query "SELECT outcome FROM steps WHERE step='check' ORDER BY seq DESC LIMIT 1")" failed
+code 3 impound resume R001 --retry check # it compares nothing: incomplete
+equal "$(query "SELECT outcome FROM steps WHERE step='check' ORDER BY seq DESC LIMIT 1")" ok
+equal "$(query "SELECT count(*) FROM timeline WHERE what='the baseline is small'")" 1
+equal "$(query "SELECT count(*) FROM timeline WHERE what='before'")" 1
+equal "$(query "SELECT count(*) FROM custody WHERE json_extract(line,'\$.detail.kind')='call' AND json_extract(line,'\$.detail.answered')='error'")" 1
+code 0 impound custody verify
+
+
 command -v strace >/dev/null && strace -qq -e trace=none true 2>/dev/null || skip "strace may not trace here: Ctrl-C was not tried"
 echo "Ctrl-C at several points, then resume, ends as an undisturbed run"
 stopped=0

@@ -390,6 +390,59 @@ TEST_CASE("a declared question is asked as it was declared", "[lua]") {
   }
 }
 
+TEST_CASE(
+    "[I12] an approval that outlives its step is refused, replayed or not",
+    "[lua][I12]") {
+  std::string text = test::playbook_with(
+      "  ctx:ask({ id = \"go\", question = \"Now?\", approves = \"contain\" "
+      "})",
+      "contain");
+  text.insert(text.find("return impound.playbook"),
+              "local function later(ctx)\n  ctx:contain()\nend\n");
+  const std::size_t end = text.rfind(" },\n})");
+  REQUIRE(end != std::string::npos);
+  text.insert(end,
+              ", { id = \"later\", title = \"Later\", run = later, effect = "
+              "\"contain\" }");
+  const test::ScratchPlaybook scratch;
+  const LoadedPlaybook playbook = scratch.load(text);
+  test::RecordingHost host;
+  host.answers["ask"] = Json{{"answer", "yes"}};
+  for (const std::int64_t replayed : {0, 1}) {
+    const RunOutcome outcome = run_playbook(playbook, run_options(), host);
+    CHECK(outcome.replayed == replayed);
+    CHECK(outcome.state == RunState::failed);
+    CHECK(has(outcome.message, "contain() in step later was not approved"));
+    CHECK(host.performed.size() == 1);  // the question alone
+  }
+}
+
+TEST_CASE("[I12] a containment declared under another name does not pass",
+          "[lua][I12]") {
+  const std::string ask =
+      "  ctx:ask({ id = \"go\", question = \"Now?\", approves = \"contain\" "
+      "})\n";
+  for (const auto& [declared, call] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"process", "ctx:contain()"},  // the deployment names another
+           {"deployment", "ctx:contain(\"process\")"}}) {
+    std::string text = test::playbook_with(ask + "  " + call, "contain");
+    const std::string was = "containments = { \"process\" }";
+    REQUIRE(text.find(was) != std::string::npos);
+    text.replace(text.find(was), was.size(),
+                 "containments = { \"" + declared + "\" }");
+    const test::ScratchPlaybook scratch;
+    RunOptions options = run_options();
+    options.deployment["containment_method"] = "freezer-of-others";
+    test::RecordingHost host;
+    host.answers["ask"] = Json{{"answer", "yes"}};
+    const RunOutcome outcome = run_playbook(scratch.load(text), options, host);
+    INFO(declared);
+    CHECK(has(outcome.message, "is not declared"));
+    CHECK(host.performed.size() == 1);  // the question alone
+  }
+}
+
 TEST_CASE("[I12] an undeclared containment method is refused", "[lua][I12]") {
   test::RecordingHost host;
   CHECK(has(attempt("  ctx:contain(\"firewall\")", host, "contain").message,
