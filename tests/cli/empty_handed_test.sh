@@ -86,8 +86,8 @@ chmod 0600 e/model/model.safetensors
 chown 0:0 e/model/model.safetensors
 export IMPOUND_CASE=denied
 code 0 as_nobody case new denied --title "a test case"
-code 1 as_nobody run weights-tampering --deployment e/d.toml --yes -p window=90d
-says "could not be compared with the baseline"
+code 3 as_nobody run weights-tampering --deployment e/d.toml --yes -p window=90d
+says "could not be compared, a side was not readable: model.safetensors"
 database() { sqlite3 "$work/nobody-home/cases/denied/case.db" "$1"; }
 equal "$(database "SELECT count(*) FROM findings WHERE title LIKE '%missing%' OR verdict LIKE 'cleared%' OR verdict='confirmed'")" 0
 equal "$(database "SELECT outcome FROM gaps WHERE subject LIKE '%/model.safetensors'")" denied
