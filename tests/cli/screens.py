@@ -63,7 +63,8 @@ def leaves(*group):
     below = re.split(r"\n[A-Z-]*SUBCOMMANDS:?\n|\nSubcommands:\n", text, maxsplit=1)
     if len(below) == 1:
         return [" ".join(group)]
-    names = re.findall(r"^  ([a-z][a-z-]*)", below[1], re.M)
+    # The list ends at a blank line; what follows it are examples.
+    names = re.findall(r"^  ([a-z][a-z-]*)  ", below[1].split("\n\n")[0], re.M)
     return [leaf for name in names for leaf in leaves(*group, name)]
 
 
@@ -157,7 +158,7 @@ keys = set().union(*(keys_of(line) for line in lines))
 assert {"name", "title", "outcome", "path", "reason"} <= keys, sorted(keys)
 
 READING = [
-    ("case", "list"), ("case", "show"), ("status",), ("exhibit", "list"), ("exhibit", "show", "E001"),
+    ("case", "list"), ("case", "show"), ("case", "signer", "list"), ("status",), ("exhibit", "list"), ("exhibit", "show", "E001"),
     ("custody", "log"), ("custody", "verify"), ("custody", "gaps"), ("custody", "prove", "3"),
 ]
 ACTING = [
