@@ -3,6 +3,13 @@
 
 #include "lua/host/playbook_run.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+#include "core/base/text.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/lua/recording_host.hpp"
 #include "tests/unit/lua/scratch_playbook.hpp"
@@ -260,6 +267,109 @@ TEST_CASE("[I12] a yes to one act does not allow another", "[lua][I12]") {
                 .message,
             "contain() in step act was not approved"));
   CHECK(host.performed.back().function == "ask");
+}
+
+TEST_CASE("[I12] a yes of one step does not allow an act in the next",
+          "[lua][I12]") {
+  const test::ScratchPlaybook scratch;
+  std::string text = test::playbook_with(
+      "  ctx:ask({ id = \"go\", question = \"Now?\", approves = "
+      "\"contain\" })",
+      "contain");
+  text.insert(text.find("return impound.playbook"),
+              "local function later(ctx)\n  ctx:contain()\nend\n");
+  text.insert(text.find(" },\n})"),
+              ", { id = \"later\", title = \"Do it later\", run = later, "
+              "effect = \"contain\" }");
+  test::RecordingHost host;
+  host.answers["ask"] = Json{{"answer", "yes"}};
+  const RunOutcome outcome =
+      run_playbook(scratch.load(text), run_options(), host);
+  CHECK(outcome.state == RunState::failed);
+  CHECK(has(outcome.message, "contain() in step later was not approved"));
+  CHECK(host.performed.back().function == "ask");
+}
+
+TEST_CASE("[I12] an act is allowed by yes and no other word", "[lua][I12]") {
+  test::RecordingHost host;
+  const RunOutcome outcome = attempt(
+      "  ctx:ask({ id = \"go\", question = \"Now?\", approves = "
+      "\"contain\", choices = { \"go\", \"stay\" } })",
+      host, "contain");
+  CHECK(has(outcome.message, "choices: expected { \"yes\", \"no\" }"));
+  CHECK(host.performed.empty());
+}
+
+TEST_CASE("[I13] a run has compared if it held evidence against something else",
+          "[lua][I13]") {
+  for (const auto& [body, expected] : std::vector<std::pair<std::string, bool>>{
+           {"ctx:diff(\"E001\", \"E002\")", true},
+           {"ctx:scan(\"E001\")", true},
+           {"ctx:verify_signature(\"E001\", { signature = \"model.sig\", "
+            "unsigned_compare = true })",
+            true},
+           {"ctx:collect(\"model-files\")", false},
+           {"ctx:verify(\"E001\")", false},
+           {"ctx:note(\"compared\")", false}}) {
+    test::RecordingHost host;
+    const RunOutcome outcome = attempt("  " + body, host);
+    INFO(body << " " << outcome.message);
+    CHECK(outcome.state == RunState::done);
+    CHECK(outcome.has_compared == expected);
+  }
+}
+
+/// Looks at the limits of the child while it waits for the answer to a note.
+class LookingHost final : public test::RecordingHost {
+ public:
+  Json perform(const HostCall& call, std::int64_t n) override {
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+      const std::string pid = entry.path().filename();
+      if (pid.find_first_not_of("0123456789") == std::string::npos &&
+          is_below_us(pid)) {
+        limits.push_back(text_of("/proc/" + pid + "/limits"));
+      }
+    }
+    return RecordingHost::perform(call, n);
+  }
+  std::vector<std::string> limits;
+
+ private:
+  static std::string text_of(const std::string& path) {
+    std::ifstream in(path);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  static bool is_below_us(std::string pid) {
+    const std::string us = std::to_string(::getpid());
+    while (!pid.empty() && pid != us && pid != "0") {
+      const std::string status = text_of("/proc/" + pid + "/status");
+      const std::size_t at = status.find("PPid:\t");
+      if (at == std::string::npos) return false;
+      const std::size_t from = at + 6;
+      pid = status.substr(from, status.find('\n', from) - from);
+      if (pid == us) return true;
+    }
+    return false;
+  }
+};
+
+TEST_CASE("the child of a playbook runs under its limits", "[lua]") {
+  LookingHost host;
+  CHECK(attempt("  ctx:note(\"look at me\")", host).state == RunState::done);
+  // One of them: a parent that waits in front of it may have none.
+  const bool is_bounded =
+      std::ranges::any_of(host.limits, [](const std::string& all) {
+        for (const char* name :
+             {"Max core file size", "Max file size", "Max processes"}) {
+          const std::size_t at = all.find(name);
+          if (at == std::string::npos || trim(all.substr(at + 26, 20)) != "0") {
+            return false;
+          }
+        }
+        return true;
+      });
+  INFO((host.limits.empty() ? "no child" : host.limits.front()));
+  CHECK(is_bounded);
 }
 
 TEST_CASE("[I12] one yes allows one act", "[lua][I12]") {
