@@ -46,10 +46,10 @@ struct Service {
 };
 Service service;
 
-Json before(const Target&) {
+Json before(const Target& target) {
   service.before_look();
   if (!service.is_there) throw Error(Errc::io, "cannot find the process");
-  return {{"processes", {7}}};
+  return {{"processes", {target.deployment.name == "large" ? 8 : 7}}};
 }
 
 Json apply(const Target&, const Json&) {
@@ -83,7 +83,8 @@ MeasuredState state(const Target&, const Json& record) {
 
 std::vector<std::string> things(const Json& record) {
   return record.empty() ? std::vector<std::string>{}
-                        : std::vector<std::string>{"process 7"};
+                        : std::vector<std::string>{
+                              "process " + record.at("processes")[0].dump()};
 }
 
 constexpr Containment kObedient{.name = "obedient",
@@ -226,6 +227,37 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "[I13] silent probes contain nothing where the method measures that it "
+    "runs",
+    "[engine]") {
+  Machine machine;
+  OneCase one(machine);
+  // Freezing did not hold, and the server happens to answer nobody.
+  service.after_apply = [] {
+    service.thaw();
+    service.is_deaf = true;
+  };
+  const ContainResult result = one.contain_it();
+  CHECK_FALSE(result.is_contained());
+  CHECK(result.proof() == ProofStrength::none);
+  CHECK(result.reason == "measured as not contained: the service said so");
+  CHECK(one.recorded() != ContainmentState::contained);
+  CHECK(one.last("isolate.verify").at("outcome") == "failed");
+}
+
+TEST_CASE(
+    "[I13] a state that cannot be measured contains nothing, whatever the "
+    "probes say",
+    "[engine]") {
+  Machine machine;
+  OneCase one(machine);
+  service.after_apply = [] { service.is_measurable = false; };
+  const ContainResult result = one.contain_it();
+  CHECK_FALSE(result.is_contained());
+  CHECK_THAT(result.reason, Catch::Contains("measured as unknown"));
+}
+
+TEST_CASE(
     "[I13] rolled back is said only where the rollback was measured, and a "
     "rollback that failed stays open for release",
     "[engine]") {
@@ -350,6 +382,19 @@ TEST_CASE("[I13] \"Nothing was changed\" is said where nothing was begun",
   CHECK(service.applied == 0);
   CHECK(one.file.containments().empty());
   CHECK(one.last("isolate.verify").at("outcome") == "failed");
+}
+
+TEST_CASE("what was contained last is released first", "[engine]") {
+  Machine machine;
+  OneCase one(machine);
+  REQUIRE(one.contain_it().is_contained());
+  machine.deployment.name = "large";  // another process of the same machine
+  service.thaw();
+  REQUIRE(one.contain_it().is_contained());
+  const std::vector<ReleaseResult> results = one.release_all();
+  REQUIRE(results.size() == 2);
+  CHECK(results[0].deployment == "large");
+  CHECK(results[1].deployment == "small");
 }
 
 TEST_CASE(
