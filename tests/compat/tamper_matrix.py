@@ -104,7 +104,10 @@ def sql(statements):
             "SELECT name, sql FROM sqlite_master WHERE type='trigger'").fetchall()
         for name, _ in triggers:
             database.execute(f"DROP TRIGGER {name}")
+        before = database.total_changes
         database.executescript(statements)
+        if statements.startswith(("UPDATE", "DELETE", "INSERT")) and database.total_changes == before:
+            sys.exit(f"a row of the matrix that changes nothing: {statements}")
         for _, text in triggers:
             try:
                 database.execute(text)
@@ -232,7 +235,7 @@ def rows():
         "the last entry dropped": f"DELETE FROM custody WHERE seq={last}",
         "a signature of another entry": "UPDATE custody SET signature=(SELECT signature FROM custody "
                                         "WHERE seq=2) WHERE seq=3",
-        "an entry called version 1": "UPDATE custody SET line=replace(line,'{\"v\":2,','{\"v\":1,') WHERE seq=2",
+        "an entry called version 1": "UPDATE custody SET line='{\"v\":1,'||substr(line,8) WHERE seq=2",
         "all heads deleted": "DELETE FROM heads",
         "the first head deleted": "DELETE FROM heads WHERE size=(SELECT min(size) FROM heads)",
         "the head of the export deleted": "DELETE FROM heads WHERE size=(SELECT max(size) FROM heads)",
