@@ -3,12 +3,14 @@
 
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "core/base/fs.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/actions.hpp"
 #include "core/casefile/entry_line.hpp"
 #include "core/casefile/schema.hpp"
+#include "core/crypto/digest.hpp"
 #include "core/storage/sqlite.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/casefile/examiner.hpp"
@@ -103,6 +105,27 @@ TEST_CASE("SCHEMA.md names every table, view and column, and no other",
   const Document document;
   CHECK(document.columns == real);
   CHECK(document.triggers == triggers);
+}
+
+TEST_CASE("SCHEMA.md has the digest of the schema's text for every version",
+          "[casefile]") {
+  const std::string document = read_text_file(
+      fs::path(IMPOUND_SOURCE_DIR) / "core/casefile/SCHEMA.md", 1 << 20);
+  for (std::int64_t version = 1; version <= newest_schema(); ++version) {
+    std::vector<SchemaRow> rows = schema_rows(version);
+    std::ranges::sort(rows, [](const SchemaRow& a, const SchemaRow& b) {
+      return std::tie(a.type, a.name) < std::tie(b.type, b.name);
+    });
+    std::string text;
+    for (const SchemaRow& row : rows) {
+      text +=
+          row.type + "|" + row.name + "|" + row.table + "|" + row.sql + "\n";
+    }
+    const std::string expected =
+        "`" + sha256(text).hex() + "` in version " + std::to_string(version);
+    INFO(expected);
+    CHECK(document.find(expected) != std::string::npos);
+  }
 }
 
 TEST_CASE("SCHEMA.md names every action with its keys, and the keys of a line",
