@@ -13,7 +13,8 @@ namespace impound {
 /// exit code (core/cli/exit_code.hpp) and a name in Lua (lua/api/impound.lua).
 enum class Errc : std::uint8_t {
   bad_input,    ///< the caller asked for something impossible
-  io,           ///< the operating system refused (errno text in the message)
+  io,           ///< the operating system refused (errno text in the message,
+                ///< errno itself in os_error() where it is known)
   malformed,    ///< bytes under examination break their own format
   limit,        ///< a bound of core/base/limits.hpp was reached
   integrity,    ///< our own stored evidence does not match its digest
@@ -27,13 +28,19 @@ enum class Errc : std::uint8_t {
 /// callers tell cases apart by code().
 class Error final : public std::runtime_error {
  public:
-  Error(Errc code, const std::string& message)
-      : std::runtime_error(message), code_(code) {}
+  /// os_error: the errno of the refusal, 0 where there was none.
+  Error(Errc code, const std::string& message, int os_error = 0)
+      : std::runtime_error(message), code_(code), os_error_(os_error) {}
 
   [[nodiscard]] Errc code() const noexcept { return code_; }
 
+  /// Tells what will come out the same again (there is no such file) from what
+  /// may not (the disk gave a read error). 0: not known.
+  [[nodiscard]] int os_error() const noexcept { return os_error_; }
+
  private:
   Errc code_;
+  int os_error_;
 };
 
 }  // namespace impound

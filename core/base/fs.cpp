@@ -29,7 +29,8 @@ using Directory = Handle<DIR, ::closedir>;
 [[noreturn]] void fail(std::string_view tried, const fs::path& path, int code) {
   throw Error(Errc::io,
               fmt::format("{} {}: {}", tried, printable(path.native()),
-                          OsFailure{code}.message()));
+                          OsFailure{code}.message()),
+              code);
 }
 
 FileKind kind_of(mode_t mode) {
@@ -124,8 +125,9 @@ bool OsFailure::is_denied() const noexcept {
   return code == EACCES || code == EPERM;
 }
 
-bool OsFailure::is_disk_full() const noexcept {
-  return code == ENOSPC || code == EDQUOT;
+bool OsFailure::is_lasting() const noexcept {
+  return is_missing() || is_denied() || code == EISDIR || code == ELOOP ||
+         code == ENAMETOOLONG || code == ENOTSUP;
 }
 
 void UniqueFd::reset() noexcept {
@@ -325,7 +327,8 @@ std::unique_ptr<ByteSource> open_source(const fs::path& path) {
     throw Error(Errc::io,
                 fmt::format("cannot read {}: it is a {}, expected a "
                             "regular file",
-                            printable(path.native()), to_string(stat->kind)));
+                            printable(path.native()), to_string(stat->kind)),
+                stat->kind == FileKind::directory ? EISDIR : ENOTSUP);
   }
   return std::make_unique<FileSource>(std::move(*fd), stat->size, path);
 }

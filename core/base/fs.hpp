@@ -23,10 +23,14 @@ namespace fs = std::filesystem;
 struct OsFailure {
   int code = 0;
 
-  [[nodiscard]] std::string message() const;         ///< "Permission denied"
-  [[nodiscard]] bool is_missing() const noexcept;    ///< ENOENT, ENOTDIR, ESRCH
-  [[nodiscard]] bool is_denied() const noexcept;     ///< EACCES, EPERM
-  [[nodiscard]] bool is_disk_full() const noexcept;  ///< ENOSPC, EDQUOT
+  [[nodiscard]] std::string message() const;       ///< "Permission denied"
+  [[nodiscard]] bool is_missing() const noexcept;  ///< ENOENT, ENOTDIR, ESRCH
+  [[nodiscard]] bool is_denied() const noexcept;   ///< EACCES, EPERM
+  /// Asked again, the system would say the same until somebody changes the
+  /// files: what is_missing() and is_denied() name, and a path of another kind
+  /// or length than can be opened. A read error, a full disk, a lack of
+  /// descriptors and an unknown cause (0) are not.
+  [[nodiscard]] bool is_lasting() const noexcept;
 };
 
 /// A value, or why there is none.

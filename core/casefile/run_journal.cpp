@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <map>
 
+#include "core/base/fs.hpp"
 #include "core/base/text.hpp"
+#include "core/casefile/entry_line.hpp"
 #include "core/crypto/digest.hpp"
 
 namespace impound {
@@ -19,12 +21,6 @@ namespace {
                           "replayed: end the run with impound abort, and start "
                           "a new one",
                           n, printable(run), what));
-}
-
-std::string signer_of(const Json& line) {
-  const std::string auth = text_or(line.at("actor"), "auth", "");
-  const std::size_t at = auth.rfind("key ");
-  return at == std::string::npos ? auth : auth.substr(at + 4);
 }
 
 /// One note of kind "call".
@@ -175,14 +171,15 @@ RunJournal checked_journal(const CaseFile& case_file, std::string_view run) {
   return journal;
 }
 
-bool is_answer(Errc code) noexcept {
-  switch (code) {
+bool is_answer(const Error& error) noexcept {
+  switch (error.code()) {
     case Errc::bad_input:
     case Errc::malformed:
     case Errc::limit:
     case Errc::unsupported:
       return true;
     case Errc::io:
+      return OsFailure{error.os_error()}.is_lasting();
     case Errc::integrity:  // of a read that a bad disk or a restored copy gave
       return false;
   }

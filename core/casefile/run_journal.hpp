@@ -47,8 +47,10 @@ struct RunJournal {
                                          std::string_view run);
 
 /// A failure is an answer, recorded and replayed, only if it would come out the
-/// same again. What the machine refused once (no space, a read error, another
-/// process, a signal) is an attempt: recorded, and tried again on resume.
-[[nodiscard]] bool is_answer(Errc code) noexcept;
+/// same again: the later steps of the run, its containment among them, do not
+/// wait for a file that is not there. What the machine refused once (no space,
+/// a read error, another process, a signal) is an attempt: recorded, and tried
+/// again on resume.
+[[nodiscard]] bool is_answer(const Error& error) noexcept;
 
 }  // namespace impound

@@ -235,7 +235,8 @@ ExitCode list(const Globals& globals, const fs::path& folder) {
   if (!names) {
     throw Error(Errc::io,
                 fmt::format("cannot list {}: {}", printable(folder.native()),
-                            names.failure().message()));
+                            names.failure().message()),
+                names.failure().code);
   }
   Json documents = Json::array();
   std::vector<std::vector<std::string>> rows{

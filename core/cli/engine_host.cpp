@@ -236,7 +236,7 @@ lua::FailedCall EngineHost::failed(const lua::HostCall& call, std::int64_t n,
                                    const Error& error) {
   session_.step = call.step;
   const bool is_stopped = session_.cancellation.requested();
-  if (!is_stopped && (is_answer(error.code()) || failed_so_before(n, error))) {
+  if (!is_stopped && (is_answer(error) || failed_so_before(n, error))) {
     Json answer;
     answer["error"] = {{"code", to_string(error.code())},
                        {"message", lossless_utf8(error.what())}};

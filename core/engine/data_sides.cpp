@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
 #include "core/base/text.hpp"
@@ -52,7 +54,8 @@ DatasetView open_remembered(const Baseline& baseline, const fs::path& file) {
     throw Error(Errc::io,
                 fmt::format("{}: its row file {} is not beside it; without it "
                             "rows cannot be compared",
-                            source, printable(facts.name)));
+                            source, printable(facts.name)),
+                ENOENT);
   }
   return remember_dataset(dataset, baseline.view, open_source(rows), source);
 }

@@ -344,7 +344,8 @@ Deployment load_deployment(const fs::path& path) {
   if (failure) {
     throw Error(Errc::io,
                 fmt::format("cannot resolve {}: {}", printable(path.native()),
-                            failure.message()));
+                            failure.message()),
+                failure.value());
   }
   const std::string text = read_text_file(file, limits::kMaxSmallFile);
   const toml::table table = parse(text, file);

@@ -26,9 +26,11 @@ std::string os_user() {
 void refuse_readable_by_others(const fs::path& key_file) {
   const auto stat = stat_path(key_file, Links::follow);
   if (!stat) {
-    throw Error(Errc::io, fmt::format("cannot read key {}: {}",
-                                      printable(key_file.native()),
-                                      stat.failure().message()));
+    throw Error(
+        Errc::io,
+        fmt::format("cannot read key {}: {}", printable(key_file.native()),
+                    stat.failure().message()),
+        stat.failure().code);
   }
   if ((stat->mode & 077U) != 0) {
     throw Error(Errc::bad_input,

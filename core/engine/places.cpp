@@ -78,7 +78,8 @@ std::vector<fs::path> list_case_folders() {
     if (names.failure().is_missing()) return {};
     throw Error(Errc::io,
                 fmt::format("cannot list {}: {}", printable(folder.native()),
-                            names.failure().message()));
+                            names.failure().message()),
+                names.failure().code);
   }
   std::vector<fs::path> cases;
   for (const std::string& name : *names) {

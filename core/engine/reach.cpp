@@ -25,7 +25,8 @@ fs::path absolute_path(const fs::path& path) {
   if (failure) {
     throw Error(Errc::io,
                 fmt::format("cannot resolve {}: {}", printable(path.native()),
-                            failure.message()));
+                            failure.message()),
+                failure.value());
   }
   return absolute;
 }
@@ -254,7 +255,8 @@ fs::path PlaybookReach::resolve(const fs::path& absolute) const {
   if (failure) {
     throw Error(Errc::io,
                 fmt::format("cannot resolve {}: {}",
-                            printable(absolute.native()), failure.message()));
+                            printable(absolute.native()), failure.message()),
+                failure.value());
   }
   return real;
 }

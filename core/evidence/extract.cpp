@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "core/base/error.hpp"
 #include "core/base/limits.hpp"
@@ -43,7 +44,8 @@ void make_folders_below(const fs::path& root, const fs::path& relative) {
     } else if (stat->kind != FileKind::directory) {
       throw Error(Errc::io,
                   fmt::format("{} is a {}, expected a folder",
-                              printable(at.native()), to_string(stat->kind)));
+                              printable(at.native()), to_string(stat->kind)),
+                  ENOTDIR);
     }
   }
 }

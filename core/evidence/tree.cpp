@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <set>
 
@@ -25,7 +26,8 @@ fs::path real_path(const fs::path& path) {
   if (failure) {
     throw Error(Errc::io,
                 fmt::format("cannot read {}: {}", printable(path.native()),
-                            failure.message()));
+                            failure.message()),
+                failure.value());
   }
   return real;
 }
@@ -68,7 +70,8 @@ class PathTree final : public Tree {
     if (!stat) {
       throw Error(Errc::io,
                   fmt::format("cannot read {}: {}", printable(asked.native()),
-                              stat.failure().message()));
+                              stat.failure().message()),
+                  stat.failure().code);
     }
     root_ = real_path(asked);
     if (stat->kind == FileKind::regular) {
@@ -79,19 +82,20 @@ class PathTree final : public Tree {
       return;
     }
     if (stat->kind != FileKind::directory) {
-      throw Error(
-          Errc::io,
-          fmt::format("cannot read {}: it is a {}, expected a file or "
-                      "a folder",
-                      printable(asked.native()), to_string(stat->kind)));
+      throw Error(Errc::io,
+                  fmt::format("cannot read {}: it is a {}, expected a file or "
+                              "a folder",
+                              printable(asked.native()), to_string(stat->kind)),
+                  ENOTDIR);
     }
     if (const auto snapshot = snapshot_of(root_)) root_ = real_path(*snapshot);
     repository_ = repository_of(root_);
     if (repository_) kind_ = "hf-snapshot";
-    if (!list_directory(root_)) {
+    if (const auto names = list_directory(root_); !names) {
       throw Error(Errc::io,
                   fmt::format("cannot read {}: {}", printable(root_.native()),
-                              list_directory(root_).failure().message()));
+                              names.failure().message()),
+                  names.failure().code);
     }
     walk(root_, "", 0);
     std::ranges::sort(files_, {}, &TreeFile::name);

@@ -117,6 +117,10 @@ return impound.playbook({
   },
 })
 LUA
+begin missing
+code 3 impound run based --deployment d/d.toml -p other="$work/never.json"
+equal "$(query "SELECT group_concat(step || ' ' || outcome) FROM steps")" "look ok,check failed,last ok" # a file that is not there is an answer
+equal "$(query "SELECT count(*) FROM custody WHERE json_extract(line,'\$.detail.kind')='attempt'")" 0
 begin retried
 code 3 impound run based --deployment d/d.toml -p other="$work/other.json"
 equal "$(query "SELECT group_concat(step || ' ' || outcome) FROM steps")" "look ok,check failed,last ok"

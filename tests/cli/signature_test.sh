@@ -281,7 +281,7 @@ LUA
 code 0 impound playbook check vendor-signature
 code 0 impound run vendor-signature --deployment d.toml -p "key=$work/pub.pem"
 code 0 impound custody log --json
-json '[e["detail"]["text"] for e in d if e["action"] == "note" and "text" in e["detail"]] == ["verified findings not checked"]'
+json '[e["detail"]["text"] for e in d if e["action"] == "note" and "kind" not in e["detail"]] == ["verified findings not checked"]'
 printf 'Weights of a model' >m/model.safetensors
 code 1 impound run vendor-signature --deployment d.toml -p "key=$work/pub.pem"
 says "the model is not what was signed: 1 changed"

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <functional>
 
 #include "core/base/error.hpp"
@@ -495,10 +496,19 @@ TEST_CASE("Only what would come out the same again is an answer",
           "[casefile]") {
   for (const Errc code :
        {Errc::bad_input, Errc::malformed, Errc::limit, Errc::unsupported}) {
-    CHECK(is_answer(code));
+    CHECK(is_answer(Error(code, "")));
   }
-  CHECK_FALSE(is_answer(Errc::io));
-  CHECK_FALSE(is_answer(Errc::integrity));
+  // A file that is not there is an answer; a disk that fails is not.
+  for (const int lasting : {ENOENT, ENOTDIR, ESRCH, EACCES, EPERM, EISDIR,
+                            ELOOP, ENAMETOOLONG, ENOTSUP}) {
+    CHECK(is_answer(Error(Errc::io, "", lasting)));
+  }
+  for (const int passing :
+       {0, EIO, ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM, EINTR, EAGAIN, EROFS}) {
+    CHECK_FALSE(is_answer(Error(Errc::io, "", passing)));
+  }
+  CHECK_FALSE(is_answer(Error(Errc::integrity, "")));
+  CHECK_FALSE(is_answer(Error(Errc::integrity, "", ENOENT)));
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <set>
 #include <string>
@@ -506,12 +505,10 @@ TEST_CASE("hostile text is searched in linear time", "[evidence][hostile]") {
         "-----BEGIN ", "-p ",         "a/",         "basic ",
         "=\\\"",       "'",           "sk-",        "key: key: ",
         "://a:/@",     "--password ", "a:@tcp(",    "token=,a "}) {
-    const auto start = std::chrono::steady_clock::now();
+    // Seconds are not compared: a search of quadratic work, some 10^12 steps
+    // a piece, does not end within the time CTest gives to the whole program.
     const auto found = find_secrets(repeat(piece));
-    const std::chrono::duration<double> took =
-        std::chrono::steady_clock::now() - start;
-    INFO(piece << ": " << found.size() << " found in " << took.count() << " s");
-    CHECK(took.count() < 5);
+    INFO(piece << ": " << found.size() << " found");
     std::size_t end = 0;
     for (const SecretSpan& one : found) {
       if (one.begin < end || one.length == 0) FAIL("spans overlap");
