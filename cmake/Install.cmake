@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-# Where the program, playbooks, Lua library and stubs go, and the Debian package.
+# Where the program, its papers, playbooks, Lua library and stubs go, and the
+# Debian package.
 
 install(TARGETS impound RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(FILES README.md LICENSE core/evidence/FORMAT.md core/casefile/SCHEMA.md
-  DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# Papers keep their places, so that the links between them lead somewhere.
+file(GLOB papers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
+  *.md docs/*.md docs/*.svg core/*/*.md collectors/*.md containment/*.md
+  playbooks/*.md playbooks/*/*.md cases/*/*.md tests/*/*.md tests/bench/*/*.md)
+foreach(paper IN LISTS papers)
+  get_filename_component(place ${paper} DIRECTORY)
+  install(FILES ${paper} DESTINATION ${CMAKE_INSTALL_DOCDIR}/${place})
+endforeach()
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "impound maintainers <impound@localhost>")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The installed program finds its playbooks; the Debian package holds them and
-# says what it needs.
+# says what it needs; the papers are there, and the links between them live.
 . "$(dirname "$0")/harness.sh"
 unset IMPOUND_PLAYBOOKS
 
@@ -10,6 +10,9 @@ code 0 "$work/prefix/bin/impound" playbook list --json
 json 'any(p["id"] == "weights-tampering" and p["folder"].startswith("'"$work"'/prefix/share") for p in d)'
 code 0 "$work/prefix/bin/impound" playbook check weights-tampering
 [ -s "$work/prefix/share/impound/lua/api/context.lua" ] || fail "the API stubs are not installed"
+papers=$work/prefix/share/doc/impound
+[ -s "$papers/docs/custody.md" ] || fail "the papers are not installed"
+code 0 python3 -B "$IMPOUND_SOURCE/tests/docs/guard.py" --links "$papers"
 
 cd "$work" || exit 1
 cpack --config "$IMPOUND_BUILD/CPackConfig.cmake" -G DEB -B "$work/deb" >log 2>&1 || fail "$(tail -n 5 log)"
@@ -20,3 +23,4 @@ dpkg-deb -x "$package" root
 code 0 root/usr/bin/impound --version
 code 0 root/usr/bin/impound playbook list --json
 json 'any(p["folder"].startswith("'"$work"'/root/usr/share") for p in d)'
+code 0 python3 -B "$IMPOUND_SOURCE/tests/docs/guard.py" --links root/usr/share/doc/impound

@@ -23,16 +23,15 @@ struct Room {
 };
 
 const std::vector<std::string> kBelowEngine{
-    "core/base/",    "core/crypto/",   "core/storage/",
-    "core/formats/", "core/evidence/", "core/casefile/",
-    "core/compare/", "core/scan/",     "core/hunt/"};
+    "core/base/",     "core/crypto/",   "core/storage/", "core/formats/",
+    "core/evidence/", "core/casefile/", "core/compare/", "core/scan/"};
 
 const std::vector<Room>& rooms() {
   static const std::vector<Room> kRooms{
       {"core/base/", {}, {"fmt/", "nlohmann/"}},
       {"core/crypto/", {"core/base/"}, {"openssl/", "xxhash.h"}},
       {"core/storage/", {"core/base/"}, {"sqlite3.h", "archive", "zstd"}},
-      {"core/formats/", {"core/base/"}, {"simdjson", "zlib.h"}},
+      {"core/formats/", {"core/base/"}, {"zlib.h"}},
       {"core/evidence/", {"core/base/", "core/crypto/", "core/storage/"}, {}},
       {"core/casefile/",
        {"core/base/", "core/crypto/", "core/storage/", "core/evidence/"},
