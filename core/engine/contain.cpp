@@ -279,7 +279,7 @@ void roll_back(const Act& act, const ContainmentRow& row,
   result.state = std::move(undone.state);
   result.state.why = undone.why;
   record(act, undone.entry, result);
-  if (undone.end != UndoEnd::still_held) act.holds.remove(row.id);
+  if (!may_be_held(result.state)) act.holds.remove(row.id);
 }
 
 ContainResult apply_and_prove(const Act& act, const Json& before,

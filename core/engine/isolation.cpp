@@ -107,6 +107,7 @@ MeasuredState measure(const Containment& method, const Target& target,
     return method.state(target, before);
   } catch (const Error& error) {
     MeasuredState state;
+    state.was_looked_at = false;
     state.why = fmt::format("it could not be measured: {}", error.what());
     return state;
   }
@@ -128,6 +129,11 @@ MeasuredState measure_until_back(const Containment& method,
 bool is_back(const MeasuredState& state) {
   return state.measured == Containedness::not_contained &&
          !state.holds_something;
+}
+
+bool may_be_held(const MeasuredState& state) {
+  return state.measured == Containedness::contained || state.holds_something ||
+         !state.was_looked_at;
 }
 
 std::string_view to_string(UndoKind kind) noexcept {

@@ -52,6 +52,11 @@ struct Isolation {
 /// Measured to run, and nothing of it held: the only state that is "back".
 [[nodiscard]] bool is_back(const MeasuredState& state);
 
+/// Something of it stands still, or nobody could look: its mark stays on the
+/// machine (holds.hpp). What was looked for and is not there, a service that is
+/// down, is held by nobody.
+[[nodiscard]] bool may_be_held(const MeasuredState& state);
+
 /// Why a containment is undone, in the words of the record.
 enum class UndoKind : std::uint8_t { release, rollback };
 [[nodiscard]] std::string_view to_string(UndoKind kind) noexcept;

@@ -176,9 +176,7 @@ ReleaseResult release_one(Session& session, const Held& held,
   ReleaseResult result = with_undo(
       session, held, request, UndoKind::release,
       [&](const UndoRequest& undo) { return undo_and_measure(session, undo); });
-  // A hold is over once nothing of it is measured to stand still; a service
-  // that is down or silent afterwards is held by nobody.
-  if (result.end != ReleaseEnd::still_held) holds.remove(held.row.id);
+  if (!may_be_held(result.state)) holds.remove(held.row.id);
   session.progress.end(result.is_released() ? "released and proved"
                                             : "not proved to be back");
   return result;
@@ -445,7 +443,7 @@ std::optional<ReleaseResult> finish_undo(Session& session,
                 [&](const UndoRequest& undo) {
                   return measure_undone(session, undo, std::string(kLate));
                 });
-  if (result.end != ReleaseEnd::still_held) holds.remove(now->id);
+  if (!may_be_held(result.state)) holds.remove(now->id);
   return result;
 }
 
@@ -561,7 +559,7 @@ ReleaseResult release_from_state(const Hold& state,
     result.why += "; " + result.probes.unmet();
   }
   if (!problem.empty()) result.why = problem + "; " + result.why;
-  if (is_back(result.state)) holds.remove(state.intent);
+  if (!may_be_held(result.state)) holds.remove(state.intent);
   return result;
 }
 

@@ -27,6 +27,9 @@ enum class Containedness : std::uint8_t {
 /// What a method measured of the present.
 struct MeasuredState {
   Containedness measured = Containedness::unknown;
+  /// False where nobody could look (no right, no answer of the system): then
+  /// `unknown` does not mean that nothing was found.
+  bool was_looked_at = true;
   std::string why;  ///< what was seen, one clause without a full stop
   /// Something stands still that did not before the containment: a deployment
   /// that partly runs is not contained, and is not given back either.

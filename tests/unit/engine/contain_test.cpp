@@ -10,6 +10,7 @@
 #include "core/base/progress.hpp"
 #include "core/engine/case_check.hpp"
 #include "core/engine/case_close.hpp"
+#include "core/engine/places.hpp"
 #include "core/engine/release.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/casefile/examiner.hpp"
@@ -29,6 +30,7 @@ struct Service {
   bool undo_lies = false;        ///< says it did, and changes nothing
   bool another_answers = false;  ///< the forbidden probe asks someone else
   bool is_deaf = false;          ///< no probe is ever answered
+  bool is_gone_after_undo = false;
   std::string foreign_group;
   std::function<void()> after_apply = [] {};  ///< what else happens meanwhile
   std::function<void()> before_look = [] {};
@@ -67,6 +69,7 @@ Json undo(const Target&, const Json&) {
   if (service.undo_fails) throw Error(Errc::io, "the group will not thaw");
   ++service.undone;
   if (!service.undo_lies) service.thaw();
+  if (service.is_gone_after_undo) service.measured = Containedness::unknown;
   return {{"woken", true}};
 }
 
@@ -431,11 +434,20 @@ TEST_CASE(
     CHECK(result.end == ReleaseEnd::unknown);
     CHECK_THAT(result.to_text(),
                Catch::Contains("not measured to be contained"));
+    // Nobody could look: whoever comes next must still find what it may be.
+    CHECK(list_holds(holds_folder()).holds.size() == 1);
+  }
+  SECTION("it was looked for and is not there: nobody holds it") {
+    service.is_gone_after_undo = true;
+    const ReleaseResult result = one.release_it();
+    CHECK(result.end == ReleaseEnd::unknown);
+    CHECK(list_holds(holds_folder()).holds.empty());
   }
   CHECK(one.recorded() == ContainmentState::release_failed);
   CHECK(one.last("isolate.undo").at("outcome") == "failed");
   CHECK(one.check().open_problems() == 1);
   service.undo_lies = service.undo_fails = service.is_deaf = false;
+  service.is_gone_after_undo = false;
   service.is_measurable = true;
   CHECK(one.release_it().is_released());
   CHECK(one.recorded() == ContainmentState::released);
