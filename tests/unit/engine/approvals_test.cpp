@@ -37,6 +37,11 @@ struct People {
 
   People() {
     for (const Examiner* who : {&bob, &eve}) let_in(*who, "act,approve");
+    start_run();
+  }
+
+  void start_run() {
+    as_ada.run.clear();
     EntryDraft start = as_ada.draft("playbook.start");
     start.detail = {{"playbook", "p"},         {"version", "1.0.0"},
                     {"playbook_sha256", "00"}, {"parameters", Json::object()},
@@ -218,6 +223,46 @@ TEST_CASE("who answered for the run is one of those who asked",
                     Catch::Contains("cannot approve"));
   people.decide(people.eve, "A001");
   CHECK(people.missing(3) == 1);
+}
+
+TEST_CASE(
+    "what was said in another run is no authority for this one, and "
+    "forbids nothing in it",
+    "[engine][I12]") {
+  People people;
+  const std::string first = people.as_ada.run;
+  people.start_run();
+  const std::string second = people.as_ada.run;
+  REQUIRE(first != second);
+  const auto missing_in = [&](const std::string& run) {
+    const ApprovalSubject subject =
+        subject_of_call(people.file, run, 3, GuardedAct::contain);
+    return approvals_for(people.file, subject, people.clock.now()).missing;
+  };
+  // Bob answered the question of the same call number, in the second run.
+  people.as_ada.slot = JournalSlot{.n = 3, .call_sha256 = "", .call = ""};
+  const Question question{.id = "go",
+                          .text = "Now?",
+                          .choices = {"yes", "no"},
+                          .otherwise = "no",
+                          .approves = GuardedAct::contain};
+  record_question(people.as_ada, question);
+  Session as_bob{.case_file = people.file,
+                 .examiner = people.bob,
+                 .clock = people.clock,
+                 .cancellation = people.never,
+                 .progress = people.silent};
+  record_pending_answer(
+      as_bob, open_questions(people.file, second).at(0),
+      {.text = "yes", .basis = "said so", .by = "Bob", .at = "now"});
+  CHECK(open_questions(people.file, first).empty());
+  people.as_ada.run = first;
+  CHECK_FALSE(pending_answer(people.as_ada, question));
+  static_cast<void>(request_approval(people.as_ada, people.subject(3)));
+  people.decide(people.bob, "A001");  // he asked for nothing in the first run
+  people.decide(people.eve, "A001");
+  CHECK(missing_in(first) == 0);
+  CHECK(missing_in(second) == 2);
 }
 
 TEST_CASE("an answer belongs to one question of one call", "[engine][I13]") {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/case_check.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <functional>
 #include <map>
@@ -9,66 +12,26 @@
 #include <thread>
 
 #include "core/base/error.hpp"
-#include "core/base/progress.hpp"
 #include "core/base/text.hpp"
 #include "core/engine/evidence_lock.hpp"
 #include "core/engine/exhibits.hpp"
 #include "core/engine/findings.hpp"
-#include "core/engine/snapshot.hpp"
+#include "core/storage/sqlite.hpp"
+#include "tests/support/acting.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/unit/casefile/examiner.hpp"
 
 using namespace impound;
-using impound::test::Scene;
+using impound::test::collector_named;
+using impound::test::kTwoItems;
 
 namespace {
-
-void two_items(const Target&, EvidenceSink& sink) {
-  sink.bytes({.name = "a", .content = as_bytes(std::string_view("alpha"))});
-  sink.bytes({.name = "b", .content = as_bytes(std::string_view("beta"))});
-}
 
 void nothing(const Target&, EvidenceSink& sink) {
   sink.gap("the server", Outcome::missing, "it is down");
 }
-
-constexpr Collector collector_named(std::string_view name,
-                                    void (*collect)(const Target&,
-                                                    EvidenceSink&)) {
-  return {.name = name,
-          .summary = "For a test.",
-          .reach = Reach::files,
-          .volatility = 1,
-          .parameters = {},
-          .collect = collect,
-          .describe = [](const Target&) { return std::string("Reads."); },
-          .estimate = [](const Target&) { return std::uint64_t{0}; }};
-}
-constexpr Collector kTwoItems = collector_named("two-items", two_items);
 constexpr Collector kNothing = collector_named("nothing", nothing);
 
-/// A case and a way to act in it.
-struct Acting : Scene {
-  Acting() { deployment.name = "small"; }
-
-  Session session{.case_file = file,
-                  .examiner = eve,
-                  .clock = clock,
-                  .cancellation = cancellation,
-                  .progress = silent};
-  Deployment deployment;
-  Cancellation cancellation;
-  SilentProgress silent;
-
-  Snapshot take(const Collector& collector = kTwoItems) {
-    return take_snapshot(session, {.deployment = deployment,
-                                   .collectors = {{.collector = &collector}},
-                                   .title = "a test"});
-  }
-  [[nodiscard]] fs::path evidence() const { return folder / "evidence"; }
-  void put(const std::string& name) const {
-    write_file_durably(evidence() / name, as_bytes(std::string_view("?")));
-  }
+struct Acting : test::Acting {
   std::vector<std::string> kinds(bool repair = false) {
     std::vector<std::string> found;
     for (const CaseCheckItem& item :
@@ -82,8 +45,8 @@ struct Acting : Scene {
 };
 
 /// How many entries of an action name each item.
-std::map<std::string, int> count(const CaseFile& file,
-                                 std::string_view action) {
+std::map<std::string, int> items_of(const CaseFile& file,
+                                    std::string_view action) {
   std::map<std::string, int> counts;
   for (const Entry& entry : file.entries()) {
     if (text_or(entry.json, "action", "") == action) {
@@ -130,7 +93,7 @@ TEST_CASE("a check beside an acquisition adopts nothing that is being taken") {
   CHECK(adopted == 0);
   // Each exhibit ended once and was sealed once.
   for (const char* action : {"acquire.end", "bundle.seal"}) {
-    const auto counts = count(acting.file, action);
+    const auto counts = items_of(acting.file, action);
     CHECK(counts.size() == kRounds);
     for (const auto& [exhibit, times] : counts) {
       INFO(action << " of " << exhibit);
@@ -228,7 +191,7 @@ TEST_CASE("what a failed seal left is named, set aside and recorded") {
   CHECK(check.open_problems() == 0);
   CHECK(fs::exists(acting.evidence() / "aside/E001.tar.zst.partial"));
   CHECK_FALSE(fs::exists(acting.evidence() / "E001.tar.zst.partial"));
-  CHECK(count(acting.file, "store.move")["E001"] ==
+  CHECK(items_of(acting.file, "store.move")["E001"] ==
         static_cast<int>(dry.size()));
   CHECK(verify_custody(acting.folder, "").ok());
   CHECK(acting.kinds(true).empty());
@@ -307,17 +270,14 @@ TEST_CASE("[I3] a bundle of another acquisition is set aside, not adopted") {
   Acting other;
   static_cast<void>(other.take());
   Acting acting;
-  EntryDraft begin = acting.session.draft("acquire.begin");
-  begin.detail["title"] = "a test";
-  begin.detail["collectors"] = Json::array();
-  acting.file.reserve_exhibit(begin, acting.eve, [](const std::string&) {});
+  acting.begin_exhibit();
   // It verifies with its own seal, and is not what this case began to take.
   for (const char* name :
        {"E001.tar.zst", "E001.tar.zst.sha256", "E001.seal.json"}) {
     fs::copy_file(other.evidence() / name, acting.evidence() / name);
   }
   CHECK(acting.kinds(true) == std::vector<std::string>{"partial E001"});
-  CHECK(count(acting.file, "bundle.seal").empty());
+  CHECK(items_of(acting.file, "bundle.seal").empty());
   CHECK_FALSE(fs::exists(acting.evidence() / "E001.tar.zst"));
   CHECK(fs::exists(acting.evidence() / "aside"));
 }
@@ -371,4 +331,75 @@ TEST_CASE("a gap that was found long before its collector ended is recorded") {
   REQUIRE(gap != entries.end());
   CHECK(gap->json.at("outcome") == "missing");
   CHECK(verify_custody(acting.folder, "").ok());
+}
+
+/// Changes a line as somebody does who drops the triggers and puts them back.
+void break_line(const fs::path& folder, int seq) {
+  const Database database(folder / "case.db", Database::Mode::write);
+  const std::string trigger = database.text_of(
+      "SELECT sql FROM sqlite_schema WHERE name='custody_no_update'");
+  database.execute("DROP TRIGGER custody_no_update");
+  database.execute(
+      "UPDATE custody SET line=replace(line,'a test','a rest') "
+      "WHERE seq=" +
+      std::to_string(seq));
+  database.execute(trigger);
+}
+
+TEST_CASE("a check repairs nothing in a case whose chain is broken") {
+  Acting acting;
+  acting.begin_exhibit();
+  const auto begun = acting.file.entry_count();
+  acting.put("E001.tar.zst.partial");
+  // Damaged where nothing that is repaired would be read from.
+  const bool is_broken = GENERATE(false, true);
+  if (is_broken) break_line(acting.folder, static_cast<int>(begun));
+  const CaseCheck check = check_case(acting.session, {.repair = Repair::yes});
+  REQUIRE(check.items.size() == 1);
+  CHECK(check.items.front().kind == "partial");
+  CHECK(check.custody.ok() == !is_broken);
+  CHECK(check.items.front().is_repaired == !is_broken);
+  CHECK(check.open_problems() == (is_broken ? 1U : 0U));
+  const CaseFile after(acting.folder, CaseMode::read_only, acting.clock);
+  CHECK((after.entry_count() == begun) == is_broken);
+  CHECK(fs::exists(acting.evidence() / "E001.tar.zst.partial") == is_broken);
+  CHECK(fs::exists(acting.evidence() / "aside") == !is_broken);
+}
+
+TEST_CASE("what is set aside never takes the place of what lies there") {
+  Acting acting;
+  acting.begin_exhibit();
+  const fs::path aside = acting.evidence() / "aside";
+  const std::string name = "E001.tar.zst.partial";
+  fs::create_directories(aside);
+  write_file_durably(aside / name, as_bytes(std::string_view("earlier")));
+  write_file_durably(aside / (name + ".2"),
+                     as_bytes(std::string_view("later")));
+  acting.put(name);
+  CHECK(acting.kinds(true) == std::vector<std::string>{"partial E001"});
+  CHECK(read_text_file(aside / name, 100) == "earlier");
+  CHECK(read_text_file(aside / (name + ".2"), 100) == "later");
+  CHECK(read_text_file(aside / (name + ".3"), 100) == "?");
+}
+
+TEST_CASE("an acquisition that met one gap is partial, and says which") {
+  static constexpr std::array kGaps{Outcome::missing, Outcome::denied,
+                                    Outcome::failed, Outcome::partial};
+  static Outcome met = Outcome::ok;
+  static constexpr Collector kOneGap =
+      collector_named("one-gap", [](const Target&, EvidenceSink& sink) {
+        sink.bytes({.name = "a", .content = as_bytes(std::string_view("x"))});
+        if (met != Outcome::ok) sink.gap("a log", met, "for a test");
+      });
+  Acting acting;
+  CHECK(acting.take(kOneGap).outcome() == Outcome::ok);
+  for (const Outcome outcome : kGaps) {
+    met = outcome;
+    INFO(to_string(outcome));
+    const Snapshot snapshot = acting.take(kOneGap);
+    CHECK(snapshot.outcome() == Outcome::partial);
+    CHECK_FALSE(snapshot.is_empty_handed());
+    CHECK(snapshot.to_json().at("gap_list").at(0).at("outcome") ==
+          to_string(outcome));
+  }
 }

@@ -387,6 +387,141 @@ TEST_CASE("[I13] \"Nothing was changed\" is said where nothing was begun",
   CHECK(one.last("isolate.verify").at("outcome") == "failed");
 }
 
+TEST_CASE(
+    "[I13] what a crash left between act and measurement is undone before it "
+    "is contained anew, and not taken for contained",
+    "[engine]") {
+  Machine machine;
+  OneCase one(machine);
+  const bool is_applied = GENERATE(true, false);
+  INFO(is_applied);
+  // What a process leaves that is killed before, or after, its act is recorded.
+  REQUIRE(one.contain_it().is_contained());
+  CHECK(one.release_it().is_released());
+  const int undone = service.undone;
+  const int applied = service.applied;
+  Json before = one.last("isolate.apply").at("detail");
+  for (const Entry& entry : one.file.entries()) {
+    const Json& detail = entry.json.at("detail");
+    if (entry.json.at("action") == "isolate.apply" &&
+        detail.at("phase") == "before") {
+      before = detail;
+    }
+  }
+  EntryDraft intent = one.session.draft("isolate.apply");
+  intent.purpose = "a test";
+  intent.outcome = Outcome::intended;
+  intent.detail = before;
+  const Entry begun = one.file.append({intent}, one.eve).front();
+  service.freeze();
+  if (is_applied) {
+    EntryDraft after = one.session.draft("isolate.apply");
+    after.purpose = "a test";
+    after.detail = one.last("isolate.apply").at("detail");
+    after.detail["phase"] = "after";
+    after.detail["intent"] = begun.json.at("id");
+    after.detail["after"] = {{"stopped", true}};
+    after.refs = {begun.json.at("id").get<std::string>()};
+    static_cast<void>(one.file.append({after}, one.eve));
+    CHECK(one.recorded() == ContainmentState::applied);
+  } else {
+    CHECK(one.recorded() == ContainmentState::intended);
+  }
+
+  SECTION("the undo holds") {
+    const ContainResult result = one.contain_it();
+    CHECK(result.end == ContainEnd::applied);
+    CHECK(result.is_contained());
+    CHECK(service.undone == undone + 1);
+    CHECK(service.applied == applied + 1);
+    const auto rows = one.file.containments();
+    REQUIRE(rows.size() == 3);
+    CHECK(rows[1].state == ContainmentState::rolled_back);
+    CHECK(rows[2].state == ContainmentState::contained);
+  }
+  SECTION("the undo fails") {
+    service.undo_fails = true;
+    const ContainResult result = one.contain_it();
+    CHECK(result.end == ContainEnd::rollback_failed);
+    CHECK_FALSE(result.is_contained());
+    CHECK(service.applied == applied);
+    CHECK_THAT(result.to_text(), Catch::Contains("could not be undone"));
+  }
+}
+
+TEST_CASE(
+    "[I13] the mark on the machine stays as long as something is measured to "
+    "be held, and no longer",
+    "[engine]") {
+  Machine machine;
+  OneCase one(machine);
+  const auto marks = [&] {
+    return list_holds(machine.temp.path() / "run").holds.size();
+  };
+  SECTION("after a rollback that did not hold") {
+    service.another_answers = true;
+    service.undo_lies = true;
+    CHECK(one.contain_it().end == ContainEnd::rollback_failed);
+    CHECK(marks() == 1);
+    service.undo_lies = false;
+    CHECK(one.release_it().is_released());
+  }
+  SECTION("after a rollback that held") {
+    service.another_answers = true;
+    CHECK(one.contain_it().end == ContainEnd::rolled_back);
+  }
+  SECTION("after a release that did not hold") {
+    REQUIRE(one.contain_it().is_contained());
+    CHECK(marks() == 1);
+    service.undo_fails = true;
+    CHECK(one.release_it().end == ReleaseEnd::still_held);
+    CHECK(marks() == 1);
+    service.undo_fails = false;
+    CHECK(one.release_it().is_released());
+  }
+  SECTION("after a release that is measured to run, and is not answered") {
+    REQUIRE(one.contain_it().is_contained());
+    service.is_deaf = true;
+    CHECK(one.release_it().end == ReleaseEnd::silent);
+  }
+  SECTION("as a check completes the record of a release") {
+    REQUIRE(one.contain_it().is_contained());
+    const auto rows = open_containments(one.file);
+    EntryDraft intent = one.session.draft("isolate.undo");
+    intent.purpose = "a test";
+    intent.outcome = Outcome::intended;
+    intent.detail = {{"intent", rows.front().id},
+                     {"kind", "release"},
+                     {"method", "obedient"},
+                     {"phase", "before"},
+                     {"after", nullptr}};
+    static_cast<void>(one.file.append({intent}, one.eve));
+    static_cast<void>(one.check());
+    CHECK(marks() == 1);  // it stands still
+    CHECK(one.release_it().is_released());
+  }
+  CHECK(marks() == 0);
+}
+
+TEST_CASE("a release is of the deployment that was named, and of no other",
+          "[engine]") {
+  Machine machine;
+  OneCase one(machine);
+  REQUIRE(one.contain_it().is_contained());
+  machine.deployment.name = "large";
+  service.thaw();
+  REQUIRE(one.contain_it().is_contained());
+  const auto results = release(one.session, {.methods = kMethods,
+                                             .probe = ask,
+                                             .purpose = "a test",
+                                             .deployment = "small"});
+  REQUIRE(results.size() == 1);
+  CHECK(results.front().deployment == "small");
+  const auto open = open_containments(one.file);
+  REQUIRE(open.size() == 1);
+  CHECK(open.front().deployment == "large");
+}
+
 TEST_CASE("what was contained last is released first", "[engine]") {
   Machine machine;
   OneCase one(machine);

@@ -16,7 +16,7 @@ struct Row {
   std::string old_module, old_name, module, name;
 };
 
-/// The tables of the Python at hand; empty if there is none.
+/// The tables of the Python at hand.
 std::vector<Row> tables_of_python() {
   // A module that moved is asked for with a name that only it can have.
   const char* const program =
@@ -24,7 +24,7 @@ std::vector<Row> tables_of_python() {
       "import _compat_pickle as t\n"
       "for (m, n), (a, b) in t.NAME_MAPPING.items(): print(m, n, a, b)\n"
       "for m, a in t.IMPORT_MAPPING.items(): print(m, \"x_y\", a, \"x_y\")\n"
-      "' 2>/dev/null";
+      "'";
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(program, "r"), pclose);
   std::string text;
   std::array<char, 4096> part{};
@@ -44,12 +44,9 @@ std::vector<Row> tables_of_python() {
 
 TEST_CASE("every name of Python 2 is looked up where CPython looks it up",
           "[formats][pickle]") {
+  // python3 is needed to build (debian-packages.txt): it is there.
   const std::vector<Row> rows = tables_of_python();
-  if (rows.empty()) {
-    WARN("skipped: there is no python3 with its table");
-    return;
-  }
-  CHECK(rows.size() > 100);
+  REQUIRE(rows.size() > 100);
   for (const Row& row : rows) {
     INFO(row.old_module << "." << row.old_name);
     const PythonName mapped = map_python2_name(row.old_module, row.old_name);
