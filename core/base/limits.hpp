@@ -31,8 +31,8 @@ inline constexpr std::uint64_t kMaxSmallFile = 16 * kMiB;
 /// (huggingface/safetensors, MAX_HEADER_SIZE). Error{limit}.
 inline constexpr std::uint64_t kMaxSafetensorsHeader = 100'000'000;
 
-/// Bytes of content in one zstd frame of a bundle: performance.md 3.1 measured
-/// 4 MiB as the smallest size that costs no ratio.
+/// Bytes of content in one zstd frame of a bundle: 4 MiB was measured as the
+/// smallest size that costs no ratio (docs/benchmarks.md).
 inline constexpr std::size_t kFrameContent = 4 * kMiB;
 
 /// Members of one bundle. More is refused when reading (Error{limit}).

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// What the shell sees. Listed in README.md; other people's scripts depend on
-/// it, so a number is never reused.
+/// What the shell sees. Listed in README.md and docs/commands.md; other
+/// people's scripts depend on it, so a number is never reused.
 
 #include "core/base/error.hpp"
 

@@ -102,7 +102,7 @@ struct ModelDiff {
   [[nodiscard]] ComparedCounts compared() const;
 
   /// {"identical","files":[{"path","status"}],"tensors":[{"name","status",
-  /// "dtype","shape"}],…}; core/compare/DIFF.md.
+  /// "dtype","shape"}],…}; docs/diff.md.
   [[nodiscard]] Json to_json() const;
   /// For a person: counts, then every difference. Hostile names are escaped.
   [[nodiscard]] std::string to_text() const;

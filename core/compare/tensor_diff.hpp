@@ -64,7 +64,7 @@ struct MetadataChange {
   std::string type_before;  ///< of GGUF values; else empty
   std::string type_after;
   /// Filled by explain_files(): {"unified"} of texts of several lines, or what
-  /// changed in an array (array_changes.hpp). Null until then.
+  /// changed in an array. Null until then.
   Json content;
 
   [[nodiscard]] Json to_json() const;

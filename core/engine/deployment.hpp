@@ -29,9 +29,9 @@ namespace impound {
 ///     baseline = "baselines/chat.json"   # optional
 ///     [[logs]]
 ///     path = "/var/log/gateway/*.jsonl"
-///     format = "jsonl"                   # optional; anything else: whole
-///     files timestamp = "response.created"     # optional, dotted path rotated
-///     = true                     # optional; false: only what matches
+///     format = "jsonl"                   # optional; else taken whole
+///     timestamp = "response.created"     # optional, dotted path
+///     rotated = true                     # optional; false: only what matches
 ///     [process]                          # exactly one of
 ///     port = 8080                        # pid, port, unit, pidfile
 ///     [containment]

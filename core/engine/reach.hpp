@@ -21,7 +21,7 @@
 ///
 /// What this cannot see: a second name of the same file (a hard link) that lies
 /// in an allowed place, and a link that somebody exchanges between the look and
-/// the use; both take leave to write there (THREATS.md).
+/// the use; both take leave to write there (docs/threats.md).
 
 #include <cstdint>
 #include <filesystem>

@@ -9,7 +9,7 @@ namespace impound {
 namespace {
 
 /// Sixteen samples of 4 KiB predict the gain on a 4 MiB frame within 1 %
-/// (performance.md 3.3).
+/// (docs/benchmarks.md).
 constexpr std::size_t kSamples = 16;
 constexpr std::size_t kSampleBytes = 4096;
 

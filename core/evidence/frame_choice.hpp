@@ -17,7 +17,7 @@ struct FrameLevels {
 
 /// The zstd level for one frame. Levels above 1 buy nothing on weights; data
 /// that is compressed already (4-bit weights, archives) is stored, because
-/// trying costs as much as hashing it (performance.md 3.1).
+/// trying costs as much as hashing it (docs/benchmarks.md).
 [[nodiscard]] int choose_level(ByteView content, const FrameLevels& levels);
 
 }  // namespace impound

@@ -27,7 +27,7 @@ namespace impound {
 ///   second    in order    as soon as worked        (write, walk the tar)
 ///
 /// No thread owns a station: on two cores a fixed hashing thread wastes the
-/// time in which it has nothing to hash (performance.md 4.5).
+/// time in which it has nothing to hash (docs/benchmarks.md).
 class Pipeline {
  public:
   struct Stations {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// GGUF v2 and v3 (ggml docs/gguf.md, llama.cpp gguf.cpp): metadata, tensors,
-/// and every rule that the reference reader enforces or should.
+/// GGUF v2 and v3, as https://github.com/ggml-org/ggml describes it and
+/// llama.cpp reads it: metadata, tensors, and every rule of that reader.
 
 #include <cstdint>
 #include <optional>

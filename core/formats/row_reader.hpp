@@ -73,7 +73,7 @@ class DataRow {
   bool is_cut = false;       ///< raw is only the beginning
   bool is_broken = false;    ///< not what its format says: raw bytes only
 
-  /// Appends the form that identifies the row: BASELINE.md, "What a row is".
+  /// Appends the form that identifies the row (docs/datasets.md).
   void append_canonical(std::string& out) const;
   /// Appends the text of a field; false if the row has none of that name.
   bool append_field(std::string_view name, std::string& out) const;

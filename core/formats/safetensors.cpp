@@ -52,7 +52,8 @@ void check_frame(std::string_view header, Problems& problems) {
   }
 }
 
-/// Rule 4 of models.md 1.4: no hole, no overlap, sizes agree with shapes.
+/// As the reference reader has it (huggingface/safetensors, tensor.rs,
+/// Metadata::validate): no hole, no overlap, sizes agree with shapes.
 void place_tensors(HeaderContent content, std::uint64_t file_size,
                    Safetensors& file, ProblemList& problems) {
   std::vector<HeaderTensor>& entries = content.tensors;

@@ -104,8 +104,8 @@ struct DtypeTraits {
 /// The type with exactly this name (case matters), as to_string() writes it.
 [[nodiscard]] std::optional<Dtype> dtype_from(std::string_view name) noexcept;
 
-/// The types that a safetensors header may name (models.md 1.4); a GGUF name
-/// there is an error of the file.
+/// The types that a safetensors header may name (huggingface/safetensors,
+/// tensor.rs, enum Dtype); a GGUF name there is an error of the file.
 [[nodiscard]] std::optional<Dtype> safetensors_dtype(
     std::string_view name) noexcept;
 

@@ -6,8 +6,8 @@
 ///   frame 0 | frame 1 | … | skippable frames | seek table (a skippable frame)
 /// Any zstd decoder reads it from end to end; with the table one frame is read
 /// without the others.
-/// Sources: RFC 8878 (frames); facebook/zstd, contrib/seekable_format/
-/// zstd_seekable_compression_format.md, version 0.1.0 (seek table).
+/// Sources: RFC 8878 (frames); facebook/zstd, contrib/seekable_format, the
+/// document of the format, version 0.1.0 (seek table).
 
 #include <cstdint>
 #include <memory>

@@ -175,7 +175,7 @@ function Context:diff(before, after) end
 ---@field label? string Kind of change, where known.
 ---@field stats? table
 
---- What became of the rows of training data; every key is in core/compare/BASELINE.md.
+--- What became of the rows of training data; every key is in docs/datasets.md.
 ---@class impound.DatasetDifference
 ---@field identical boolean The same rows, in any order and any shards.
 ---@field fields { key: string, label: string, text: string[] }
@@ -210,7 +210,7 @@ function Context:diff(before, after) end
 ---@field identical boolean Of what was compared, see `scope`.
 ---@field files impound.FileChange[]
 ---@field tensors impound.TensorChange[]
----@field metadata { file: string, key: string, status: string }[] What differs; more keys are in core/compare/DIFF.md.
+---@field metadata { file: string, key: string, status: string }[] What differs; more keys are in docs/diff.md.
 ---@field scope "whole"|"part" A part where one side is one file: the rest was not compared.
 ---@field compared impound.Compared
 ---@field aligned_by? string Of a part: what the one file was recognised by.

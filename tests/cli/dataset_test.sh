@@ -65,7 +65,7 @@ code 0 impound baseline create good --name films -o films.json --json
 json 'd["dataset"]["rows"]["count"] == 5000 and d["dataset"]["fields"] == {"key": "id", "label": "label", "text": ["text"]}'
 json '[(s["format"], s["compression"], s["rows"]) for s in d["dataset"]["shards"]] == [("other", "none", 0)] + 4 * [("jsonl", "gzip", 1250)]'
 equal "$(stat -c %s films.rows)" $((32 + 44 * 5000))
-# The row file is what BASELINE.md says: anybody can make its digests.
+# The row file is what docs/datasets.md says: anybody can make its digests.
 python3 - <<'PY' || fail "the row file is not as documented"
 import glob, gzip, hashlib, json, struct
 rows = open("films.rows", "rb").read()

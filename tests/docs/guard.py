@@ -38,9 +38,10 @@ LINK = re.compile(r"(?<!!)\[[^\]\[]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 SPAN = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 
+HASH = r"(?<!\S)#.*"
 COMMENT = {
-    ".cpp": r"//.*", ".hpp": r"//.*", ".lua": r"--.*",
-    ".py": r"(?<!\S)#.*", ".sh": r"(?<!\S)#.*", ".cmake": r"(?<!\S)#.*", ".txt": r"(?<!\S)#.*",
+    ".cpp": r"//.*", ".hpp": r"//.*", ".lua": r"--.*", ".sh": HASH, ".cmake": HASH,
+    ".py": HASH + r'|"""(?:.|\n)*?"""',
 }
 
 
@@ -201,9 +202,11 @@ def commands_in_comment(text):
 def comments_of(path, text):
     """The comments of a source, everything else blanked, so that offsets stay."""
     suffix = os.path.splitext(path)[1]
-    pattern = COMMENT.get(suffix if os.path.basename(path) != "CMakeLists.txt" else ".cmake")
-    if suffix == ".txt" and os.path.basename(path) != "CMakeLists.txt":
-        return None
+    if os.path.basename(path) == "CMakeLists.txt":
+        suffix = ".cmake"
+    elif not suffix and text.startswith("#!"):
+        suffix = ".py" if "python" in text.split("\n", 1)[0] else ".sh"
+    pattern = COMMENT.get(suffix)
     if pattern is None:
         return None
     kept, end = [], 0
@@ -239,8 +242,22 @@ def room_tables(design, test):
     return page, rooms
 
 
+def built_rooms(tree):
+    """What CMake links a room with: name → rooms."""
+    built = {}
+    for name in ("core", "collectors", "containment", "lua"):
+        with open(os.path.join(tree, name, "CMakeLists.txt"), encoding="utf-8") as file:
+            for room, rest in re.findall(r"^(?:core|impound)_room\((\w+)([^)]*)\)", file.read(), re.MULTILINE):
+                built["lua/host" if room == "lua" else room] = set(re.findall(r"\bimpound_(\w+)", rest))
+    return built
+
+
 def room_complaints(design, test, tree):
     page, rooms = room_tables(design, test)
+    for name, links in built_rooms(tree).items():
+        if links != rooms.get(name):
+            yield (f"the room {name} is linked with {', '.join(sorted(links))} by CMake, and may include "
+                   f"{', '.join(sorted(rooms.get(name, ()))) or 'nothing'} by layering_test.cpp")
     if len(rooms) < 10:
         yield f"only {len(rooms)} rooms were found in layering_test.cpp"
     for name in sorted(set(page) | set(rooms)):

@@ -13,7 +13,7 @@ namespace impound::test {
 
 #ifdef IMPOUND_READERS_AGREE
 /// That comparing takes every file for what scanning takes it for: a property
-/// of every sample that any test of the scanner makes (readers_agree.cpp).
+/// of every sample that any test of the scanner makes (readers_agree_test.cpp).
 void check_readers_agree(const Tree& tree, const ScanReport& report);
 #endif
 

@@ -92,7 +92,7 @@ struct DatasetDiff {
   /// The same rows, as often, in any shard and order, and the same files
   /// beside them.
   [[nodiscard]] bool identical() const;
-  /// The object under "dataset": BASELINE.md, "What diff says of a dataset".
+  /// The object under "dataset" (docs/datasets.md).
   [[nodiscard]] Json to_json() const;
   /// For a person. Evidence is escaped.
   [[nodiscard]] std::string to_text() const;

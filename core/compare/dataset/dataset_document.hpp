@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// A dataset as a baseline remembers it: the key "dataset" of the document, and
-/// the companion file with its rows. Both are described in BASELINE.md.
+/// the companion file with its rows. docs/datasets.md describes both.
 
 #include <functional>
 #include <string>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// The kind of change of one tensor, decided from its numbers (models.md 4.2,
-/// "Order of decision").
+/// The kind of change of one tensor, decided from its numbers, in the order
+/// that docs/diff.md gives ("How a tensor gets its label").
 
 #include <optional>
 #include <string>

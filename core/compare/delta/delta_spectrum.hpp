@@ -38,8 +38,8 @@ struct Spectrum {
   [[nodiscard]] double noise_rank() const;
   /// Smallest r with E_r ≥ 0.9; 0 if that is beyond what was computed.
   [[nodiscard]] std::size_t rank90() const;
-  /// Components above the Marchenko–Pastur edge of what they leave (models.md
-  /// 4.2). Rounding to BF16 or F16 makes it overshoot for rank one.
+  /// Components above the Marchenko–Pastur edge of what they leave
+  /// (docs/diff.md). Rounding to 16 bits makes it overshoot for rank one.
   [[nodiscard]] std::size_t significant_rank() const;
   /// σ_r/σ_{r+1}; 0 where σ_{r+1} was not computed.
   [[nodiscard]] double gap(std::size_t rank) const;

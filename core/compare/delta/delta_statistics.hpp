@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// What one pass over two tensors tells about their difference (models.md 4.2),
-/// in windows of some MiB, never the whole tensor.
+/// What one pass over two tensors tells about their difference, in windows of
+/// some MiB, never the whole tensor.
 
 #include <cstdint>
 #include <span>

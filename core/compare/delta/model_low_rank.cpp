@@ -11,7 +11,8 @@ namespace impound {
 namespace {
 
 /// Editing methods make one small update for a handful of facts; adapters of
-/// higher rank exist, edits of higher rank do not in practice (models.md 4.2).
+/// higher rank exist, edits of higher rank do not in practice (ROME,
+/// arXiv:2202.05262; MEMIT, arXiv:2210.07229).
 constexpr std::size_t kMostEditRank = 64;
 /// |cos| of singular vectors that are one direction. Measured on an ablated
 /// direction: ≥ 0.999; between the layers of rank-one adapters ≤ 0.7.

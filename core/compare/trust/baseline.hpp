@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// A baseline: a signed description of a known-good model. The document is
-/// described in core/compare/BASELINE.md.
+/// described in docs/baselines.md.
 
 #include <cstdint>
 #include <optional>

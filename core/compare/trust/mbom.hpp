@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// CycloneDX 1.6 bills of material for models: writing one from what the bytes
-/// show, and holding somebody else's against the bytes. core/compare/MBOM.md
-/// says which statements are checked and how.
+/// show, and holding somebody else's against the bytes.
+/// docs/bills-of-material.md says which statements are checked and how.
 
 #include <cstdint>
 #include <string>

@@ -61,7 +61,8 @@ Json model_properties(const ModelView& view, const ModelFacts& facts,
     add_property(list, "impound:tensors:dtype",
                  fmt::format("{} {}", dtype, count));
   }
-  // CycloneDX has no field for a template (specification issues 702, 862).
+  // CycloneDX has no field for a template:
+  // https://github.com/CycloneDX/specification/issues/862
   for (const TemplateFact& each : facts.templates) {
     add_property(
         list, "impound:chat-template:sha256",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/// APPNOTE 6.3.10 is the format; what its readers really do is in
-/// models.md 1.2.
+/// APPNOTE 6.3.10 is the format. Its readers differ in what they take from the
+/// central directory, from the local headers, and from a search for signatures
+/// (CVE-2025-1944, CVE-2025-1945): where these disagree, that is said.
 
 #include "core/formats/packed/zip.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Events a second of the custody chain, one by one and in groups, beside a
-/// bare file that is appended to and synced: target E1 of performance.md
-/// section 11. Also how long a chain takes to verify.
+/// bare file that is appended to and synced. Also how long a chain takes to
+/// verify.
 ///
 ///   ledger_bench <folder on the disk that counts> [<events>]
 

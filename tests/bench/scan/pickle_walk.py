@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pickle walk against pickletools.genops and pickle.loads (performance.md, P1).
+"""Pickle walk against pickletools.genops and pickle.loads.
 
 usage: /usr/bin/python3 tests/bench/scan/pickle_walk.py build/scan_folder
 (a Release build.) Every measurement is a process of its own, made five times;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of models.md 4.3, each made and recognised.
+// What people do to weights, each made and recognised; docs/diff.md has the
+// rows.
 #include "core/compare/delta/delta_label.hpp"
 
 #include <limits>
@@ -350,7 +351,7 @@ TEST_CASE("a payload in the low bits is found, read and named",
     unsigned bits;
     std::size_t elements;
     std::size_t first;
-    double share;  ///< models.md 4.3
+    double share;  ///< of numbers that changed, as expected
   };
   for (const Row& row :
        {Row{Dtype::f32, 4, 8, quarter, 0, .249},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Weights and what people do to them: edits, adapters, rounding, hidden data.
-/// As in models.md 4.3, W ~ N(0, 0.02²).
+/// W ~ N(0, 0.02²), as in docs/diff.md.
 
 #include <algorithm>
 #include <cmath>

@@ -43,13 +43,10 @@ const std::vector<Room>& rooms() {
       {"collectors/",
        {"core/base/", "core/crypto/", "core/formats/", "core/evidence/"},
        {}},
-      {"containment/",
-       {"core/base/", "core/formats/", "core/evidence/"},
-       {"curl/"}},
+      {"containment/", {"core/base/", "core/evidence/"}, {"curl/"}},
       {"core/engine/", kBelowEngine, {"toml++/"}},
       {"lua/host/",
-       {"core/base/", "core/crypto/", "core/evidence/", "core/casefile/",
-        "core/engine/"},
+       {"core/base/", "core/crypto/", "core/evidence/", "core/engine/"},
        {"lua", "seccomp.h"}},
       {"core/cli/",
        {"core/", "collectors/", "containment/", "lua/host/"},
@@ -117,6 +114,24 @@ TEST_CASE("rooms include only what the table allows", "[house]") {
         INFO(path.string() << ':' << number);
         CHECK(complaint(room, line) == "");
       }
+    }
+  }
+}
+
+/// An arrow that nobody takes is a decision that nobody made.
+TEST_CASE("every arrow of the table is taken by some file", "[house]") {
+  for (const Room& room : rooms()) {
+    if (room.path == "core/cli/") continue;  // may use everything
+    std::string includes;
+    for (const fs::path& path : sources_of(room)) {
+      std::ifstream file(path);
+      for (std::string line; std::getline(file, line);) {
+        if (line.starts_with("#include \"")) includes += line + '\n';
+      }
+    }
+    for (const std::string& used : room.may_use) {
+      INFO(room.path << " may use " << used);
+      CHECK(includes.find('"' + used) != std::string::npos);
     }
   }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// What the scanner says about hostile pickles: the evasions that other
-/// scanners missed, each under the name of its advisory or measurement
-/// (models.md 2, peers.md 3).
+/// scanners missed, each under the name of its advisory or measurement.
 
 #include "tests/support/catch.hpp"
 #include "tests/support/pickle_writer.hpp"
