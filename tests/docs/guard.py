@@ -199,6 +199,14 @@ def commands_in_comment(text):
         yield match.start(), " ".join(match[2].split())
 
 
+def commands_in_messages(text):
+    """What the program itself tells a person to run: 'impound case new' inside of its strings."""
+    joined = re.sub(r'"\s*\n\s*"', lambda match: "\0" * match[0].count("\n"), text)
+    for literal in re.finditer(r'"(?:[^"\\\n]|\\.)*"', joined):
+        for match in re.finditer(r"'(impound[ \0]+[a-z][^']*)'", literal[0].replace('\\"', " ")):
+            yield literal.start(), match[1].replace("\0", "")
+
+
 def comments_of(path, text):
     """The comments of a source, everything else blanked, so that offsets stay."""
     suffix = os.path.splitext(path)[1]
@@ -311,6 +319,8 @@ def check_tree(program, tree):
                 yield name, line_of(said, match.start()), f"docs/design.md has no invariant {match[1]}"
         found = list(commands_in_page(text)) + list(short_commands(text, commands)) if is_page \
             else list(commands_in_comment(said))
+        if name.endswith(".cpp") and not name.startswith("tests/"):
+            found += commands_in_messages(text)
         # A changelog tells of what was.
         for offset, line in found if name != "CHANGELOG.md" else ():
             wrong = None if line.startswith(FOREIGN_COMMANDS) else wrong_command(line, commands)

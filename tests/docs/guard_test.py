@@ -107,6 +107,10 @@ class Commands(unittest.TestCase):
         self.assertEqual(len(comments), len(source) - len("int x;  // as 'impound hunt") +
                          len("int x;  // as 'impound hunt"))
 
+    def test_commands_are_found_in_messages_that_are_broken_over_lines(self):
+        source = 'throw Error("no case: make one with \'impound "\n      "hunt new\'");\n'
+        self.assertEqual([line for _, line in guard.commands_in_messages(source)], ["impound hunt new"])
+
     def test_every_command_has_an_example(self):
         lacking = [words for words, command in self.commands.items() if words and not command.subcommands
                    and not make_commands.example_of(words, make_commands.read_examples())]
