@@ -169,6 +169,8 @@ struct CustodyReport {
   /// Of an export: what lies in its folder, is no part of the record, and was
   /// not checked.
   std::vector<std::string> foreign;
+  /// Of an export: who else vouches for its head, a sentence each.
+  std::vector<std::string> vouching;
   [[nodiscard]] bool ok() const noexcept { return problems.empty(); }
   SignerRoll signers;  ///< each with the number of its entries
   /// What was compared with what somebody wrote down; false = not asked.
@@ -177,7 +179,7 @@ struct CustodyReport {
   /// Entry that the head that was written down ends with; 0 = not asked.
   std::int64_t compared_head_seq = 0;
   /// {"ok","entries","head","problems","warnings","not_part_of_the_record",
-  ///  "signers_must_be_vouched_for","signers","compared"}
+  ///  "vouching","signers_must_be_vouched_for","signers","compared"}
   [[nodiscard]] Json to_json() const;
 };
 
@@ -187,6 +189,8 @@ struct WrittenDown {
   std::string note;    ///< a signed head that left the machine
   std::string signer;  ///< fingerprint of the key that opened the case
   std::string head;    ///< SHA-256 of some entry, as custody head prints it
+  /// Fingerprint of a witness: an export must be cosigned by that key.
+  std::string witness;
 };
 
 /// Checks every line, link, signature, field and the signed heads of a case

@@ -83,11 +83,13 @@ struct Report {
 };
 
 /// The copy of the case that is handed out; everything else is derived from it,
-/// so that it all belongs together.
+/// so that it all belongs together. Of the case itself (read_only) only what an
+/// export would hold is asked.
 class ExportedRecord {
  public:
-  explicit ExportedRecord(const fs::path& file)
-      : database_(file, Database::Mode::immutable) {}
+  explicit ExportedRecord(const fs::path& file,
+                          Database::Mode mode = Database::Mode::immutable)
+      : database_(file, mode) {}
 
   [[nodiscard]] std::int64_t entries() const {
     return database_.integer_of("SELECT count(*) FROM custody");
@@ -242,9 +244,8 @@ void link_or_copy(const fs::path& from, const fs::path& to) {
   if (copied) sync_fd(*copied, to);
 }
 
-/// Copied, not linked: small, and nobody shall change the case by its export.
-void export_report(const fs::path& from, const fs::path& to,
-                   const Report& report) {
+/// The text of a report, if it is what its entry says.
+std::string require_report(const fs::path& from, const Report& report) {
   const auto wrong = [&](std::string_view what) -> Error {
     return {Errc::integrity,
             fmt::format("cannot export {}, which entry {} names: {}; an "
@@ -262,13 +263,21 @@ void export_report(const fs::path& from, const fs::path& to,
     throw wrong(
         fmt::format("expected SHA-256 {}, found {}", report.sha256, found));
   }
+  return text;
+}
+
+/// Copied, not linked: small, and nobody shall change the case by its export.
+void export_report(const fs::path& from, const fs::path& to,
+                   const Report& report) {
+  const std::string text = require_report(from, report);
   create_folders((to / report.name).parent_path());
   write_file_durably(to / report.name, as_bytes(text), kFileMode);
 }
 
-void export_exhibit(const fs::path& evidence, const fs::path& folder,
-                    const ScriptExhibit& exhibit) {
-  const fs::path bundle = evidence / exhibit.bundle;
+/// The bundle of an exhibit, if it is a file.
+fs::path require_bundle(const fs::path& evidence,
+                        const ScriptExhibit& exhibit) {
+  fs::path bundle = evidence / exhibit.bundle;
   const auto stat = stat_path(bundle, Links::refuse);
   if (!stat || stat->kind != FileKind::regular) {
     throw Error(
@@ -278,7 +287,12 @@ void export_exhibit(const fs::path& evidence, const fs::path& folder,
                     exhibit.id, printable(bundle.native()),
                     stat ? "no regular file" : stat.failure().message()));
   }
-  link_or_copy(bundle, folder / exhibit.bundle);
+  return bundle;
+}
+
+void export_exhibit(const fs::path& evidence, const fs::path& folder,
+                    const ScriptExhibit& exhibit) {
+  link_or_copy(require_bundle(evidence, exhibit), folder / exhibit.bundle);
   for (const std::string& name :
        {exhibit.bundle + ".sha256", exhibit.id + ".seal.json",
         exhibit.id + ".VERIFY.txt"}) {
@@ -291,6 +305,20 @@ void export_exhibit(const fs::path& evidence, const fs::path& folder,
 }
 
 }  // namespace
+
+void require_exportable(const CaseFile& case_file,
+                        const ExportOptions& options) {
+  require_empty(options.folder);
+  if (!options.with_exhibits) return;
+  const ExportedRecord record(case_file.folder() / kCaseDatabase,
+                              Database::Mode::read_only);
+  for (const ScriptExhibit& exhibit : record.exhibits()) {
+    static_cast<void>(require_bundle(case_file.folder() / "evidence", exhibit));
+  }
+  for (const Report& report : record.reports()) {
+    static_cast<void>(require_report(case_file.folder(), report));
+  }
+}
 
 ExportResult export_case(CaseFile& case_file, const Examiner& examiner,
                          const ExportOptions& options) {
@@ -305,6 +333,10 @@ ExportResult export_case(CaseFile& case_file, const Examiner& examiner,
   const ExportedRecord record(folder / kCaseDatabase);
   ScriptFacts facts;
   facts.case_id = case_file.id();
+  facts.origin = parse_checkpoint(
+                     parse_note(result.checkpoint_note, "the signed head").text,
+                     "the signed head")
+                     .origin;
   facts.entries = record.entries();
   facts.with_exhibits = options.with_exhibits;
   facts.exhibits = record.exhibits();

@@ -28,6 +28,13 @@ struct ExportResult {
   std::vector<std::string> exhibits;
 };
 
+/// Looks at what an export is made of, before anybody says that it was made:
+/// every sealed bundle is a file, every report the one that its entry names.
+/// Bundles are not hashed: the export's own check measures them.
+/// @throws Error{io} or Error{integrity} naming what cannot go with it.
+void require_exportable(const CaseFile& case_file,
+                        const ExportOptions& options);
+
 /// Signs the whole chain and writes VERIFY.sh, case.db, custody.jsonl,
 /// custody.sig, checkpoint.note, signer.pub.pem, keys/, exhibits/, reports/
 /// (the results of comparisons and their baselines), and a signed list of all

@@ -8,32 +8,36 @@
 #include <optional>
 #include <set>
 
+#include "core/base/clock.hpp"
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/case_file_impl.hpp"
+#include "core/casefile/entry_line.hpp"
 #include "core/casefile/line_check.hpp"
+#include "core/casefile/record_files.hpp"
 #include "core/crypto/note.hpp"
+#include "core/crypto/time_stamp.hpp"
 #include "core/evidence/layout.hpp"
 
 namespace impound {
 namespace {
 
 constexpr std::uint32_t kFileMode = 0640;
+constexpr TimeNs kSecond = 1'000'000'000;
 constexpr std::string_view kNote = "checkpoint.note";
 constexpr std::string_view kSigner = "signer.pub.pem";
 constexpr std::string_view kWitness = "witness.pub.pem";
 constexpr std::string_view kStamp = "checkpoint.tsr";
 constexpr std::string_view kStampChain = "tsa-chain.pem";
 
-/// Folders that belong to the record: nothing may be added to them.
-constexpr std::array<std::string_view, 3> kFolders{"exhibits", "keys",
-                                                   "reports"};
+constexpr std::size_t kMaxStamp = 1 << 20;  // a reply has some 6 KB
 
-/// What SQLite would take for unfinished changes of case.db.
-constexpr std::array<std::string_view, 3> kDatabaseSides{
-    "case.db-wal", "case.db-journal", "case.db-shm"};
+const ExportFile* known_file(std::string_view name) {
+  const auto found = std::ranges::find(kExportFiles, name, &ExportFile::name);
+  return found == kExportFiles.end() ? nullptr : &*found;
+}
 
 /// A name and what lies under it, as found.
 struct Found {
@@ -42,7 +46,7 @@ struct Found {
 };
 
 bool is_record_folder(std::string_view name) {
-  return std::ranges::find(kFolders, name) != kFolders.end();
+  return std::ranges::find(kExportFolders, name) != kExportFolders.end();
 }
 
 /// The files of an export: those at its top and in the folders of the record.
@@ -61,7 +65,7 @@ std::vector<Found> find_files(const fs::path& folder) {
     }
   };
   list(folder, "");
-  for (const std::string_view inner : kFolders) {
+  for (const std::string_view inner : kExportFolders) {
     const auto stat = stat_path(folder / inner, Links::refuse);
     if (stat && stat->kind == FileKind::directory) {
       list(folder / inner, std::string(inner) + "/");
@@ -114,24 +118,33 @@ std::optional<std::pair<std::string, Digest>> parse_line(
 
 class Checker {
  public:
-  explicit Checker(const fs::path& folder) : folder_(folder) {}
+  Checker(const fs::path& folder, const ExportClaims& claims)
+      : folder_(folder), claims_(claims) {}
 
-  ExportCheck run(const std::map<std::string, PublicKey, std::less<>>& keys,
-                  bool is_list_required) {
+  ExportCheck run() {
     const std::vector<Found> found = find_files(folder_);
     for (const Found& file : found) here_.emplace(file.name, file.kind);
-    for (const std::string_view side : kDatabaseSides) {
-      if (!here_.contains(side)) continue;
-      wrong(side, "nothing", "a file that changes what case.db says");
+    for (const ExportFile& file : kExportFiles) {
+      const auto here = here_.find(file.name);
+      if (here == here_.end()) continue;
+      if (file.is_forbidden()) {
+        wrong(file.name, "nothing", "a file that changes what case.db says");
+      } else if (file.is_added() && here->second != FileKind::regular) {
+        wrong(file.name, "a file or nothing",
+              std::string(to_string(here->second)));
+      }
     }
-    if (!here_.contains(kExportList) && !is_list_required) {
+    read_record();
+    if (!here_.contains(kExportList) && !claims_.is_list_required) {
       check_.foreign.emplace_back(
           "everything beside case.db: this export is of a version that signs "
           "no list of its files; its VERIFY.sh checks what it can");
       return std::move(check_);
     }
-    check_signature(keys);
+    check_signature();
     check_listed();
+    compare_lines("custody.jsonl", lines_);
+    compare_lines("custody.sig", signatures_);
     check_note();
     for (const Found& file : found) check_unlisted(file);
     return std::move(check_);
@@ -141,6 +154,56 @@ class Checker {
   void wrong(std::string_view what, std::string expected, std::string found) {
     check_.problems.push_back(
         {0, printable(what), std::move(expected), std::move(found)});
+  }
+
+  /// What case.db holds, as the files beside it must have it.
+  void read_record() {
+    Sha256 lines;
+    Sha256 signatures;
+    Statement rows = claims_.database.prepare(
+        "SELECT line, signature FROM custody ORDER BY seq");
+    head_ = genesis_prev();
+    while (rows.step()) {
+      lines.update(as_bytes(rows.text(0)));
+      lines.update(as_bytes("\n"));
+      signatures.update(as_bytes(rows.text(1)));
+      signatures.update(as_bytes("\n"));
+      head_ = link_of(rows.text(0));
+      if (++entries_ == 1) read_genesis(std::string(rows.text(0)));
+    }
+    lines_ = lines.finish();
+    signatures_ = signatures.finish();
+    Statement note = claims_.database.prepare(
+        "SELECT note FROM heads WHERE size=(SELECT max(seq) FROM custody)");
+    if (note.step()) stored_note_ = note.text(0);
+  }
+
+  /// A first entry that cannot be read is a problem of the chain, said there.
+  void read_genesis(const std::string& line) {
+    try {
+      const Json json = parse_json(line, "entry 1");
+      const auto began = parse_time(text_or(json, "ts", ""));
+      if (began) began_ = *began / kSecond;
+    } catch (const Error&) {
+      began_.reset();
+    }
+  }
+
+  void compare_lines(std::string_view name, const Digest& expected) {
+    const auto here = here_.find(name);
+    if (here == here_.end() || here->second != FileKind::regular) {
+      wrong(name, "a file", here == here_.end() ? "nothing" : "something else");
+      return;
+    }
+    try {
+      const Digest found = sha256_of(*open_source(folder_ / name));
+      if (found != expected) {
+        wrong(name, "what case.db holds, SHA-256 " + expected.hex(),
+              found.hex());
+      }
+    } catch (const Error& error) {
+      wrong(name, "a readable file", error.what());
+    }
   }
 
   /// Text of a file of the record; a problem and nothing if it is not there.
@@ -158,8 +221,7 @@ class Checker {
     }
   }
 
-  void check_signature(
-      const std::map<std::string, PublicKey, std::less<>>& keys) {
+  void check_signature() {
     const auto list = text_of(kExportList);
     const auto signature = text_of(kExportSignature);
     const auto signer = text_of(kSigner);
@@ -168,11 +230,18 @@ class Checker {
     try {
       const PublicKey key = PublicKey::from_pem(*signer, kSigner);
       signer_ = key;
-      if (!keys.contains(key.fingerprint().hex())) {
+      if (!claims_.keys.contains(key.fingerprint().hex())) {
         wrong(kSigner, "a key that the record introduces",
               key.fingerprint().hex());
       }
-      if (!key.verify(as_bytes(list_), from_base64(trim(*signature)))) {
+      const bool is_line = signature->ends_with('\n');
+      const Bytes bytes = from_base64(
+          std::string_view(*signature).substr(0, signature->size() - is_line));
+      if (!is_line || to_base64(bytes) + "\n" != *signature) {
+        wrong(kExportSignature, "64 bytes in base64 and a line break",
+              excerpt(*signature));
+      }
+      if (!key.verify(as_bytes(list_), bytes)) {
         wrong(kExportSignature,
               "the signature of " + std::string(kSigner) + " over " +
                   std::string(kExportList),
@@ -212,36 +281,76 @@ class Checker {
     if (!list_.empty() && !list_.ends_with('\n')) {
       wrong(kExportList, "a line break at its end", "none");
     }
+    for (const ExportFile& file : kExportFiles) {
+      if (file.is_listed() && !listed_.contains(file.name)) {
+        wrong(kExportList, "a line for " + std::string(file.name), "none");
+      }
+    }
   }
 
-  /// The lines that others may add to the note: cosignatures.
+  /// The head of the export, and the lines that others may add to its note.
   void check_note() {
     const auto text = text_of(kNote);
     if (!text) return;
-    const auto witness = here_.contains(kWitness)
-                             ? text_of(kWitness)
-                             : std::optional<std::string>();
     try {
       const SignedNote note = parse_note(*text, kNote);
       const Checkpoint head = parse_checkpoint(note.text, kNote);
-      if (signer_ && !verify_note(note, head.origin, *signer_)) {
+      const std::string exported = exported_note(*text);
+      if (signer_ &&
+          !verify_note(parse_note(exported, kNote), head.origin, *signer_)) {
         wrong(kNote, "a signature of signer.pub.pem", "none that is valid");
       }
-      const std::size_t further = note.signatures.size() - 1;
-      if (witness) {
-        check_witness(note, *witness);
-      } else if (further > 0) {
+      if (std::cmp_not_equal(head.size, entries_)) {
+        wrong(kNote, fmt::format("a head of {} entries", entries_),
+              fmt::format("one of {}", head.size));
+      }
+      if (head.chain.hex() != head_) wrong(kNote, head_, head.chain.hex());
+      if (exported != stored_note_) {
+        wrong(kNote, "the head of the whole chain in case.db",
+              stored_note_.empty() ? "no such head" : "another one");
+      }
+      std::size_t further = note.signatures.size() - 1;
+      if (is_file(kWitness)) {
+        check_witness(note);
+        if (further > 0) --further;
+      } else if (!claims_.witness.empty()) {
+        wrong(kWitness, "the key of the witness", "nothing");
+      }
+      if (further > 0) {
         check_.foreign.push_back(
             fmt::format("{} further signatures in {}", further, kNote));
       }
+      check_stamp(note);
     } catch (const Error& error) {
       wrong(kNote, "a signed head", error.what());
     }
   }
 
+  [[nodiscard]] bool is_file(std::string_view name) const {
+    const auto here = here_.find(name);
+    return here != here_.end() && here->second == FileKind::regular;
+  }
+
   /// cosignature/v1 (C2SP): 8 bytes of time, 64 of signature behind the key id.
-  void check_witness(const SignedNote& note, const std::string& pem) {
-    const PublicKey key = PublicKey::from_pem(pem, kWitness);
+  void check_witness(const SignedNote& note) {
+    const auto pem = text_of(kWitness);
+    if (!pem) return;
+    std::optional<PublicKey> key;
+    try {
+      key = PublicKey::from_pem(*pem, kWitness);
+    } catch (const Error& error) {
+      wrong(kWitness, "an Ed25519 key in PEM", error.what());
+      return;
+    }
+    const std::string fingerprint = key->fingerprint().hex();
+    if (std::ranges::any_of(claims_.signers.all(), [&](const Signer& signer) {
+          return signer.fingerprint == fingerprint;
+        })) {
+      wrong(kWitness,
+            "another key than those of the record: nobody is a witness of "
+            "their own acts",
+            fingerprint);
+    }
     constexpr std::size_t kTime = 8;
     if (note.signatures.size() < 2 ||
         note.signatures[1].signature.size() != kTime + 64) {
@@ -253,10 +362,61 @@ class Checker {
     for (std::size_t i = 0; i < kTime; ++i) {
       time = time << 8 | std::to_integer<std::uint64_t>(cosignature[i]);
     }
+    if (time >> 63U != 0) {
+      wrong(kNote, "a time of the cosignature below 2^63 seconds",
+            fmt::format("{}", time));
+      return;
+    }
+    if (began_ && std::cmp_less(time, *began_)) {
+      wrong(kNote,
+            fmt::format("a cosignature after the record began ({})", *began_),
+            fmt::format("{}", time));
+    }
     const std::string text =
         fmt::format("cosignature/v1\ntime {}\n{}", time, note.text);
-    if (!key.verify(as_bytes(text), ByteView(cosignature).subspan(kTime))) {
+    if (!key->verify(as_bytes(text), ByteView(cosignature).subspan(kTime))) {
       wrong(kNote, "a cosignature of witness.pub.pem", "one that does not fit");
+      return;
+    }
+    if (claims_.witness.empty()) {
+      check_.vouching.push_back(fmt::format(
+          "another key signed the head, {}, at {}; it came with this folder, "
+          "so that anybody could have made it",
+          fingerprint, time));
+    } else if (claims_.witness == fingerprint) {
+      check_.vouching.push_back(
+          fmt::format("the witness that you named, key {}, signed the head "
+                      "at {}",
+                      fingerprint, time));
+    } else {
+      wrong(kWitness, claims_.witness, fingerprint);
+    }
+  }
+
+  /// A time stamp of the head (RFC 3161), by the certificates beside it.
+  void check_stamp(const SignedNote& note) {
+    if (!is_file(kStamp)) return;
+    if (!is_file(kStampChain)) {
+      wrong(kStampChain, "the certificates of checkpoint.tsr", "nothing");
+      return;
+    }
+    try {
+      const std::string reply = read_text_file(folder_ / kStamp, kMaxStamp);
+      const std::int64_t time = verify_time_stamp(
+          as_bytes(reply), read_text_file(folder_ / kStampChain, kMaxStamp),
+          note.text);
+      if (began_ && time < *began_) {
+        wrong(kStamp,
+              fmt::format("a time after the record began ({})", *began_),
+              fmt::format("{}", time));
+      }
+      check_.vouching.push_back(fmt::format(
+          "a time stamp says that the head existed at {} (seconds since 1970, "
+          "UTC); whether the certificates in {}, which came with this folder, "
+          "are of an authority was not compared",
+          time, kStampChain));
+    } catch (const Error& error) {
+      wrong(kStamp, "a time stamp of the head", error.what());
     }
   }
 
@@ -275,19 +435,23 @@ class Checker {
         name == kExportSignature || (is_folder && is_record_folder(name))) {
       return;
     }
-    if (std::ranges::find(kDatabaseSides, name) != kDatabaseSides.end() ||
-        name == kWitness) {
-      return;  // judged above
-    }
-    if (name == kStamp || name == kStampChain) {
-      check_.foreign.push_back(name + " (a time stamp: VERIFY.sh checks it)");
+    // Judged above; certificates alone are certificates of nothing.
+    if (known_file(name) != nullptr &&
+        (name != kStampChain || is_file(kStamp))) {
       return;
     }
     check_.foreign.push_back(printable(name) + (is_folder ? "/" : ""));
   }
 
   const fs::path& folder_;
+  const ExportClaims& claims_;
   ExportCheck check_;
+  std::int64_t entries_ = 0;
+  std::string head_;
+  std::string stored_note_;
+  Digest lines_;
+  Digest signatures_;
+  std::optional<std::int64_t> began_;  ///< seconds since 1970
   std::map<std::string, FileKind, std::less<>> here_;
   std::set<std::string, std::less<>> listed_;
   std::string list_;
@@ -314,12 +478,16 @@ void write_export_list(const fs::path& folder, const KnownDigests& known,
 }
 
 bool is_export(const fs::path& folder) {
-  constexpr std::array<std::string_view, 6> kOnlyThere{
-      kExportList, kExportSignature, kNote,
-      kSigner,     "custody.jsonl",  "VERIFY.sh"};
-  return std::ranges::any_of(kOnlyThere, [&](std::string_view name) {
+  const auto is_there = [&](std::string_view name) {
     return static_cast<bool>(stat_path(folder / name, Links::refuse));
-  });
+  };
+  const bool has_file =
+      std::ranges::any_of(kExportFiles, [&](const ExportFile& file) {
+        return file.is_required() && file.name != kCaseDatabase &&
+               is_there(file.name);
+      });
+  return has_file ||
+         ((is_there("exhibits") || is_there("keys")) && !is_there("evidence"));
 }
 
 bool is_report_name(std::string_view name) noexcept {
@@ -331,11 +499,8 @@ bool is_report_name(std::string_view name) noexcept {
          });
 }
 
-ExportCheck check_export(
-    const fs::path& folder,
-    const std::map<std::string, PublicKey, std::less<>>& keys,
-    bool is_list_required) {
-  return Checker(folder).run(keys, is_list_required);
+ExportCheck check_export(const fs::path& folder, const ExportClaims& claims) {
+  return Checker(folder, claims).run();
 }
 
 }  // namespace impound

@@ -22,6 +22,7 @@
 
 #include "core/casefile/case_file.hpp"
 #include "core/crypto/signature.hpp"
+#include "core/storage/sqlite.hpp"
 
 namespace impound {
 
@@ -38,7 +39,7 @@ void write_export_list(const std::filesystem::path& folder,
                        const KnownDigests& known, const SigningKey& key);
 
 /// True if a folder is an export and no case that is worked on: it has one of
-/// the files that only an export has.
+/// the files that only an export has, or its folders and none for evidence.
 [[nodiscard]] bool is_export(const std::filesystem::path& folder);
 
 /// True for "reports/<name>" of lower-case letters, digits, dots and hyphens:
@@ -50,15 +51,27 @@ struct ExportCheck {
   std::vector<CustodyProblem> problems;
   /// Names in the folder that are no part of the record and were not checked.
   std::vector<std::string> foreign;
+  /// Who else vouches for the head, a sentence each; whose keys these are,
+  /// nobody here can say.
+  std::vector<std::string> vouching;
 };
 
-/// Compares a folder with its list. Bundles are only looked for: whether they
-/// are as sealed is what verify_exhibit() measures. `keys` are those that the
-/// chain introduced. `is_list_required`: the chain is of a version whose
-/// exports have a list.
-[[nodiscard]] ExportCheck check_export(
-    const std::filesystem::path& folder,
-    const std::map<std::string, PublicKey, std::less<>>& keys,
-    bool is_list_required);
+/// What an export is held against.
+struct ExportClaims {
+  const Database& database;  ///< its case.db
+  /// Keys that may sign behind the last entry, by fingerprint.
+  const std::map<std::string, PublicKey, std::less<>>& keys;
+  const SignerRoll& signers;  ///< all that ever did
+  /// The chain is of a version whose exports have a list.
+  bool is_list_required = true;
+  /// Fingerprint of the witness that somebody knows; empty = not asked.
+  std::string witness;
+};
+
+/// Compares a folder with its list and with its case.db, name by name of
+/// record_files.hpp. Bundles are only looked for: whether they are as sealed is
+/// what verify_exported() measures.
+[[nodiscard]] ExportCheck check_export(const std::filesystem::path& folder,
+                                       const ExportClaims& claims);
 
 }  // namespace impound

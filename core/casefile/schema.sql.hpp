@@ -170,8 +170,16 @@ inline constexpr std::string_view kItems =
     " FROM custody WHERE json_extract(line,'$.action')='acquire.file'"
     " AND coalesce(json_extract(line,'$.detail.gap'),0)=0 ORDER BY seq";
 
+/// What was asked for and not obtained: an acquisition that came to no seal is
+/// one gap by itself, whatever it had taken until then.
 inline constexpr std::string_view kGaps =
-    "CREATE VIEW gaps AS SELECT seq,"
+    "CREATE VIEW gaps AS WITH a AS MATERIALIZED (SELECT seq, line,"
+    " json_extract(line,'$.action') AS action,"
+    " json_extract(line,'$.item') AS item,"
+    " json_extract(line,'$.outcome') AS outcome"
+    " FROM custody WHERE json_extract(line,'$.action') IN"
+    " ('acquire.begin','acquire.end','bundle.seal'))"
+    " SELECT seq,"
     " CASE WHEN json_extract(line,'$.detail.gap') THEN 'gap'"
     " ELSE 'incomplete' END AS kind,"
     " coalesce(json_extract(line,'$.item'),'') AS item,"
@@ -184,7 +192,22 @@ inline constexpr std::string_view kGaps =
     " coalesce(json_extract(line,'$.step'),'') AS step"
     " FROM custody WHERE json_extract(line,'$.action')='acquire.file'"
     " AND (json_extract(line,'$.detail.gap')"
-    " OR json_extract(line,'$.outcome') NOT IN ('ok','empty')) ORDER BY seq";
+    " OR json_extract(line,'$.outcome') NOT IN ('ok','empty'))"
+    " UNION ALL SELECT coalesce(e.seq,b.seq), 'unsealed', b.item,"
+    " coalesce((SELECT group_concat(value,' ')"
+    " FROM json_each(b.line,'$.detail.collectors')),''),"
+    " json_extract(b.line,'$.detail.title'),"
+    " CASE WHEN e.outcome NOT IN ('ok','empty') THEN e.outcome"
+    " ELSE 'incomplete' END,"
+    " CASE WHEN e.seq IS NULL THEN 'begun; no end is recorded'"
+    " ELSE coalesce(json_extract(e.line,'$.detail.reason'),'') END,"
+    " json_extract(coalesce(e.line,b.line),'$.ts'),"
+    " coalesce(json_extract(b.line,'$.run'),''),"
+    " coalesce(json_extract(b.line,'$.step'),'')"
+    " FROM a b LEFT JOIN a e ON e.seq=(SELECT max(x.seq) FROM a x"
+    " WHERE x.action='acquire.end' AND x.item=b.item)"
+    " WHERE b.action='acquire.begin' AND NOT EXISTS (SELECT 1 FROM a s"
+    " WHERE s.action='bundle.seal' AND s.item=b.item) ORDER BY seq";
 
 inline constexpr std::string_view kFindings =
     "CREATE VIEW findings AS SELECT seq,"
@@ -354,6 +377,7 @@ inline constexpr std::string_view kSigners =
 inline constexpr std::string_view kSummary =
     "CREATE VIEW summary AS WITH a AS MATERIALIZED (SELECT"
     " json_extract(line,'$.action') AS action,"
+    " json_extract(line,'$.item') AS item,"
     " json_extract(line,'$.ts') AS at,"
     " json_extract(line,'$.detail.kind') AS kind,"
     " json_extract(line,'$.detail.gap') AS gap FROM custody)"
@@ -368,7 +392,9 @@ inline constexpr std::string_view kSummary =
     " (SELECT count(*) FROM a WHERE action='acquire.begin') AS exhibits,"
     " (SELECT count(*) FROM a WHERE action='note' AND kind='finding')"
     " AS findings,"
-    " (SELECT count(*) FROM a WHERE action='acquire.file' AND gap) AS gaps"
+    " (SELECT count(*) FROM a b WHERE (action='acquire.file' AND gap)"
+    " OR (action='acquire.begin' AND NOT EXISTS (SELECT 1 FROM a s"
+    " WHERE s.action='bundle.seal' AND s.item=b.item))) AS gaps"
     " FROM custody WHERE seq=1";
 
 // What versions 1 and 2 said otherwise, word for word: files of these versions
@@ -440,6 +466,42 @@ inline constexpr std::string_view kItems1 =
     " FROM custody WHERE json_extract(line,'$.action')='acquire.file'"
     " AND coalesce(json_extract(line,'$.detail.gap'),0)=0 ORDER BY seq";
 
+inline constexpr std::string_view kGaps2 =
+    "CREATE VIEW gaps AS SELECT seq,"
+    " CASE WHEN json_extract(line,'$.detail.gap') THEN 'gap'"
+    " ELSE 'incomplete' END AS kind,"
+    " coalesce(json_extract(line,'$.item'),'') AS item,"
+    " coalesce(json_extract(line,'$.detail.collector'),'') AS collector,"
+    " json_extract(line,'$.object.path') AS subject,"
+    " json_extract(line,'$.outcome') AS outcome,"
+    " coalesce(json_extract(line,'$.detail.reason'),'') AS reason,"
+    " json_extract(line,'$.ts') AS at,"
+    " coalesce(json_extract(line,'$.run'),'') AS run,"
+    " coalesce(json_extract(line,'$.step'),'') AS step"
+    " FROM custody WHERE json_extract(line,'$.action')='acquire.file'"
+    " AND (json_extract(line,'$.detail.gap')"
+    " OR json_extract(line,'$.outcome') NOT IN ('ok','empty')) ORDER BY seq";
+
+inline constexpr std::string_view kSummary2 =
+    "CREATE VIEW summary AS WITH a AS MATERIALIZED (SELECT"
+    " json_extract(line,'$.action') AS action,"
+    " json_extract(line,'$.ts') AS at,"
+    " json_extract(line,'$.detail.kind') AS kind,"
+    " json_extract(line,'$.detail.gap') AS gap FROM custody)"
+    " SELECT json_extract(line,'$.case') AS id,"
+    " json_extract(line,'$.detail.title') AS title,"
+    " json_extract(line,'$.detail.lead') AS lead,"
+    " json_extract(line,'$.detail.org') AS org,"
+    " json_extract(line,'$.ts') AS opened_at,"
+    " coalesce((SELECT max(at) FROM a WHERE action='case.close'),'')"
+    " AS closed_at,"
+    " (SELECT count(*) FROM a) AS entries,"
+    " (SELECT count(*) FROM a WHERE action='acquire.begin') AS exhibits,"
+    " (SELECT count(*) FROM a WHERE action='note' AND kind='finding')"
+    " AS findings,"
+    " (SELECT count(*) FROM a WHERE action='acquire.file' AND gap) AS gaps"
+    " FROM custody WHERE seq=1";
+
 inline constexpr std::array kViews{
     SchemaObject{"approvals", kApprovals},
     SchemaObject{"containments", kContainments},
@@ -462,12 +524,12 @@ inline constexpr std::array kViews2{
     SchemaObject{"corrections", kCorrections},
     SchemaObject{"exhibits", kExhibits},
     SchemaObject{"findings", kFindings},
-    SchemaObject{"gaps", kGaps},
+    SchemaObject{"gaps", kGaps2},
     SchemaObject{"items", kItems},
     SchemaObject{"runs", kRuns},
     SchemaObject{"signers", kSigners2},
     SchemaObject{"steps", kSteps},
-    SchemaObject{"summary", kSummary},
+    SchemaObject{"summary", kSummary2},
     SchemaObject{"timeline", kTimeline},
     SchemaObject{"transfers", kTransfers},
 };
@@ -478,12 +540,12 @@ inline constexpr std::array kViews1{
     SchemaObject{"corrections", kCorrections},
     SchemaObject{"exhibits", kExhibits},
     SchemaObject{"findings", kFindings},
-    SchemaObject{"gaps", kGaps},
+    SchemaObject{"gaps", kGaps2},
     SchemaObject{"items", kItems1},
     SchemaObject{"runs", kRuns},
     SchemaObject{"signers", kSigners2},
     SchemaObject{"steps", kSteps},
-    SchemaObject{"summary", kSummary},
+    SchemaObject{"summary", kSummary2},
     SchemaObject{"timeline", kTimeline},
     SchemaObject{"transfers", kTransfers},
 };

@@ -69,6 +69,9 @@ void check_signature(Row& row) {
   Bytes signature;
   try {
     signature = from_base64(row.signature);
+    if (to_base64(signature) != row.signature) {  // one has one spelling
+      throw Error(Errc::malformed, "bits behind its end");
+    }
   } catch (const Error& error) {
     problems.push_back({row.seq, "signature", "base64", error.what()});
     return;
@@ -401,6 +404,7 @@ Json CustodyReport::to_json() const {
           {"problems", list_of(problems)},
           {"warnings", list_of(warnings)},
           {"not_part_of_the_record", foreign},
+          {"vouching", vouching},
           {"signers_must_be_vouched_for", signers.asks_for_vouching()},
           {"signers", signer_list(signers)},
           {"compared",
@@ -412,8 +416,10 @@ Json CustodyReport::to_json() const {
 
 CustodyReport verify_custody(const std::filesystem::path& folder,
                              std::string_view trusted_note) {
-  return verify_custody(
-      folder, WrittenDown{std::string(trusted_note), std::string(), {}});
+  return verify_custody(folder, WrittenDown{.note = std::string(trusted_note),
+                                            .signer = {},
+                                            .head = {},
+                                            .witness = {}});
 }
 
 CustodyReport verify_custody(const std::filesystem::path& folder,
@@ -421,7 +427,11 @@ CustodyReport verify_custody(const std::filesystem::path& folder,
   CustodyReport report;
   std::size_t dropped = 0;
   try {
-    const Database database(folder / kCaseDatabase, Database::Mode::read_only);
+    // Nobody writes to an export, and what lies beside its case.db is no part
+    // of it.
+    const Database database(folder / kCaseDatabase,
+                            is_export(folder) ? Database::Mode::immutable
+                                              : Database::Mode::read_only);
     // One state of the file, whatever another process appends meanwhile.
     database.execute("BEGIN");
     require_case_file(database);
@@ -432,10 +442,15 @@ CustodyReport verify_custody(const std::filesystem::path& folder,
       report = verifier.run();
       dropped = verifier.dropped();
       if (is_export(folder)) {
-        ExportCheck files = check_export(folder, verifier.open_keys(),
-                                         verifier.newest_line() > 1);
+        ExportCheck files = check_export(
+            folder, {.database = database,
+                     .keys = verifier.open_keys(),
+                     .signers = report.signers,
+                     .is_list_required = verifier.newest_line() > 1,
+                     .witness = known.witness});
         std::ranges::move(files.problems, std::back_inserter(report.problems));
         report.foreign = std::move(files.foreign);
+        report.vouching = std::move(files.vouching);
         // An export signs its whole chain; no entry can tell of that head.
         if (database.integer_of("SELECT count(*) FROM heads WHERE size="
                                 "(SELECT max(seq) FROM custody)") == 0) {

@@ -9,6 +9,7 @@
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/actions.hpp"
+#include "core/casefile/record_files.hpp"
 #include "core/casefile/schema.hpp"
 #include "core/casefile/verify_script_signers.hpp"
 #include "core/crypto/digest.hpp"
@@ -21,14 +22,16 @@ namespace {
 constexpr std::string_view kTemplate = R"SH(#!/bin/sh
 # Checks this export of case @CASE@ without impound.
 #
-#   sh VERIFY.sh          every step; signatures of all entries up to 200, of the
-#                         first, the last, seals, containments and the close
-#                         in a longer record
-#   sh VERIFY.sh --all    the signature of every entry
+#   sh VERIFY.sh          every step, the signature of every entry included
+#   sh VERIFY.sh --all    the same, and prints every gap however many there are
 #   sh VERIFY.sh --signer FINGERPRINT
 #                         the case must have been opened by this key: ask the lead
 #   sh VERIFY.sh --head HASH
 #                         an entry must have this head: one that somebody wrote down
+#   sh VERIFY.sh --witness FINGERPRINT
+#                         the cosignature must be by that key (SHA-256 of its 32
+#                         raw bytes), as its owner gave it to you: only then it is
+#                         called an anchor
 #
 # Needed: a POSIX shell, coreutils, sed, awk, GNU tar, zstd, openssl 3, sqlite3.
 # It writes into a temporary folder only, and unpacks nothing.
@@ -54,7 +57,8 @@ constexpr std::string_view kTemplate = R"SH(#!/bin/sh
 #   4  The signed head, checkpoint.note: signature, number of entries, last hash.
 #      Only this step notices entries that were cut off the end. The earlier heads
 #      are all in case.db, as the record says that they were signed.
-#   5  A second person's signature on that head, if witness.pub.pem is here.
+#      The Merkle root that each head states is computed anew.
+#   5  Another key's signature on that head, if witness.pub.pem is here.
 #   6  A time stamp (RFC 3161) of that head, if checkpoint.tsr is here.
 #   7  Every bundle in exhibits/ is the one that was sealed, decodes, and holds
 #      exactly what its manifests list.
@@ -64,6 +68,9 @@ constexpr std::string_view kTemplate = R"SH(#!/bin/sh
 #      exporter signed; nothing was added to it.
 #  10  Findings and gaps, read from custody.jsonl by this script, not by the views
 #      of case.db.
+#
+# What this folder consists of, and what covers each part of it
+@TABLE@#   anything else          outside the record: named in step 9, and not checked
 #
 # What it cannot know
 #   Whose the first key is: give its fingerprint, as the lead wrote it down, with
@@ -86,6 +93,7 @@ umask 077
 
 CASE='@CASE@'
 CASE_PATTERN='@CASE_PATTERN@'
+ORIGIN='@ORIGIN@'
 ENTRIES=@ENTRIES@
 HEAD=@HEAD@
 WITH_EXHIBITS=@WITH_EXHIBITS@
@@ -114,6 +122,7 @@ plain() { tr '\000-\011\013-\037\177' '?'; }
 ALL=no
 WANTED_SIGNER=
 WANTED_HEAD=
+WITNESS=
 # digits OPTION VALUE: 64 digits, however they were written down.
 digits() {
   written=$(printf '%s' "$2" | tr 'A-F' 'a-f' | tr -d ' ')
@@ -133,17 +142,20 @@ while [ $# -gt 0 ]; do
       digits --head "${2-}"
       WANTED_HEAD=$written
       shift ;;
-    *) fail "unknown argument, expected --all, --signer FINGERPRINT, --head HASH" ;;
+    --witness)
+      digits --witness "${2-}"
+      WITNESS=$written
+      shift ;;
+    *) fail "unknown argument, expected --all, --signer FINGERPRINT, --head HASH, --witness FINGERPRINT" ;;
   esac
   shift
 done
-SHOW_ALL=$ALL
 
 SELF=${0##*/}
 cd -- "$(dirname -- "$0")" || fail "cannot change to the folder of this script"
 
 for tool in sqlite3 openssl split sha256sum base64 sed awk sort cmp comm paste \
-  tail head cut tr wc uniq find xargs mktemp; do
+  tail head cut tr wc uniq find xargs mktemp truncate basenc od date; do
   command -v "$tool" >/dev/null 2>&1 || fail "the tool $tool is missing here"
 done
 if [ "$WITH_EXHIBITS" = yes ] && [ "$SEALED" -gt 0 ]; then
@@ -155,13 +167,17 @@ if [ "$WITH_EXHIBITS" = yes ] && [ "$SEALED" -gt 0 ]; then
 fi
 openssl pkeyutl -help 2>&1 | grep -q rawin \
   || fail "this openssl is too old: openssl 3 is needed for Ed25519 (-rawin)"
-for file in case.db custody.jsonl custody.sig checkpoint.note signer.pub.pem \
-  export.list export.sig; do
+for file in @REQUIRED@; do
   [ -f "$file" ] && [ ! -h "$file" ] \
     || fail "the file $file is missing from this export"
 done
+# What others may add to an export: a file or nothing.
+for file in @ADDED@; do
+  [ -h "$file" ] || { [ -e "$file" ] && [ ! -f "$file" ]; } \
+    && fail "$file is no file"
+done
 # sqlite3 would take these for changes of case.db that are not finished.
-for file in case.db-wal case.db-journal case.db-shm; do
+for file in @FORBIDDEN@; do
   [ ! -e "$file" ] && [ ! -h "$file" ] \
     || fail "$file: it would change what case.db says, and is no part of the record"
 done
@@ -173,7 +189,7 @@ W=$(cd "$W" && pwd) || fail "cannot use the temporary folder"
 case "$W" in
   *\'*) fail "the temporary folder has a quote in its name; set TMPDIR" ;;
 esac
-mkdir "$W/lines" "$W/keys" "$W/empty" "$W/objects" "$W/heads" \
+mkdir "$W/lines" "$W/keys" "$W/empty" "$W/objects" "$W/heads" "$W/tree" \
   || fail "cannot write to $W"
 
 # ask SQL: from case.db, which is neither changed nor locked.
@@ -262,25 +278,18 @@ say "   $COUNT entries, head $LAST"
 
 @SIGNERS@
 say "3. the signatures of the entries, and whether their signers may sign them"
-ask "SELECT seq, substr(json_extract(line,'\$.actor.auth'),-64),
-       CASE WHEN json_extract(line,'\$.action') IN ('bundle.seal',
-         'isolate.apply','isolate.verify','isolate.undo','case.close',
-         'signer.add','signer.vouch','signer.rotate','signer.revoke',
-         'approval.grant','approval.deny')
-         OR json_extract(line,'\$.detail.kind')='signer.introduce'
-       THEN 'always' ELSE 'other' END
+ask "SELECT seq, substr(json_extract(line,'\$.actor.auth'),-64)
      FROM custody ORDER BY seq" >"$W/signers"
 [ "$(($(wc -l <"$W/signers")))" = "$COUNT" ] \
   || fail "the signers of the entries cannot be read"
-[ "$COUNT" -le 200 ] && ALL=yes
+# One signature has one spelling: 64 bytes in base64, nothing before or behind.
+grep -n -v -x '[A-Za-z0-9+/]\{85\}[AQgw]==' custody.sig | cut -d : -f 1 >"$W/odd"
+[ -s "$W/odd" ] \
+  && fail "entry $(head -n 1 "$W/odd"): its signature is not 64 bytes in base64 and nothing else"
 CHECKED=0
 exec 4<custody.sig
-while read -r seq finger rank; do
-  read -r signature <&4 || fail "entry $seq: custody.sig has no line for it"
-  case "$ALL/$rank/$seq" in
-    yes/*|no/always/*|no/other/1|no/other/"$COUNT") ;;
-    *) continue ;;
-  esac
+while read -r seq finger; do
+  IFS= read -r signature <&4 || fail "entry $seq: custody.sig has no line for it"
   case "$finger" in
     *[!0-9a-f]*) fail "entry $seq: names no key" ;;
   esac
@@ -297,19 +306,25 @@ while read -r seq finger rank; do
 done <"$W/signers"
 exec 4<&-
 [ -s "$W/wrong" ] && fail "$(head -n 1 "$W/wrong")"
-if [ "$ALL" = yes ]; then
-  say "   all $CHECKED entries"
-else
-  say "   $CHECKED of $COUNT entries: the first, the last, seals, containments, close"
-  say "   (the others follow by the chain from these; --all checks each)"
-fi
+say "   all $CHECKED entries"
 
 say "4. the signed head"
-sed '/^$/,$d' checkpoint.note >"$W/body"
-sed -n 's/^— [^ ]* //p' checkpoint.note | head -n 1 | base64 -d 2>/dev/null \
-  | tail -c 64 >"$W/sig"
-openssl pkeyutl -verify -pubin -inkey signer.pub.pem -rawin -in "$W/body" \
-  -sigfile "$W/sig" >/dev/null 2>&1 \
+# The note of a key: four lines, an empty one, and a line "— origin signature",
+# whose first four bytes name the key.
+# signed_by FILE KEY: true if its first signature is KEY's; leaves $W/body.
+signed_by() {
+  sed '/^$/,$d' "$1" >"$W/body"
+  sed -n '6s/^— [^ ]* //p' "$1" >"$W/line"
+  grep -q -x '[A-Za-z0-9+/]\{90\}[AEIMQUYcgkosw048]=' "$W/line" || return 1
+  [ "$(sed -n 6p "$1")" = "— $ORIGIN $(cat "$W/line")" ] || return 1
+  base64 -d <"$W/line" >"$W/sig4" 2>/dev/null
+  [ "$(head -c 4 "$W/sig4" | od -An -tx1 | tr -d ' \n')" = "$({ printf '%s\n\001' "$ORIGIN"
+    openssl pkey -pubin -in "$2" -outform DER 2>/dev/null | tail -c 32; } | sha256sum | cut -c1-8)" ] \
+    || return 1
+  tail -c 64 "$W/sig4" >"$W/sig"
+  openssl pkeyutl -verify -pubin -inkey "$2" -rawin -in "$W/body" -sigfile "$W/sig" >/dev/null 2>&1
+}
+signed_by checkpoint.note signer.pub.pem \
   || fail "checkpoint.note: the signature does not fit its text and signer.pub.pem"
 finger=$(openssl pkey -pubin -in signer.pub.pem -outform DER 2>/dev/null \
   | tail -c 32 | sha256sum | cut -c1-64)
@@ -317,10 +332,9 @@ finger=$(openssl pkey -pubin -in signer.pub.pem -outform DER 2>/dev/null \
   || fail "signer.pub.pem: the record does not introduce this key ($finger)"
 [ -f "$W/keys/$finger.until" ] \
   && fail "signer.pub.pem: key $finger signs nothing since entry $(cat "$W/keys/$finger.until")"
-case "$(head -n 1 "$W/body")" in
-  */"$CASE") ;;
-  *) fail "checkpoint.note: it is the head of another case" ;;
-esac
+[ "$(head -n 1 "$W/body")" = "$ORIGIN" ] \
+  || fail "checkpoint.note: it is the head of another case"
+[ "$(wc -l <"$W/body")" -eq 4 ] || fail "checkpoint.note: it has not four lines"
 SIZE=$(sed -n 2p "$W/body")
 [ "$SIZE" = "$COUNT" ] \
   || fail "checkpoint.note covers $SIZE entries, custody.jsonl has $COUNT"
@@ -331,6 +345,50 @@ STATED=$(sed -n 's/^chain //p' "$W/body")
   || fail "this script was made for $ENTRIES entries with the head $HEAD"
 SIGNER=$finger
 say "   covers all $COUNT entries, signed by key $finger"
+# RFC 6962: leaves are SHA-256(0x00, line), nodes SHA-256(0x01, left, right).
+# level.N holds the nodes over 2^N lines each; those are all that a root needs.
+sed "s/^/$(printf '\001')/" custody.jsonl | tr '\001' '\000' \
+  | (cd "$W/tree" && split -l 1 -a 7 -d - r.) || fail "custody.jsonl cannot be split"
+(cd "$W/tree" && find . -name 'r.*' | xargs truncate -s -1 \
+  && find . -name 'r.*' | sort | xargs sha256sum) | cut -c1-64 >"$W/level.0" \
+  || fail "the tree of the lines cannot be made"
+LEVEL=0
+while [ "$(($(wc -l <"$W/level.$LEVEL")))" -ge 2 ]; do
+  rm -rf "$W/tree" && mkdir "$W/tree" || fail "cannot write to $W"
+  paste -d ' ' - - <"$W/level.$LEVEL" | sed -n 's/^\([0-9a-f]\{64\}\) \([0-9a-f]\{64\}\)$/01\1\2/p' \
+    | tr -d '\n' | tr a-f A-F | basenc --base16 -d \
+    | (cd "$W/tree" && split -b 65 -a 7 -d - r. && find . -name 'r.*' | sort | xargs sha256sum) \
+    | cut -c1-64 >"$W/level.$((LEVEL + 1))"
+  LEVEL=$((LEVEL + 1))
+done
+# subtrees SIZE: the perfect subtrees of the first SIZE lines, smallest first.
+subtrees() {
+  left=$1
+  level=0
+  while [ "$left" -gt 0 ]; do
+    [ "$((left % 2))" = 1 ] && sed -n "${left}p" "$W/level.$level"
+    left=$((left / 2))
+    level=$((level + 1))
+  done
+}
+# tree_of SIZE: sets ROOT, in base64, and FRONTIER, as heads of case.db have it.
+tree_of() {
+  ROOT=
+  FRONTIER=
+  subtrees "$1" >"$W/subtrees"
+  while read -r node; do
+    FRONTIER=$node$FRONTIER
+    if [ -z "$ROOT" ]; then
+      ROOT=$node
+    else
+      ROOT=$(printf '01%s%s' "$node" "$ROOT" | tr a-f A-F | basenc --base16 -d | sha256sum | cut -c1-64)
+    fi
+  done <"$W/subtrees"
+  ROOT=$(printf '%s' "$ROOT" | tr a-f A-F | basenc --base16 -d | base64 -w 0)
+}
+tree_of "$COUNT"
+[ "$(sed -n 3p "$W/body")" = "$ROOT" ] \
+  || fail "checkpoint.note: its Merkle root is not that of the lines"
 # Heads that the record says were signed: each is in case.db as it was.
 ask "SELECT count(writefile('$W/heads/' || size, note)) FROM heads" >/dev/null
 (cd "$W/heads" && find . -type f | sort | xargs sha256sum) \
@@ -361,63 +419,100 @@ ask "SELECT seq FROM custody JOIN heads ON size = seq - 1
   && fail "case.db: the head that entry $(cat "$W/odd") names has another time there"
 sed -n '1,/^— /p' checkpoint.note | cmp -s - "$W/heads/$COUNT" \
   || fail "case.db: the head of this export, checkpoint.note, is not in it"
-# Heads that no entry names, as an export makes them: judged by themselves.
-cut -d ' ' -f 1 "$W/signed" | sort >"$W/named"
-cut -d ' ' -f 2 "$W/stored" | sort | comm -13 "$W/named" - >"$W/others"
-while read -r size; do
-  note=$W/heads/$size
-  sed '/^$/,$d' "$note" >"$W/body"
-  sed -n 's/^— [^ ]* //p' "$note" | head -n 1 | base64 -d 2>/dev/null \
-    | tail -c 64 >"$W/sig"
-  [ "$(sed -n 2p "$W/body")" = "$size" ] \
-    && [ "$(sed -n 's/^chain //p' "$W/body")" = "$(sed -n "${size}p" "$W/h")" ] \
-    || fail "case.db: the head of $size entries names another chain"
+# What each says of the lines, whoever signed it.
+while read -r digest size; do
+  ask "SELECT coalesce(frontier,'') FROM heads WHERE size=$size" >"$W/frontier"
+  [ "$size" -le "$COUNT" ] \
+    || fail "case.db: there is a head of $size entries, the chain has $COUNT"
+  tree_of "$size"
+  [ "$(sed -n 2p "$W/heads/$size")" = "$size" ] \
+    && [ "$(sed -n 3p "$W/heads/$size")" = "$ROOT" ] \
+    && [ "$(sed -n 's/^chain //p' "$W/heads/$size")" = "$(sed -n "${size}p" "$W/h")" ] \
+    && [ "$(head -n 1 "$W/heads/$size")" = "$ORIGIN" ] \
+    || fail "case.db: the head of $size entries is not that of the first $size lines"
+  [ "$(cat "$W/frontier")" = "$FRONTIER" ] \
+    || fail "case.db: the frontier of the head of $size entries is another one"
   fits=no
   for key in "$W"/keys/*; do
     case "$key" in *.since | *.until) continue ;; esac
     [ "$(cat "$key.since")" -le "$size" ] || continue
     [ ! -f "$key.until" ] || [ "$(cat "$key.until")" -gt "$size" ] || continue
-    openssl pkeyutl -verify -pubin -inkey "$key" -rawin -in "$W/body" \
-      -sigfile "$W/sig" >/dev/null 2>&1 && fits=yes
+    signed_by "$W/heads/$size" "$key" && fits=yes
   done
   [ "$fits" = yes ] \
     || fail "case.db: no key of the record signed the head of $size entries"
-done <"$W/others"
+done <"$W/stored"
 sed '/^$/,$d' checkpoint.note >"$W/body"
 say "   $(($(wc -l <"$W/signed"))) earlier heads are in case.db as they were signed"
 
 ANCHORS=
-say "5. a second person's signature on the head"
+OTHERS=
+# No cosignature is older than the record.
+BEGAN=$(date -d "$(ask "SELECT json_extract(line,'\$.ts') FROM custody WHERE seq=1")" +%s 2>/dev/null) \
+  || fail "entry 1: its time cannot be read"
+sed '1,/^— /d' checkpoint.note >"$W/further"
+grep -v '^— [^ ]* [A-Za-z0-9+/]*=\{0,2\}$' "$W/further" >"$W/odd"
+[ -s "$W/odd" ] && fail "checkpoint.note: there are other lines behind its signature"
+FURTHER=$(($(wc -l <"$W/further")))
+say "5. another key's signature on the head"
 if [ -f witness.pub.pem ]; then
-  sed -n 's/^— [^ ]* //p' checkpoint.note | sed -n 2p | base64 -d 2>/dev/null >"$W/cosig"
-  [ "$(($(wc -c <"$W/cosig")))" = 76 ] \
+  sed -n '1s/^— [^ ]* //p' "$W/further" >"$W/line"
+  grep -q -x '[A-Za-z0-9+/]\{101\}[AQgw]==' "$W/line" \
     || fail "checkpoint.note: no cosignature for witness.pub.pem"
+  base64 -d <"$W/line" >"$W/cosig" 2>/dev/null
+  openssl pkey -pubin -in witness.pub.pem -outform DER >"$W/der" 2>/dev/null \
+    && [ "$(head -c 12 "$W/der" | od -An -tx1 | tr -d ' \n')" = 302a300506032b6570032100 ] \
+    || fail "witness.pub.pem: it is no Ed25519 key"
+  finger=$(tail -c 32 "$W/der" | sha256sum | cut -c1-64)
+  [ -f "$W/keys/$finger" ] \
+    && fail "witness.pub.pem: key $finger signs entries of this record; nobody is a witness of their own acts"
   # cosignature/v1: 4 bytes of key id, 8 of time, 64 of signature.
-  TIME=$((0x$(head -c 12 "$W/cosig" | tail -c 8 | od -An -tx1 | tr -d ' \n')))
+  TIME=$(head -c 12 "$W/cosig" | tail -c 8 | od -An -tx1 | tr -d ' \n')
+  case "$TIME" in
+    [0-7]*) TIME=$((0x$TIME)) ;;
+    *) fail "checkpoint.note: the time of the cosignature is no time: 0x$TIME seconds" ;;
+  esac
   tail -c 64 "$W/cosig" >"$W/sig"
   { printf 'cosignature/v1\ntime %s\n' "$TIME"; cat "$W/body"; } >"$W/cosigned"
   openssl pkeyutl -verify -pubin -inkey witness.pub.pem -rawin \
     -in "$W/cosigned" -sigfile "$W/sig" >/dev/null 2>&1 \
     || fail "checkpoint.note: the cosignature does not fit witness.pub.pem"
-  ANCHORS="$ANCHORS
-   a second person signed this head; that witness.pub.pem is the key of
-     that person is for you to find out: it came with this folder"
-  say "   cosigned at $TIME (seconds since 1970, UTC)"
+  [ "$TIME" -ge "$BEGAN" ] \
+    || fail "checkpoint.note: the cosignature is of $TIME, before the record began ($BEGAN)"
+  if [ -n "$WITNESS" ]; then
+    [ "$WITNESS" = "$finger" ] \
+      || fail "witness.pub.pem: its key is $finger, --witness says $WITNESS"
+    ANCHORS="$ANCHORS
+     the witness that you named, key $finger, signed this head at $TIME"
+  else
+    OTHERS="$OTHERS
+     another key signed this head, $finger; it came with this folder, so that
+     anybody could have made it: --witness FINGERPRINT compares it with one that you know"
+  fi
+  FURTHER=$((FURTHER - 1))
+  say "   another key signed, $finger, at $TIME (seconds since 1970, UTC)"
 else
+  [ -z "$WITNESS" ] || fail "witness.pub.pem is missing, --witness asks for its key"
   say "   none here (no witness.pub.pem)"
 fi
 
 say "6. a time stamp of the head"
 if [ -f checkpoint.tsr ]; then
   [ -f tsa-chain.pem ] || fail "checkpoint.tsr is here, tsa-chain.pem is missing"
+  LENGTH=$(openssl asn1parse -inform DER -in checkpoint.tsr 2>/dev/null \
+    | sed -n '1s/.*hl= *\([0-9]*\) *l= *\([0-9]*\) .*/\1+\2/p')
+  [ "$((${LENGTH:-0}))" = "$(($(wc -c <checkpoint.tsr)))" ] \
+    || fail "checkpoint.tsr: it is not one reply of an authority and nothing else"
   STAMPED=$(openssl ts -reply -in checkpoint.tsr -text 2>/dev/null | sed -n 's/^Time stamp: //p')
   AT=$(date -d "$STAMPED" +%s 2>/dev/null) || fail "checkpoint.tsr: no readable time"
   openssl ts -verify -data "$W/body" -in checkpoint.tsr -CAfile tsa-chain.pem \
     -untrusted tsa-chain.pem -attime "$AT" >/dev/null 2>"$W/ts.err" \
     || fail "checkpoint.tsr does not fit the head: $(tail -n 1 "$W/ts.err")"
-  ANCHORS="$ANCHORS
-   a time stamp says that this head existed at $STAMPED; that
-     tsa-chain.pem is of an authority to be trusted is for you to find out"
+  [ "$AT" -ge "$BEGAN" ] \
+    || fail "checkpoint.tsr is of $AT, before the record began ($BEGAN)"
+  OTHERS="$OTHERS
+     a time stamp says that this head existed at $STAMPED; whether the certificates
+     in tsa-chain.pem, which came with this folder, are of an authority is for you to find out"
   say "   stamped at $STAMPED"
 else
   say "   none here (no checkpoint.tsr)"
@@ -504,6 +599,17 @@ ask "SELECT count(DISTINCT json_extract(line,'\$.item')) FROM custody
 elif [ "$WITH_EXHIBITS" = no ]; then
   say "   NOT CHECKED: this export was made without its $SEALED exhibits; the record alone is checked"
 fi
+ask "SELECT json_extract(b.line,'\$.item') || ' was begun by entry ' || b.seq || ' and never sealed: ' ||
+       coalesce((SELECT json_extract(e.line,'\$.outcome') FROM custody e
+         WHERE json_extract(e.line,'\$.action')='acquire.end'
+           AND json_extract(e.line,'\$.item')=json_extract(b.line,'\$.item')
+         ORDER BY e.seq DESC LIMIT 1),'no end is recorded')
+     FROM custody b WHERE json_extract(b.line,'\$.action')='acquire.begin'
+       AND NOT EXISTS (SELECT 1 FROM custody s
+         WHERE json_extract(s.line,'\$.action')='bundle.seal'
+           AND json_extract(s.line,'\$.item')=json_extract(b.line,'\$.item'))
+     ORDER BY b.seq" >"$W/unsealed"
+sed 's/^/   /' "$W/unsealed" | plain
 say "8. comparisons"
 ask "SELECT seq, json_extract(line,'\$.v'),
        coalesce(json_extract(line,'\$.detail.result_file'),'-'),
@@ -541,6 +647,8 @@ else
 fi
 
 say "9. every file of this export"
+[ "$(($(wc -c <export.sig)))" = 89 ] && grep -q -x '[A-Za-z0-9+/]\{85\}[AQgw]==' export.sig \
+  || fail "export.sig is not 64 bytes in base64 and a line break"
 base64 -d <export.sig >"$W/sig" 2>/dev/null \
   && openssl pkeyutl -verify -pubin -inkey signer.pub.pem -rawin \
     -in export.list -sigfile "$W/sig" >/dev/null 2>&1 \
@@ -549,9 +657,19 @@ grep -v '^[0-9a-f]\{64\}  [A-Za-z0-9][A-Za-z0-9._/-]*$' export.list >"$W/odd"
 [ -s "$W/odd" ] && fail "export.list: a line is no digest and name"
 cut -c67- export.list | sort >"$W/listed"
 [ -z "$(uniq -d "$W/listed")" ] || fail "export.list names a file twice"
-find . ! -type d | sed 's|^\./||' | sort >"$W/here" \
+for file in @LISTED@; do
+  grep -q -x "[0-9a-f]*  $file" "export.list" \
+    || fail "export.list does not name $file"
+done
+# A name with a line break is named by itself; it would read as two others.
+BREAK='
+'
+find . -name "*$BREAK*" -prune -o ! -type d -print >"$W/rows" \
   || fail "this folder cannot be read"
-find . -type d | sed 's|^\./||' | sort >>"$W/folders"
+sed 's|^\./||' "$W/rows" | sort >"$W/here"
+find . -name "*$BREAK*" -prune -o -type d -print | sed 's|^\./||' | sort >"$W/folders"
+find . -name "*$BREAK*" -prune -exec sh -c 'for name do
+  printf "%s" "${name#./}" | tr "\000-\037\177" "?"; echo; done' sh '{}' + | sort >"$W/strange"
 comm -23 "$W/listed" "$W/here" >"$W/absent"
 [ -s "$W/absent" ] && fail "$(head -n 1 "$W/absent") is missing from this export"
 while read -r digest name; do
@@ -560,9 +678,7 @@ while read -r digest name; do
     exhibits/*.tar.zst) continue ;;  # step 7
     checkpoint.note)
       # As it was exported; whoever cosigns adds a line to it.
-      found=$(sed -n '1,/^— /p' "$name" | sha256sum | cut -c1-64)
-      sed '1,/^— /d' "$name" | grep -v '^— [^ ]* [A-Za-z0-9+/=]*$' >"$W/odd"
-      [ -s "$W/odd" ] && fail "checkpoint.note: there are other lines behind its signature" ;;
+      found=$(sed -n '1,/^— /p' "$name" | sha256sum | cut -c1-64) ;;
     *) found=$(sha256sum <"$name" | cut -c1-64) ;;
   esac
   [ "$found" = "$digest" ] \
@@ -575,15 +691,12 @@ foreign() {
 }
 # Two passes: names in the folders of the record, then all others.
 comm -13 "$W/listed" "$W/here" >"$W/extra"
-[ -f witness.pub.pem ] || {
-  more=$(sed '1,/^— /d' checkpoint.note | wc -l)
-  [ "$((more))" = 0 ] || foreign "$((more)) further signatures in checkpoint.note"
-}
+[ "$FURTHER" = 0 ] || foreign "$FURTHER further signatures in checkpoint.note"
 cut -d / -f 1 "$W/extra" >"$W/top"
-grep -v -x -e '[.]' -e exhibits -e keys -e reports "$W/folders" | cut -d / -f 1 >>"$W/top"
-cat "$W/extra" "$W/folders" \
-  | grep -x -e 'exhibits/.*' -e 'keys/.*' -e 'reports/.*' >"$W/odd"
+grep -v -x -e '[.]' @FOLDERS_ALONE@ "$W/folders" | cut -d / -f 1 >>"$W/top"
+cat "$W/extra" "$W/folders" "$W/strange" | grep -x @FOLDERS_INSIDE@ >"$W/odd"
 [ -s "$W/odd" ] && fail "$(head -n 1 "$W/odd") is not in export.list: it was added"
+cut -d / -f 1 "$W/strange" >>"$W/top"
 sort -u "$W/top" >"$W/extra"
 while IFS= read -r name; do
   case "$name" in
@@ -640,9 +753,11 @@ from_lines "SELECT '   ' || replace(replace(
     AND (json_extract(line,'\$.detail.gap')
       OR json_extract(line,'\$.outcome') NOT IN ('ok','empty'))
   ORDER BY rowid" >"$W/gaps"
+# An acquisition that came to no seal is a gap by itself.
+sed 's/^/   /' "$W/unsealed" >>"$W/gaps"
 GAPS=$(($(wc -l <"$W/gaps")))
 say "   gaps, and what was taken in part: $GAPS"
-if [ "$GAPS" -gt 40 ] && [ "$SHOW_ALL" = no ]; then
+if [ "$GAPS" -gt 40 ] && [ "$ALL" = no ]; then
   head -n 40 "$W/gaps" | plain
   say "   and $((GAPS - 40)) more: sh $SELF --all prints them"
 else
@@ -671,13 +786,14 @@ say "     a clock is set by whoever owns the machine"
 [ -z "$WANTED_HEAD" ] \
   || say "   what follows entry $HEAD_AT, the head that you gave: only up to there it is anchored"
 if [ -z "$ANCHORS" ]; then
-  say "   that it is all: no outside anchor is here (no witness, no time stamp). Whoever"
+  say "   that it is all: no outside anchor is here that you vouched for. Whoever"
   say "     holds key $SIGNER"
   say "     could have written the record anew since, unless you know its head otherwise (--head):"
   say "     $LAST"
 else
-  say "   that the anchors are what they seem:$ANCHORS"
+  say "   that anything was added since:$ANCHORS"
 fi
+[ -z "$OTHERS" ] || say "   who they are that also vouch for the head:$OTHERS"
 say "   that what was examined told the truth: a machine in other hands may lie to every reader"
 if [ "$FOREIGN" != 0 ]; then
   say "THE RECORD IS OK; not part of it, and not checked: $FOREIGN (named in step 9)"
@@ -743,6 +859,26 @@ std::string rights_table() {
   return text;
 }
 
+/// The names of the table that `has` is true of, for a loop of the script.
+std::string names_of(bool (ExportFile::*has)() const) {
+  std::string names;
+  for (const ExportFile& file : kExportFiles) {
+    if (!(file.*has)()) continue;
+    if (!names.empty()) names += ' ';
+    names += file.name;
+  }
+  return names;
+}
+
+/// The table as the head of the script prints it.
+std::string comment_table() {
+  std::string text;
+  for (const ExportFile& file : kExportFiles) {
+    text += fmt::format("#   {:<22} {}\n", file.name, file.how);
+  }
+  return text;
+}
+
 /// The case id as a basic regular expression; of its letters only the dot means
 /// anything there.
 std::string pattern_of(const std::string& case_id) {
@@ -770,6 +906,8 @@ std::string verify_script(const ScriptFacts& facts) {
   fill(script, "@ALL_RIGHTS@", Rights::all().text());
   fill(script, "@CASE@", plain(facts.case_id, "._-", "the case id"));
   fill(script, "@CASE_PATTERN@", pattern_of(facts.case_id));
+
+  fill(script, "@ORIGIN@", plain(facts.origin, "._-/", "an origin of heads"));
   fill(script, "@ENTRIES@", std::to_string(facts.entries));
   fill(script, "@HEAD@", plain(facts.head, "", "the head"));
   fill(script, "@WITH_EXHIBITS@", facts.with_exhibits ? "yes" : "no");
@@ -777,6 +915,19 @@ std::string verify_script(const ScriptFacts& facts) {
   fill(script, "@EXHIBITS@", exhibits);
   fill(script, "@OBJECTS@", known_objects());
   fill(script, "@FORMAT@", std::to_string(newest_schema()));
+  fill(script, "@REQUIRED@", names_of(&ExportFile::is_required));
+  fill(script, "@LISTED@", names_of(&ExportFile::is_listed));
+  fill(script, "@ADDED@", names_of(&ExportFile::is_added));
+  fill(script, "@FORBIDDEN@", names_of(&ExportFile::is_forbidden));
+  std::string alone;
+  std::string inside;
+  for (const std::string_view folder : kExportFolders) {
+    alone += fmt::format(" -e {}", folder);
+    inside += fmt::format(" -e '{}/.*'", folder);
+  }
+  fill(script, "@FOLDERS_ALONE@", alone.substr(1));
+  fill(script, "@FOLDERS_INSIDE@", inside.substr(1));
+  fill(script, "@TABLE@", comment_table());
   return script;
 }
 

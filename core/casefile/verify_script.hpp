@@ -18,6 +18,7 @@ struct ScriptExhibit {
 
 struct ScriptFacts {
   std::string case_id;
+  std::string origin;  ///< first line of every head: "<org>/<case>"
   std::int64_t entries = 0;
   std::string head;
   bool with_exhibits = true;

@@ -108,6 +108,15 @@ ExitCode log(const Globals& globals, std::int64_t from) {
   return ExitCode::clean;
 }
 
+/// What stands behind a verdict that was "right": files nobody looked at.
+std::string beside_text(const CustodyReport& report) {
+  if (report.foreign.empty()) return "";
+  return fmt::format("; {} file{} here {} not part of the record",
+                     report.foreign.size(),
+                     report.foreign.size() == 1 ? "" : "s",
+                     report.foreign.size() == 1 ? "is" : "are");
+}
+
 /// Who signed, in front of all else: everything below rests on it.
 void print_signers(const Globals& globals, const CustodyReport& report) {
   std::string text = "Who signed (as the record says it):\n";
@@ -129,6 +138,7 @@ struct VerifyArguments {
   fs::path note;
   std::string signer;
   std::string head;
+  std::string witness;
 };
 
 ExitCode verify(const Globals& globals, const VerifyArguments& arguments) {
@@ -140,15 +150,16 @@ ExitCode verify(const Globals& globals, const VerifyArguments& arguments) {
   const CustodyReport report =
       verify_custody(folder, WrittenDown{.note = note,
                                          .signer = arguments.signer,
-                                         .head = arguments.head});
+                                         .head = arguments.head,
+                                         .witness = arguments.witness});
   if (!globals.json) print_signers(globals, report);
   if (globals.json) {
     print_json(report.to_json());
   } else if (report.ok()) {
     print_text(globals,
                fmt::format("{} entries: every line, link and signature is "
-                           "right\nhead {}\n",
-                           report.entries, report.head));
+                           "right{}\nhead {}\n",
+                           report.entries, beside_text(report), report.head));
     if (report.is_signer_compared) {
       print_text(globals, "The key that was written down opened the case.\n");
     } else {
@@ -179,6 +190,9 @@ ExitCode verify(const Globals& globals, const VerifyArguments& arguments) {
     print_text(globals, text);
   }
   if (!globals.json) {
+    for (const std::string& sentence : report.vouching) {
+      print_text(globals, printable(sentence) + "\n");
+    }
     for (const std::string& name : report.foreign) {
       print_text(globals, fmt::format("not part of the record, not checked: "
                                       "{}\n",
@@ -268,6 +282,9 @@ void add_custody(CLI::App& app, Globals& globals, Run& run) {
   check->add_option("--head", known->head,
                     "A head (SHA-256) that somebody wrote down: an entry must "
                     "have it.");
+  check->add_option("--witness", known->witness,
+                    "Fingerprint of a witness you know: an export must be "
+                    "cosigned by that key.");
   check->callback([&globals, &run, known] {
     run = [&globals, known] { return verify(globals, *known); };
   });

@@ -102,6 +102,34 @@ Json count_redactions(const CaseFile& case_file,
   return count.to_json();
 }
 
+/// The announcement is part of what is exported, so it stands in the chain
+/// before anybody knows whether the export comes off. If it does not, the chain
+/// says that as well.
+ExportResult export_or_withdraw(Session& session, const ExportOptions& options,
+                                const Entry& announced) {
+  try {
+    return export_case(session.case_file, session.examiner, options);
+  } catch (const std::exception& error) {
+    EntryDraft draft = session.draft("export.disclose");
+    draft.purpose = text_or(announced.json, "purpose", "");
+    draft.outcome = Outcome::failed;
+    draft.detail = announced.json.at("detail");
+    draft.detail["reason"] = lossless_utf8(error.what());
+    draft.refs = {text_or(announced.json, "id", "")};
+    try {
+      session.case_file.append({draft}, session.examiner);
+    } catch (const Error& unrecorded) {
+      throw Error(
+          unrecorded.code(),
+          fmt::format("the export failed: {}; entry {} says that it was "
+                      "made, and that it was not could not be "
+                      "recorded: {}",
+                      error.what(), announced.seq, unrecorded.what()));
+    }
+    throw;
+  }
+}
+
 }  // namespace
 
 Json CaseExport::to_json() const {
@@ -126,13 +154,10 @@ std::string CaseExport::to_text() const {
 
 CaseExport export_case_folder(Session& session,
                               const CaseExportRequest& request) {
+  const ExportOptions options{.folder = request.folder,
+                              .with_exhibits = request.with_exhibits};
   // Before anything is recorded: a disclosure that did not happen is none.
-  if (const auto names = list_directory(request.folder);
-      names && !names->empty()) {
-    throw Error(Errc::bad_input,
-                fmt::format("{} is not empty, expected a new or empty folder",
-                            printable(request.folder.native())));
-  }
+  require_exportable(session.case_file, options);
   CaseExport result;
   result.folder = request.folder;
   result.with_exhibits = request.with_exhibits;
@@ -148,10 +173,9 @@ CaseExport export_case_folder(Session& session,
       count_redactions(session.case_file, result.exhibits);
   // The disclosure holds the whole chain, so it is named by the head before it.
   draft.detail["disclosure_sha256"] = session.case_file.head();
-  session.case_file.append({draft}, session.examiner);
-  const ExportResult written = export_case(
-      session.case_file, session.examiner,
-      {.folder = request.folder, .with_exhibits = request.with_exhibits});
+  const Entry announced =
+      session.case_file.append({draft}, session.examiner).front();
+  const ExportResult written = export_or_withdraw(session, options, announced);
   result.entries = written.entries;
   result.head = written.head;
   return result;

@@ -182,13 +182,14 @@ bool has_exhibits(const CaseFile& case_file) {
       stat_path(case_file.folder() / "exhibits", Links::refuse));
 }
 
-/// Files of exhibits/ that belong to no sealed exhibit.
-VerifyReport check_strangers(const CaseFile& case_file) {
+/// Files of exhibits/ that belong to no sealed exhibit, or to an export that
+/// was made without any.
+VerifyReport check_strangers(const CaseFile& case_file, bool is_with_exhibits) {
   VerifyReport report;
   report.exhibit = "exhibits/";
   std::set<std::string> known;
   for (const ExhibitRow& row : case_file.exhibits()) {
-    if (row.state != "sealed") continue;
+    if (row.state != "sealed" || !is_with_exhibits) continue;
     for (const char* ending :
          {".tar.zst", ".tar.zst.sha256", ".seal.json", ".VERIFY.txt"}) {
       known.insert(row.id + ending);
@@ -199,7 +200,10 @@ VerifyReport check_strangers(const CaseFile& case_file) {
   for (const std::string& name : *names) {
     if (known.contains(name)) continue;
     report.problems.push_back({"file", "exhibits/" + printable(name),
-                               "nothing: the record seals no such exhibit",
+                               is_with_exhibits
+                                   ? "nothing: the record seals no such exhibit"
+                                   : "nothing: this export was made without "
+                                     "exhibits",
                                "a file that was added"});
   }
   return report;
@@ -213,14 +217,14 @@ ExportedExhibits verify_exported(const CaseFile& case_file,
                                  const Cancellation& cancellation,
                                  Progress& progress) {
   ExportedExhibits result;
+  const bool is_with_exhibits = has_exhibits(case_file);
   if (exhibits.empty()) {
     for (const ExhibitRow& row : case_file.exhibits()) {
       if (row.state == "sealed") exhibits.push_back(row.id);
     }
-    VerifyReport strangers = check_strangers(case_file);
+    VerifyReport strangers = check_strangers(case_file, is_with_exhibits);
     if (!strangers.ok()) result.reports.push_back(std::move(strangers));
   }
-  const bool is_with_exhibits = has_exhibits(case_file);
   for (const std::string& exhibit : exhibits) {
     const ExhibitRow row = sealed_row(case_file, exhibit);
     const fs::path bundle = path_of(case_file, row);

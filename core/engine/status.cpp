@@ -555,11 +555,15 @@ void sort_exhibits(CaseStatus& status, const CaseFile& case_file,
   }
 }
 
-/// Gaps by run, and by hand under an empty name.
+/// Gaps by run, and by hand under an empty name. Acquisitions without a seal
+/// stand by themselves already; see sort_exhibits().
 void count_gaps(CaseStatus& status, const Facts& facts,
                 const fs::path& folder) {
   std::map<std::string, std::size_t> by_run;
-  for (const Json& gap : facts.gaps) ++by_run[text_or(gap, "run", "")];
+  for (const Json& gap : facts.gaps) {
+    if (text_or(gap, "kind", "") == "unsealed") continue;
+    ++by_run[text_or(gap, "run", "")];
+  }
   for (const auto& [run, count] : by_run) {
     status.incomplete.push_back(
         {.kind = IncompleteKind::gaps,

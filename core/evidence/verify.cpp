@@ -60,9 +60,11 @@ struct Check {
 std::string read_beside(Check& check, std::string_view ending) {
   const fs::path path =
       check.path.parent_path() / (check.exhibit + std::string(ending));
-  if (!stat_path(path, Links::follow)) {
+  // Not through a link: what stands elsewhere is not handed out with it.
+  const auto stat = stat_path(path, Links::refuse);
+  if (!stat || stat->kind != FileKind::regular) {
     check.problem("file beside the bundle", path.filename().native(), "a file",
-                  "none");
+                  stat ? std::string(to_string(stat->kind)) : "none");
     return {};
   }
   std::string text = read_text_file(path, limits::kMaxJsonDocument);

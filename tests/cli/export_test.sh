@@ -104,3 +104,79 @@ code 0 impound case export --out out5
 disclosure out5
 json "d['detail']['redactions']['count'] is None"
 json "d['detail']['redactions']['unknown'][0]['item'] == 'E002'"
+
+# What a disclosure needs is looked at before it is recorded.
+before=$(entries)
+mv "$IMPOUND_HOME/IR-1/evidence/E001.tar.zst" hidden
+code 3 impound case export --out out6
+says "E001.tar.zst"
+equal "$(entries)" "$before"
+mv hidden "$IMPOUND_HOME/IR-1/evidence/E001.tar.zst"
+# An export that fails after that is withdrawn in the chain.
+mkdir out7 && touch out7/x
+code 2 impound case export --out out7
+equal "$(entries)" "$before"
+if [ "$(id -u)" = 0 ]; then  # needs a disk that is full
+  mkdir small && mount -t tmpfs -o size=64k tmpfs small 2>/dev/null && {
+    clean_up() { umount "$work/small" 2>/dev/null; }
+    code 3 impound case export --out small/out --without-exhibits
+    equal "$(field export.disclose '$.outcome')" failed
+    umount small
+  }
+fi
+
+# A signed export is an export even if its files are gone but for its folders.
+mkdir stripped && cp -r out1/case.db out1/exhibits stripped/
+code 4 impound --case stripped/ custody verify
+code 2 impound --case stripped/ case note "one more"
+
+# Exhibits that were put into an export made without any.
+cp -r out2 planted && chmod -R u+w planted && cp -r out1/exhibits planted/
+code 4 impound --case planted/ exhibit verify
+says "made without exhibits"
+
+# A seal that is a link is none of this export.
+cp -r out1 linked && chmod -R u+w linked
+mv linked/exhibits/E001.seal.json elsewhere.json
+ln -s "$work/elsewhere.json" linked/exhibits/E001.seal.json
+code 4 impound --case linked/ exhibit verify
+says "symlink"
+
+# What lies there and is no part of the record is counted in the verdict.
+cp -r out1 beside && echo x >beside/REPORT.txt
+code 0 impound --case beside/ custody verify
+says "; 1 file here is not part of the record"
+
+# A time stamp by the certificates beside it: VERIFY.sh and impound say the same.
+cp -r out1 stamped && chmod -R u+w stamped
+cat >tsa.cnf <<'CNF'
+[tsa]
+default_tsa = one
+[one]
+serial = serial
+default_policy = 1.2.3.4
+digests = sha256
+accuracy = secs:1
+signer_digest = sha256
+ess_cert_id_alg = sha256
+CNF
+echo 01 >serial
+openssl req -x509 -newkey rsa:2048 -nodes -keyout tsa.key -out tsa.pem -days 2 -subj /CN=tsa.example \
+  -addext 'extendedKeyUsage=critical,timeStamping' 2>/dev/null || fail "no certificate for a time stamp"
+sed '/^$/,$d' stamped/checkpoint.note >body
+openssl ts -query -data body -sha256 -cert -out query 2>/dev/null
+openssl ts -reply -config tsa.cnf -queryfile query -signer tsa.pem -inkey tsa.key -out stamped/checkpoint.tsr 2>/dev/null \
+  || fail "no time stamp"
+both() { # CODE WHAT: VERIFY.sh and impound end alike
+  code "$1" sh stamped/VERIFY.sh
+  if [ "$1" = 0 ]; then code 0 impound --case stamped/ custody verify; else code 4 impound --case stamped/ custody verify; fi
+}
+both 1  # its certificates are missing
+cp tsa.pem stamped/tsa-chain.pem
+both 0
+says "a time stamp says that the head existed at"
+printf '\0' >>stamped/checkpoint.tsr
+both 1  # a byte behind it
+openssl ts -query -data tsa.cnf -sha256 -cert -out query 2>/dev/null
+openssl ts -reply -config tsa.cnf -queryfile query -signer tsa.pem -inkey tsa.key -out stamped/checkpoint.tsr 2>/dev/null
+both 1  # of other text

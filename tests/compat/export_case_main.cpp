@@ -162,6 +162,21 @@ void make(const fs::path& folder, int notes, const Foreign& foreign) {
     const SealedBundle bundle = take(foreign, folder / "case" / "evidence");
     (void)file.append({seal_draft("E003", bundle)}, eve);
   }
+  if (foreign.bundle.empty()) {  // an acquisition that came to no seal
+    EntryDraft begin;
+    begin.action = "acquire.begin";
+    begin.detail = {{"title", "failed"}, {"collectors", {"model-files"}}};
+    const auto reserved = file.reserve_exhibit(begin, eve);
+    EntryDraft end;
+    end.action = "acquire.end";
+    end.item = reserved.exhibit;
+    end.outcome = Outcome::failed;
+    end.detail = {{"items", 0},
+                  {"gaps", 0},
+                  {"counts", Json::object()},
+                  {"reason", "the disk is full"}};
+    (void)file.append({end}, eve);
+  }
   EntryDraft gap;
   gap.action = "acquire.file";
   gap.item = "E001";

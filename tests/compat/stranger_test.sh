@@ -84,6 +84,8 @@ derive() {
 passes "untouched" "$top/made/export"
 says "the findings are printed from the lines" '^   F001 likely, high: One line ALL OK (entry'
 says "the gaps are printed, harmless to a terminal" '^   E001 missing: /absent ?.31m: not there (entry'
+says "an acquisition without a seal is told with the exhibits" '^   E003 was begun by entry [0-9]* and never sealed: failed'
+[ "$(grep -c '^   E003 was begun' "$top/out")" = 2 ] || broken "an acquisition without a seal is no gap"
 says "who signed is not proved" 'and whose that is nobody certified'
 says "the clock is not proved" "of [0-9]* entries, [0-9]* were stamped by a clock"
 says "no anchor is not hidden" 'no outside anchor is here'
@@ -150,7 +152,13 @@ sed '/^$/,$d' "$copy/checkpoint.note" >"$top/body"
 openssl pkeyutl -sign -inkey "$top/key.pem" -rawin -in "$top/body" -out "$top/sig"
 { cat "$top/body"; echo; printf '— %s %s\n' "$(head -n 1 "$top/body")" \
   "$( (printf 'abcd'; cat "$top/sig") | base64 -w 0)"; } >"$copy/checkpoint.note"
-refused "a head signed with a stranger's key" "does not introduce"
+refused "a head signed with a stranger's key" "checkpoint.note: the signature does not fit"
+# The same, with the key id of that key: then the record has the last word.
+key_id=$({ printf '%s\n\001' "$(head -n 1 "$top/body")"
+  openssl pkey -pubin -in "$copy/signer.pub.pem" -outform DER | tail -c 32; } | sha256sum | cut -c1-8)
+{ cat "$top/body"; echo; printf '— %s %s\n' "$(head -n 1 "$top/body")" \
+  "$( (printf '%s' "$key_id" | tr a-f A-F | basenc --base16 -d; cat "$top/sig") | base64 -w 0)"; } >"$copy/checkpoint.note"
+refused "a head signed with a stranger's key and its id" "does not introduce"
 
 fresh
 size=$(wc -c <"$copy/exhibits/E001.tar.zst")
@@ -213,16 +221,83 @@ case "$(tail -n 1 "$top/out")" in
   *) broken "a foreign file: last line: $(tail -n 1 "$top/out")" ;;
 esac
 
-# Step 5: a second person, by hand as a witness does it.
+# Names that would read as two lines.
+fresh
+echo x >"$copy/a
+case.db"
+(cd / && sh "$copy/VERIFY.sh") >"$top/out" 2>&1 || broken "a name with a line break: exit $?"
+says "a name with a line break is named" 'not part of the record: a?case.db'
+says "and counted" '^THE RECORD IS OK; not part of it, and not checked: 1 '
+fresh
+echo x >"$copy/exhibits/E001
+.tar.zst"
+refused "a name with a line break in exhibits/" "exhibits/E001?.tar.zst is not in export.list"
+
+# What others add is a file or nothing.
+for name in witness.pub.pem checkpoint.tsr tsa-chain.pem; do
+  fresh
+  mkdir "$copy/$name"
+  refused "a folder called $name" "$name is no file"
+  fresh
+  ln -s signer.pub.pem "$copy/$name"
+  refused "a link called $name" "$name is no file"
+done
+
+# Base64 has one spelling.
+fresh
+sql "UPDATE custody SET signature=signature||' ' WHERE seq=4"
+derive
+refused "a blank behind a signature of an entry" "entry 4: its signature is not 64 bytes in base64"
+fresh
+sed 's/$/ /' "$copy/export.sig" >"$copy/x" && mv "$copy/x" "$copy/export.sig"
+refused "a blank behind the signature of the list" "export.sig is not 64 bytes"
+
+# Step 5: another key's signature, by hand as a witness does it.
+fingerprint() { openssl pkey -pubin -in "$1" -outform DER | tail -c 32 | sha256sum | cut -c1-64; }
+# cosign TIME, as 16 hexadecimal digits: adds a line of $top/key.pem.
+cosign() {
+  sed '/^$/,$d' "$copy/checkpoint.note" >"$top/body"
+  { printf 'cosignature/v1\ntime %s\n' "$(printf '%u' "0x$1")"; cat "$top/body"; } >"$top/cosigned"
+  openssl pkeyutl -sign -inkey "$top/key.pem" -rawin -in "$top/cosigned" -out "$top/sig"
+  printf '— witness.example %s\n' "$( (printf 'abcd'
+    printf '%s' "$1" | tr a-f A-F | basenc --base16 -d; cat "$top/sig") | base64 -w 0)" \
+    >>"$copy/checkpoint.note"
+}
+now=$(printf '%016x' "$(($(date +%s) + 60))")
+witnessed() { # by the key of $top/key.pem
+  fresh
+  openssl pkey -in "$top/key.pem" -pubout -out "$copy/witness.pub.pem"
+  cosign "$1"
+}
 fresh
 openssl pkey -in "$top/key.pem" -pubout -out "$copy/witness.pub.pem"
-sed '/^$/,$d' "$copy/checkpoint.note" >"$top/body"
 refused "a witness who did not sign" "no cosignature"
-{ printf 'cosignature/v1\ntime 1795392000\n'; cat "$top/body"; } >"$top/cosigned"
-openssl pkeyutl -sign -inkey "$top/key.pem" -rawin -in "$top/cosigned" -out "$top/sig"
-printf '— witness.example %s\n' "$( (printf 'abcd\000\000\000\000\153\003\202\000'; cat "$top/sig") \
-  | base64 -w 0)" >>"$copy/checkpoint.note"
-passes "a witness" "$copy"
+witnessed "$now"
+passes "a key that nobody named signed" "$copy"
+says "it is called another key" 'another key signed, [0-9a-f]\{64\}, at'
+says "and is no anchor" 'no outside anchor is here'
+finger=$(fingerprint "$copy/witness.pub.pem")
+(cd / && sh "$copy/VERIFY.sh" --witness "$finger") >"$top/out" 2>&1 || broken "--witness: exit $?"
+says "a witness that somebody named is an anchor" "the witness that you named, key $finger"
+grep -q 'no outside anchor' "$top/out" && broken "a named witness is no anchor"
+(cd / && sh "$copy/VERIFY.sh" --witness "$(printf '%064d' 0)") >"$top/out" 2>&1 && broken "another witness than was named passes"
+says "another witness than was named" 'FAIL: witness.pub.pem: its key is'
+(cd / && sh "$top/made/export/VERIFY.sh" --witness "$finger") >"$top/out" 2>&1 && broken "no witness where one was named"
+says "no witness where one was named" 'FAIL: witness.pub.pem is missing'
+cosign "$now"
+(cd / && sh "$copy/VERIFY.sh") >"$top/out" 2>&1 || broken "a second further signature: exit $?"
+says "a second further signature is named" 'not part of the record: 1 further signatures in checkpoint.note'
+witnessed "0000000000000001"
+refused "a cosignature older than the record" "before the record began"
+witnessed "ffffffffffffffff"
+refused "a time that no clock has" "the time of the cosignature is no time"
+witnessed "$now"
+sed '$s/$/ /' "$copy/checkpoint.note" >"$copy/x" && mv "$copy/x" "$copy/checkpoint.note"
+refused "a blank behind a cosignature" "other lines behind its signature"
+witnessed "$now"
+cp "$copy/signer.pub.pem" "$copy/witness.pub.pem"
+refused "a signer as the witness" "signs entries of this record"
+witnessed "$now"
 sed -i '2s/.*/7/' "$copy/checkpoint.note"
 refused "a witness of another head" "signature"
 
@@ -301,10 +376,10 @@ sql "UPDATE custody SET line=replace(line,'\"outcome\":\"missing\"','\"outcome\"
 derive
 refused "a word of version 2 in a line of version 1" "entry 6: a line of version 1 with a word"
 
-# A long record: fewer signatures by default, every one with --all.
+# A long record: every signature, not a sample.
 "$maker" "$top/long" 250 || broken "cannot make the long export"
 passes "a long record" "$top/long/export"
-grep -q ' of 26[0-9] entries: the first' "$top/out" || broken "a long record: $(cat "$top/out")"
+says "every signature of a long record is checked" '   all 26[0-9] entries'
 passes "a long record, every signature" "$top/long/bare" --all
 
 [ "$failures" = 0 ] || { echo "$failures failed"; exit 1; }

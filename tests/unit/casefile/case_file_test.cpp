@@ -260,6 +260,35 @@ TEST_CASE("Heads are signed by count, by time and by act", "[casefile]") {
   CHECK_THROWS_AS(scene.file.inclusion_proof(108), Error);
 }
 
+TEST_CASE("An acquisition that came to no seal is a gap, however it ended",
+          "[casefile]") {
+  Scene scene;
+  EntryDraft begin;
+  begin.action = "acquire.begin";
+  begin.detail = {{"title", "weights"}, {"collectors", {"model-files"}}};
+  const auto killed = scene.file.reserve_exhibit(begin, scene.eve);
+  const auto failed = scene.file.reserve_exhibit(begin, scene.eve);
+  EntryDraft end;
+  end.action = "acquire.end";
+  end.item = failed.exhibit;
+  end.outcome = Outcome::failed;
+  end.detail = {{"items", 0},
+                {"gaps", 0},
+                {"counts", Json::object()},
+                {"reason", "the disk is full"}};
+  (void)scene.file.append({end}, scene.eve);
+  const auto gaps = scene.file.gaps();
+  REQUIRE(gaps.size() == 2);
+  CHECK(gaps[0].at("item") == killed.exhibit);
+  CHECK(gaps[0].at("kind") == "unsealed");
+  CHECK(gaps[0].at("outcome") == "incomplete");
+  CHECK(gaps[0].at("reason") == "begun; no end is recorded");
+  CHECK(gaps[1].at("item") == failed.exhibit);
+  CHECK(gaps[1].at("outcome") == "failed");
+  CHECK(gaps[1].at("reason") == "the disk is full");
+  CHECK(scene.file.summary().gaps == 2);
+}
+
 TEST_CASE("Two processes append in turn and the chain stays whole",
           "[casefile]") {
   constexpr int kEach = 200;

@@ -9,6 +9,7 @@
 #include "core/base/text.hpp"
 #include "core/casefile/actions.hpp"
 #include "core/casefile/entry_line.hpp"
+#include "core/casefile/record_files.hpp"
 #include "core/casefile/schema.hpp"
 #include "core/crypto/digest.hpp"
 #include "core/storage/sqlite.hpp"
@@ -34,6 +35,7 @@ struct Document {
   std::map<std::string, Names> actions;  ///< required keys of detail
   std::map<std::string, Names> fields;
   std::set<std::string> triggers;
+  std::set<std::string> exported;
   Names line_keys;
 
   Document() {
@@ -53,6 +55,8 @@ struct Document {
         line_keys.insert(line_keys.end(), key.begin(), key.end());
       } else if (first.empty()) {
         continue;
+      } else if (section == "The export") {
+        exported.insert(first.begin(), first.end());
       } else if (section == "Triggers") {
         triggers.insert(first[0]);
       } else if (section == "Actions" && cells.size() > 6) {
@@ -140,6 +144,13 @@ TEST_CASE("SCHEMA.md names every action with its keys, and the keys of a line",
     CHECK(document.actions.at(name) == words(rule.detail, " |"));
     CHECK(document.fields.at(name) == words(rule.fields, " "));
   }
+}
+
+TEST_CASE("The table of an export's files is the one of the document",
+          "[casefile]") {
+  std::set<std::string> table;
+  for (const ExportFile& file : kExportFiles) table.emplace(file.name);
+  CHECK(table == Document().exported);
 }
 
 }  // namespace
