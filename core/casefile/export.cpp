@@ -8,6 +8,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
+#include "core/base/fs_copy.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/case_file_impl.hpp"
@@ -227,21 +228,22 @@ void write_keys(const ExportedRecord& record, const std::string& note,
               "introduce; see impound custody verify");
 }
 
-/// A second name of the same file where the file system has them: a bundle may
-/// have hundreds of gigabytes.
-void link_or_copy(const fs::path& from, const fs::path& to) {
+/// A file of its own, or on demand a second name of the sealed one.
+void hand_out(const fs::path& from, const fs::path& to, ExhibitCopies copies) {
+  if (copies == ExhibitCopies::apart) {
+    copy_file_apart(from, to);
+    return;
+  }
   std::error_code failure;
   fs::create_hard_link(from, to, failure);
-  if (!failure) return;
-  fs::copy_file(from, to, failure);
   if (failure) {
     throw Error(
         Errc::io,
-        fmt::format("cannot copy {} to {}: {}", printable(from.native()),
-                    printable(to.native()), failure.message()));
+        fmt::format("cannot give {} the second name {}: {}; without --link it "
+                    "is copied",
+                    printable(from.native()), printable(to.native()),
+                    failure.message()));
   }
-  const auto copied = open_read(to);
-  if (copied) sync_fd(*copied, to);
 }
 
 /// The text of a report, if it is what its entry says.
@@ -287,19 +289,54 @@ fs::path require_bundle(const fs::path& evidence,
                     exhibit.id, printable(bundle.native()),
                     stat ? "no regular file" : stat.failure().message()));
   }
+  if (const auto opened = open_read(bundle); !opened) {
+    throw Error(Errc::io,
+                fmt::format("cannot export {}: {}: {}; an export without "
+                            "exhibits is still possible",
+                            exhibit.id, printable(bundle.native()),
+                            opened.failure().message()));
+  }
   return bundle;
 }
 
+/// The nearest folder above `folder`, itself included, that is there.
+fs::path existing_part(const fs::path& folder) {
+  fs::path place = fs::absolute(folder);
+  while (!stat_path(place, Links::follow) && place.has_relative_path()) {
+    place = place.parent_path();
+  }
+  return place;
+}
+
+/// Room for copies of `bundles`, which share nothing, at `folder`.
+void require_room(const fs::path& folder,
+                  const std::vector<fs::path>& bundles) {
+  std::uint64_t needed = 0;
+  for (const fs::path& bundle : bundles) {
+    const auto stat = stat_path(bundle, Links::refuse);
+    if (stat) needed += stat->size;
+  }
+  const fs::path place = existing_part(folder);
+  const std::uint64_t free = free_bytes(place);
+  if (needed <= free || can_share_blocks(bundles.front(), place)) return;
+  throw Error(Errc::io,
+              fmt::format("cannot export to {}: the copies of {} exhibits need "
+                          "{}, the disk has {}; an export without exhibits is "
+                          "still possible",
+                          printable(folder.native()), bundles.size(),
+                          human_bytes(needed), human_bytes(free)));
+}
+
 void export_exhibit(const fs::path& evidence, const fs::path& folder,
-                    const ScriptExhibit& exhibit) {
-  link_or_copy(require_bundle(evidence, exhibit), folder / exhibit.bundle);
+                    const ScriptExhibit& exhibit, ExhibitCopies copies) {
+  hand_out(require_bundle(evidence, exhibit), folder / exhibit.bundle, copies);
   for (const std::string& name :
        {exhibit.bundle + ".sha256", exhibit.id + ".seal.json",
         exhibit.id + ".VERIFY.txt"}) {
     const auto beside = stat_path(evidence / name, Links::refuse);
     // Without these the exhibit can still be checked against the chain.
     if (beside && beside->kind == FileKind::regular) {
-      link_or_copy(evidence / name, folder / name);
+      hand_out(evidence / name, folder / name, copies);
     }
   }
 }
@@ -312,8 +349,12 @@ void require_exportable(const CaseFile& case_file,
   if (!options.with_exhibits) return;
   const ExportedRecord record(case_file.folder() / kCaseDatabase,
                               Database::Mode::read_only);
+  std::vector<fs::path> bundles;
   for (const ScriptExhibit& exhibit : record.exhibits()) {
-    static_cast<void>(require_bundle(case_file.folder() / "evidence", exhibit));
+    bundles.push_back(require_bundle(case_file.folder() / "evidence", exhibit));
+  }
+  if (!bundles.empty() && options.copies == ExhibitCopies::apart) {
+    require_room(options.folder, bundles);
   }
   for (const Report& report : record.reports()) {
     static_cast<void>(require_report(case_file.folder(), report));
@@ -348,7 +389,7 @@ ExportResult export_case(CaseFile& case_file, const Examiner& examiner,
     create_folders(folder / "exhibits");
     for (const ScriptExhibit& exhibit : facts.exhibits) {
       export_exhibit(case_file.folder() / "evidence", folder / "exhibits",
-                     exhibit);
+                     exhibit, options.copies);
     }
     sync_folder(folder / "exhibits");
   }

@@ -12,9 +12,16 @@
 
 namespace impound {
 
+/// What the exhibits of an export are.
+enum class ExhibitCopies : std::uint8_t {
+  apart,   ///< files of their own
+  shared,  ///< second names of the sealed files: a write to one changes both
+};
+
 struct ExportOptions {
   std::filesystem::path folder;  ///< made if it is not there; must be empty
   bool with_exhibits = true;     ///< off: neither exhibits/ nor reports/
+  ExhibitCopies copies = ExhibitCopies::apart;
 };
 
 /// What an export holds.
@@ -29,8 +36,9 @@ struct ExportResult {
 };
 
 /// Looks at what an export is made of, before anybody says that it was made:
-/// every sealed bundle is a file, every report the one that its entry names.
-/// Bundles are not hashed: the export's own check measures them.
+/// every sealed bundle is a file that can be read, every report the one that
+/// its entry names, and the disk has room for the copies. Bundles are not
+/// hashed: the export's own check measures them.
 /// @throws Error{io} or Error{integrity} naming what cannot go with it.
 void require_exportable(const CaseFile& case_file,
                         const ExportOptions& options);
@@ -38,7 +46,9 @@ void require_exportable(const CaseFile& case_file,
 /// Signs the whole chain and writes VERIFY.sh, case.db, custody.jsonl,
 /// custody.sig, checkpoint.note, signer.pub.pem, keys/, exhibits/, reports/
 /// (the results of comparisons and their baselines), and a signed list of all
-/// that. Bundles are hard links where the file system allows it, else copies.
+/// that. Copies share their blocks with the originals where the file system
+/// can, never the file, unless `copies` asks for it; they have the originals'
+/// modes.
 /// @throws Error{bad_input} if the folder holds anything, Error{io},
 ///         Error{integrity} if the chain states an exhibit in a way that no
 ///         script can be made of, or a report is not the one that it names.

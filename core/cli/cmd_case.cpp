@@ -195,6 +195,7 @@ ExitCode check(const Globals& globals, bool repair) {
 struct ExportArguments {
   fs::path folder;
   bool without_exhibits = false;
+  bool link = false;
   std::string recipient;
   std::string purpose = "export for review";
 };
@@ -202,10 +203,12 @@ struct ExportArguments {
 ExitCode export_out(const Globals& globals, const ExportArguments& options) {
   OpenCase open(globals);
   const CaseExport result = export_case_folder(
-      open.session(), {.folder = options.folder,
-                       .with_exhibits = !options.without_exhibits,
-                       .recipient = options.recipient,
-                       .purpose = options.purpose});
+      open.session(),
+      {.folder = options.folder,
+       .with_exhibits = !options.without_exhibits,
+       .copies = options.link ? ExhibitCopies::shared : ExhibitCopies::apart,
+       .recipient = options.recipient,
+       .purpose = options.purpose});
   if (globals.json) {
     print_json(result.to_json());
   } else {
@@ -287,6 +290,10 @@ void add_case(CLI::App& app, Globals& globals, Run& run) {
   out->add_option("--out", options->folder, "Folder to make.")->required();
   out->add_flag("--without-exhibits", options->without_exhibits,
                 "Leave the bundles out; VERIFY.sh says so.");
+  out->add_flag("--link", options->link,
+                "Give the sealed files second names instead of copying them: "
+                "saves space, and whoever writes to the export or changes a "
+                "mode in it does so to the evidence.");
   out->add_option("--recipient", options->recipient, "Who receives it.");
   out->add_option("--purpose", options->purpose, "Why it is handed out.");
   out->callback([&globals, &run, options] {

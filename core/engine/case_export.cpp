@@ -155,7 +155,8 @@ std::string CaseExport::to_text() const {
 CaseExport export_case_folder(Session& session,
                               const CaseExportRequest& request) {
   const ExportOptions options{.folder = request.folder,
-                              .with_exhibits = request.with_exhibits};
+                              .with_exhibits = request.with_exhibits,
+                              .copies = request.copies};
   // Before anything is recorded: a disclosure that did not happen is none.
   require_exportable(session.case_file, options);
   CaseExport result;

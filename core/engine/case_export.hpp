@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/casefile/export.hpp"
 #include "core/engine/session.hpp"
 
 namespace impound {
@@ -13,6 +14,7 @@ namespace impound {
 struct CaseExportRequest {
   std::filesystem::path folder;  ///< made; must not exist or be empty
   bool with_exhibits = true;
+  ExhibitCopies copies = ExhibitCopies::apart;
   std::string recipient;
   std::string purpose;
 };
