@@ -2,18 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A third verifier of an export, written from the documents alone.
 
-    verify_export.py FOLDER [--head HASH] [--signer FINGERPRINT]...
+    verify_export.py FOLDER [--head HASH] [--signer FINGERPRINT]... [--witness FINGERPRINT]
 
 Written from core/casefile/SCHEMA.md and core/evidence/FORMAT.md and from nothing
 else: not from the program, not from VERIFY.sh. Where it could not be written
-from them, the documents were mended. Needs Python 3.9, python3-cryptography and
-the command zstd.
+from them, the documents were mended. Needs Python 3.9, python3-cryptography, the
+command zstd, and openssl where somebody added a time stamp.
 
 The last line is "OK", or "OK, not part of the record: N" (exit status 0), or
 "FAIL: " and the first thing that is wrong (exit status 4).
 """
 import argparse
 import base64
+import datetime
 import hashlib
 import json
 import os
@@ -94,7 +95,6 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 def microseconds(text, what):
-    import datetime
     need(isinstance(text, str) and TIME.fullmatch(text), f"{what}: no time")
     try:
         moment = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")
@@ -641,6 +641,7 @@ def check_seal(path, item, sealed, frames, first, meta_offset, total):
 RECORD_FOLDERS = ("exhibits", "keys", "reports")
 SIDES = ("case.db-wal", "case.db-shm", "case.db-journal")
 LATER = ("witness.pub.pem", "checkpoint.tsr", "tsa-chain.pem")
+LISTED = ("VERIFY.sh", "case.db", "custody.jsonl", "custody.sig", "checkpoint.note", "signer.pub.pem")
 
 
 def check_list(folder, chain):
@@ -675,9 +676,14 @@ def check_list(folder, chain):
             if head in RECORD_FOLDERS and is_folder and short == head:
                 continue
             need(head not in RECORD_FOLDERS, f"{short}: was added to the record")
-            if short == "witness.pub.pem":
-                continue
+            if short in LATER:
+                need(stat.S_ISREG(os.lstat(path).st_mode), f"{short}: no file")
+                # Certificates alone are certificates of nothing.
+                if short != "tsa-chain.pem" or os.path.lexists(os.path.join(folder, "checkpoint.tsr")):
+                    continue
             foreign.add(head)
+    for name in LISTED:
+        need(name in listed, f"export.list does not name {name}")
     for name, digest in listed.items():
         need(name in here, f"{name}: missing")
         data = os.path.join(folder, name)
@@ -695,20 +701,65 @@ def own_note(note):
     return text + mark + signatures.split("\n", 1)[0] + "\n"
 
 
-def check_head_of_export(folder, chain, heads, signer):
+def check_stamp(folder, text, began):
+    """A time stamp of the head, by the certificates beside it: openssl reads RFC 3161."""
+    reply = os.path.join(folder, "checkpoint.tsr")
+    certificates = os.path.join(folder, "tsa-chain.pem")
+    need(os.path.isfile(certificates), "tsa-chain.pem: missing")
+    shown = subprocess.run(["openssl", "ts", "-reply", "-in", reply, "-text"], stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL, check=False).stdout.decode(errors="replace")
+    found = re.search(r"^Time stamp: (.+) GMT$", shown, re.MULTILINE)
+    need(found, "checkpoint.tsr: no time stamp")
+    data = read(reply)
+    need(data[:1] == b"\x30" and der_length(data) == len(data),
+         "checkpoint.tsr: not one reply and nothing else")
+    stamped = datetime.datetime.strptime(found.group(1).split(".")[0], "%b %d %H:%M:%S %Y")
+    moment = int(stamped.replace(tzinfo=datetime.timezone.utc).timestamp())
+    with tempfile.NamedTemporaryFile() as body:
+        body.write(text.encode())
+        body.flush()
+        done = subprocess.run(["openssl", "ts", "-verify", "-data", body.name, "-in", reply, "-CAfile",
+                               certificates, "-untrusted", certificates, "-attime", str(moment)],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    need(done.returncode == 0, "checkpoint.tsr: no time stamp of this head by these certificates")
+    need(moment >= began, "checkpoint.tsr: of a time before the record began")
+
+
+def der_length(data):
+    """Bytes of the first DER value, its own header included."""
+    if len(data) < 2:
+        return 0
+    if data[1] < 0x80:
+        return 2 + data[1]
+    count = data[1] & 0x7f
+    return 2 + count + int.from_bytes(data[2:2 + count], "big")
+
+
+def check_head_of_export(folder, chain, heads, signer, known_witness=None):
     note = read(os.path.join(folder, "checkpoint.note")).decode()
     size, _, text, signatures = check_note(note, "checkpoint.note", chain, [signer])
     need(size == len(chain.lines), "checkpoint.note does not cover the whole record")
     need(size in heads and heads[size][0] == own_note(note), "checkpoint.note is not in case.db")
+    began = microseconds(chain.entries[0]["ts"], "entry 1: ts") // 1_000_000
+    further = len(signatures) - 1
     path = os.path.join(folder, "witness.pub.pem")
     if os.path.exists(path):
         witness = key_of(read(path), "witness.pub.pem")
-        need(len(signatures) > 1 and len(signatures[1][2]) == 72, "checkpoint.note: no cosignature")
+        need(fingerprint(witness) not in chain.signers,
+             "witness.pub.pem: a key of the record; nobody is a witness of their own acts")
+        need(known_witness in (None, fingerprint(witness)), "witness.pub.pem: another key than --witness")
+        need(further > 0 and len(signatures[1][2]) == 72, "checkpoint.note: no cosignature")
         moment = struct.unpack(">Q", signatures[1][2][:8])[0]
+        need(moment < 1 << 63, "checkpoint.note: the time of the cosignature is no time")
+        need(moment >= began, "checkpoint.note: cosigned before the record began")
         need(fits(witness, signatures[1][2][8:], f"cosignature/v1\ntime {moment}\n{text}".encode()),
              "checkpoint.note: the cosignature does not fit")
-        return 0
-    return 1 if len(signatures) > 1 else 0
+        further -= 1
+    else:
+        need(known_witness is None, "witness.pub.pem: missing, --witness asks for its key")
+    if os.path.lexists(os.path.join(folder, "checkpoint.tsr")):
+        check_stamp(folder, text, began)
+    return 1 if further > 0 else 0
 
 
 def check_case_file(folder):
@@ -734,7 +785,7 @@ def check_objects(database, version, document):
          "case.db: other objects than SCHEMA.md knows")
 
 
-def verify(folder, documents, head=None, signers=()):
+def verify(folder, documents, head=None, signers=(), witness=None):
     schema = read(os.path.join(documents, "core/casefile/SCHEMA.md")).decode()
     for name in ("case.db", "custody.jsonl", "custody.sig", "checkpoint.note", "signer.pub.pem",
                  "export.list", "export.sig"):
@@ -755,7 +806,7 @@ def verify(folder, documents, head=None, signers=()):
         need(wanted == next(iter(chain.signers)), f"the key {wanted} did not open this case")
     chain.check_vouchers()
     signer, listed, foreign = check_list(folder, chain)
-    extra = check_head_of_export(folder, chain, heads, signer)
+    extra = check_head_of_export(folder, chain, heads, signer, witness)
     exhibits = os.path.join(folder, "exhibits")
     if chain.with_exhibits is None:
         chain.with_exhibits = any(name.startswith("exhibits/") for name in listed)
@@ -779,11 +830,12 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("--head", help="a head that you got another way")
     parser.add_argument("--signer", action="append", default=[], help="the fingerprint of the key that opened the case")
+    parser.add_argument("--witness", help="the fingerprint of a witness that you know")
     parser.add_argument("--documents", default=os.path.join(os.path.dirname(
         os.path.abspath(__file__)), "../.."), help="where core/casefile/SCHEMA.md lies")
     options = parser.parse_args()
     try:
-        chain, foreign = verify(options.folder, options.documents, options.head, options.signer)
+        chain, foreign = verify(options.folder, options.documents, options.head, options.signer, options.witness)
     except (Wrong, OSError, sqlite3.Error, tarfile.TarError, ValueError, KeyError, TypeError) as error:
         text = str(error) if isinstance(error, Wrong) else f"{type(error).__name__}: {error}"
         print("FAIL: " + "".join(c if c.isprintable() else "?" for c in text))
