@@ -7,6 +7,7 @@
 
 #include <functional>
 
+#include "core/base/fs.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/case_file.hpp"
 #include "core/casefile/entry_line.hpp"
@@ -309,6 +310,43 @@ TEST_CASE("A seal of what nobody began, or of what is sealed, is found",
       json["detail"] = {{"title", "again"}, {"collectors", Json::array()}};
     });
     scene.check_only(seq, "item");
+  }
+}
+
+TEST_CASE("A comparison keeps its report below reports/, as it was",
+          "[casefile][forged]") {
+  Forgery scene;
+  const std::string text = "{\"identical\":false}\n";
+  const auto compared = [&](const std::string& file) {
+    return scene.append([&](Json& json) {
+      json["action"] = "baseline.diff";
+      json["detail"] = {{"baseline", "small"},
+                        {"baseline_sha256", std::string(64, '0')},
+                        {"provenance", "x"},
+                        {"result_sha256", sha256(text).hex()},
+                        {"result_file", file}};
+    });
+  };
+  SECTION("another place is no name of a report") {
+    const std::string name =
+        GENERATE("/etc/passwd", "case.db", "reports/", "reports/../case.db",
+                 "../reports/a.json", "reports/A.json", "reports/a/b");
+    INFO(name);
+    const auto seq = compared(name);
+    scene.check_only(seq, "result_file");
+  }
+  SECTION("the report is there, unchanged") {
+    const std::string name = "reports/a-1.json";
+    const auto seq = compared(name);
+    scene.check_only(seq, name);
+    const std::filesystem::path file = scene.folder / name;
+    create_folders(file.parent_path());
+    write_file_durably(file, as_bytes(text));
+    const CustodyReport report = scene.verify();
+    INFO(dump_pretty(report.to_json()));
+    CHECK(report.ok());
+    write_file_durably(file, as_bytes(std::string_view("{}")));
+    scene.check_only(seq, name);
   }
 }
 

@@ -265,6 +265,63 @@ TEST_CASE(
   CHECK(missing_in(second) == 2);
 }
 
+TEST_CASE("an answer to one call leaves the same question of another open",
+          "[engine][I13]") {
+  People people;
+  const Question question{.id = "go",
+                          .text = "Now?",
+                          .choices = {"yes", "no"},
+                          .otherwise = std::nullopt,
+                          .approves = GuardedAct::none};
+  for (const std::int64_t n : {3, 9}) {
+    people.as_ada.slot = JournalSlot{.n = n, .call_sha256 = "", .call = ""};
+    record_question(people.as_ada, question);
+  }
+  static_cast<void>(record_answer(
+      people.as_ada, question,
+      {.text = "yes", .basis = "said so", .by = "Ada", .at = "now"}));
+  const auto open = open_questions(people.file, people.as_ada.run);
+  REQUIRE(open.size() == 1);
+  CHECK(open[0].call == 3);
+  CHECK_FALSE(open[0].given);
+}
+
+TEST_CASE("an approval by hand is for one repetition of the act",
+          "[engine][I12]") {
+  People people;
+  people.as_ada.run.clear();
+  Deployment deployment;
+  deployment.name = "small";
+  const auto subject = [&] {
+    return subject_by_hand(people.as_ada, deployment, "process",
+                           Json::object());
+  };
+  const ApprovalSubject first = subject();
+  CHECK(subject().sha256 == first.sha256);
+  static_cast<void>(request_approval(people.as_ada, first));
+  people.decide(people.bob, "A001");
+  people.decide(people.eve, "A001");
+  CHECK(approvals_for(people.file, first, people.clock.now()).missing == 0);
+  // It was done, on that authority.
+  EntryDraft applied = people.as_ada.draft("isolate.apply");
+  applied.purpose = "a test";
+  applied.authority = {{"plan_sha256", first.plan_sha256},
+                       {"subject_sha256", first.sha256}};
+  applied.object = Json{{"kind", "deployment"}, {"path", "small"}};
+  applied.detail = {{"phase", "after"},        {"intent", "x"},
+                    {"deployment", "small"},   {"target", Json::object()},
+                    {"method", "process"},     {"before", Json::object()},
+                    {"after", Json::object()}, {"arguments", Json::object()}};
+  static_cast<void>(people.file.append({applied}, people.ada));
+  const ApprovalSubject second = subject();
+  CHECK(second.plan_sha256 == first.plan_sha256);
+  CHECK(second.sha256 != first.sha256);
+  CHECK(approvals_for(people.file, second, people.clock.now()).missing == 2);
+  // Another examiner, another method: another act.
+  CHECK(subject_by_hand(people.as_ada, deployment, "other", Json::object())
+            .plan_sha256 != first.plan_sha256);
+}
+
 TEST_CASE("an answer belongs to one question of one call", "[engine][I13]") {
   People people;
   const Question question{.id = "go",

@@ -19,6 +19,7 @@
 #include "core/storage/sqlite.hpp"
 #include "tests/support/acting.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/forged_bundle.hpp"
 
 using namespace impound;
 using impound::test::collector_named;
@@ -200,8 +201,102 @@ TEST_CASE("what a failed seal left is named, set aside and recorded") {
 TEST_CASE("a bundle of another size than recorded is damaged") {
   Acting acting;
   static_cast<void>(acting.take());
-  fs::resize_file(acting.evidence() / "E001.tar.zst", 100);
-  CHECK(acting.kinds(true) == std::vector<std::string>{"damaged E001"});
+  const fs::path bundle = acting.evidence() / "E001.tar.zst";
+  fs::permissions(bundle, fs::perms::owner_all);
+  const std::uintmax_t size = fs::file_size(bundle);
+  for (const std::uintmax_t other : {size - 1, size + 1, std::uintmax_t{100}}) {
+    fs::resize_file(bundle, other);
+    CHECK(acting.kinds(true) == std::vector<std::string>{"damaged E001"});
+  }
+}
+
+TEST_CASE("a run that somebody works on is busy, and left behind without") {
+  Acting acting;
+  EntryDraft start = acting.session.draft("playbook.start");
+  start.detail = {{"playbook", "p"},         {"version", "1.0.0"},
+                  {"playbook_sha256", "00"}, {"parameters", Json::object()},
+                  {"permissions", nullptr},  {"plan_sha256", "11"},
+                  {"deployment", "small"}};
+  const std::string run = acting.file.reserve_run(start, acting.eve).run;
+  {
+    const EvidenceLock lock(acting.evidence(), run);
+    CHECK(acting.kinds() == std::vector<std::string>{"busy " + run});
+    CHECK(check_case(acting.session, {}).open_problems() == 0);
+  }
+  CHECK(acting.kinds() == std::vector<std::string>{"run " + run});
+  CHECK(check_case(acting.session, {}).open_problems() == 1);
+}
+
+TEST_CASE("an acquisition that was interrupted is no answer of a run") {
+  static Acting* running = nullptr;
+  static bool is_stopped = false;
+  static constexpr Collector kStopped =
+      collector_named("stopped", [](const Target&, EvidenceSink& sink) {
+        sink.bytes({.name = "a", .content = as_bytes(std::string_view("x"))});
+        if (is_stopped) running->cancellation.request();
+      });
+  Acting acting;
+  running = &acting;
+  acting.session.run = "R001";
+  acting.session.slot = JournalSlot{.n = 1, .call_sha256 = "h", .call = "{}"};
+  for (const bool stops : {false, true}) {
+    is_stopped = stops;
+    acting.session.slot->n = stops ? 2 : 1;
+    const Snapshot snapshot = acting.take(kStopped);
+    CHECK(snapshot.is_interrupted == stops);
+    CHECK(snapshot.outcome() == (stops ? Outcome::partial : Outcome::ok));
+  }
+  const auto rows = acting.file.journal("R001");
+  REQUIRE(rows.size() == 1);
+  CHECK(rows.front().n == 1);
+}
+
+TEST_CASE("nothing that was there and nothing that was missing is no failure") {
+  static constexpr Collector kSilent =
+      collector_named("silent", [](const Target&, EvidenceSink&) {});
+  Acting acting;
+  const Snapshot snapshot = acting.take(kSilent);
+  CHECK_FALSE(snapshot.is_empty_handed());
+  CHECK(snapshot.outcome() == Outcome::ok);
+}
+
+TEST_CASE("a working copy of a part is not said to be all of the exhibit") {
+  Acting acting;
+  static_cast<void>(acting.take());
+  const auto copied = [&](const std::vector<std::string>& names,
+                          const std::string& to) {
+    const WorkingCopy copy = extract_exhibit(acting.file, "E001", names,
+                                             acting.folder / to, acting.silent);
+    record_copy(acting.session, copy, "a test");
+    return acting.file.entries().back().json.at("detail");
+  };
+  const Json part = copied({"1"}, "part");
+  CHECK(part.at("items") == 1);
+  CHECK(part.at("sha256_after").is_null());
+  const Json all = copied({}, "all");
+  CHECK(all.at("items") == 2);
+  CHECK(all.at("sha256_after") == all.at("sha256_before"));
+}
+
+TEST_CASE(
+    "[I2] a bundle that keeps its tag manifest and changes what it lists "
+    "is not read") {
+  Acting acting;
+  static_cast<void>(acting.take());
+  test::ForgedBundle forged(acting.evidence() / "E001.tar.zst");
+  forged.write();
+  CHECK(open_exhibit(acting.file, "E001")->items().size() == 2);
+  std::string& files = forged.tag("meta/files.jsonl");
+  files.replace(files.find("two-items"), 9, "two_items");
+  forged.write();
+  CHECK_THROWS_WITH(
+      open_exhibit(acting.file, "E001"),
+      Catch::Contains("is not the bundle that the record sealed"));
+  forged.list_tags_anew();
+  forged.write();
+  CHECK_THROWS_WITH(
+      open_exhibit(acting.file, "E001"),
+      Catch::Contains("is not the bundle that the record sealed"));
 }
 
 TEST_CASE("a gap can be recorded before there is any exhibit") {

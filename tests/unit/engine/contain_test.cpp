@@ -30,6 +30,7 @@ struct Service {
   bool undo_lies = false;        ///< says it did, and changes nothing
   bool another_answers = false;  ///< the forbidden probe asks someone else
   bool is_deaf = false;          ///< no probe is ever answered
+  bool is_unaskable = false;     ///< no probe can even be sent
   bool is_gone_after_undo = false;
   std::string foreign_group;
   std::function<void()> after_apply = [] {};  ///< what else happens meanwhile
@@ -102,6 +103,7 @@ constexpr Containment kObedient{.name = "obedient",
 constexpr std::array<const Containment*, 1> kMethods{&kObedient};
 
 ProbeResult ask(const Probe& probe) {
+  if (service.is_unaskable) throw Error(Errc::io, "no route to it");
   ProbeResult result;
   result.name = probe.name;
   result.what = "GET " + probe.url;
@@ -520,6 +522,65 @@ TEST_CASE("a release is of the deployment that was named, and of no other",
   const auto open = open_containments(one.file);
   REQUIRE(open.size() == 1);
   CHECK(open.front().deployment == "large");
+}
+
+TEST_CASE(
+    "[I13] a probe that could not be asked, or must go on and does not, "
+    "proves no containment",
+    "[engine]") {
+  Machine machine;
+  OneCase one(machine);
+  SECTION("it could not be asked") {
+    service.after_apply = [] { service.is_unaskable = true; };
+    const ContainResult result = one.contain_it();
+    CHECK_FALSE(result.is_contained());
+    CHECK_THAT(result.reason,
+               Catch::Contains("could not be asked: no route to it"));
+  }
+  SECTION("it must go on") {
+    machine.deployment.probes[0].after_containment = ProbeExpectation::allowed;
+    const ContainResult result = one.contain_it();
+    CHECK_FALSE(result.is_contained());
+    CHECK_THAT(result.reason, Catch::Contains("must answer and is silent"));
+    CHECK(result.end == ContainEnd::rolled_back);
+  }
+  SECTION("it must go on, and does") {
+    machine.deployment.probes[0].after_containment = ProbeExpectation::allowed;
+    service.another_answers = true;
+    const ContainResult result = one.contain_it();
+    CHECK(result.is_contained());
+    CHECK(result.proof() == ProofStrength::state_alone);
+  }
+}
+
+TEST_CASE("what was not contained because somebody stopped it is no answer",
+          "[engine]") {
+  Machine machine;
+  OneCase one(machine);
+  one.session.run = "R001";
+  one.session.slot = JournalSlot{.n = 1, .call_sha256 = "h", .call = "{}"};
+  service.another_answers = true;
+  const bool is_stopped = GENERATE(true, false);
+  service.after_apply = [&] {
+    if (is_stopped) one.cancellation.request();
+  };
+  CHECK_FALSE(one.contain_it().is_contained());
+  CHECK(one.file.journal("R001").empty() == is_stopped);
+}
+
+TEST_CASE("a case that is closed says which runs did not end", "[engine]") {
+  Machine machine;
+  OneCase one(machine);
+  EntryDraft start = one.session.draft("playbook.start");
+  start.detail = {{"playbook", "p"},         {"version", "1.0.0"},
+                  {"playbook_sha256", "00"}, {"parameters", Json::object()},
+                  {"permissions", nullptr},  {"plan_sha256", "11"},
+                  {"deployment", "small"}};
+  const std::string run = one.file.reserve_run(start, one.eve).run;
+  const CloseResult closed = one.close();
+  REQUIRE(closed.open_items.size() == 1);
+  CHECK_THAT(closed.open_items.front(),
+             Catch::Contains("run " + run + " of p is"));
 }
 
 TEST_CASE("what was contained last is released first", "[engine]") {

@@ -32,6 +32,16 @@ TEST_CASE("secrets in an environment become salted commitments") {
   CHECK(record.dump().find("s3cret") == std::string::npos);
 }
 
+TEST_CASE("what follows Basic is a secret if it is a name and a password") {
+  Redactor redactor;
+  const auto kept = [&](const std::string& encoded) {
+    const std::string line = "HEADER=Authorization is Basic " + encoded;
+    return redactor.environment(line, "/proc/7/environ") == line;
+  };
+  CHECK_FALSE(kept("dXNlcjpwYXNz"));  // user:pass
+  CHECK(kept("dXNlcnBhc3M="));        // userpass
+}
+
 TEST_CASE("secrets in command lines are found in every usual form") {
   Redactor redactor;
   const std::vector<std::string> words{"server",

@@ -108,6 +108,13 @@ TEST_CASE("a tie is said no stronger than it was measured") {
     CHECK(
         says(model, "only " + human_bytes(50) + " of the " + human_bytes(100)));
   }
+  SECTION("nine tenths are enough of a mapping, and less is not") {
+    model.weights[0].size = 1000;
+    model.weights[0].mapped_bytes = 900;
+    CHECK(model.tie() == ServedTie::tied);
+    model.weights[0].mapped_bytes = 899;
+    CHECK(model.tie() == ServedTie::untied);
+  }
   SECTION("an accelerator") {
     model.accelerators = {"/dev/nvidia0 (process 7)"};
     CHECK(model.tie() == ServedTie::untied);

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "core/base/text.hpp"
 #include "core/evidence/bundle_reader.hpp"
@@ -24,6 +25,7 @@ namespace {
 struct Payload {
   std::vector<TarMember> members;
   std::vector<Item> items;
+  std::function<void(Bytes& tar)> late;  ///< once all have their places
 
   Payload() {
     add("./data/a.txt", TarType::regular, "", FileKind::regular);
@@ -62,6 +64,7 @@ struct Payload {
       tar.insert(tar.end(), bytes.begin(), bytes.end());
       tar.resize(tar.size() + tar_padding(members[i].size));
     }
+    if (late) late(tar);
     PayloadWalk walk(items, tar.size(), "E001");
     walk.content(0, tar);
     return walk.finish();
@@ -137,6 +140,48 @@ TEST_CASE("a member that is not what its line says is found, in each field",
     Payload payload;
     payload.items[0].sha256 = sha256("jello\n");
     CHECK(payload.damaged() == Numbers{1, 2});
+  }
+}
+
+TEST_CASE("an item has a member of its own, at its place and to its end",
+          "[evidence][forged]") {
+  Payload payload;
+  SECTION("its place lies in another member") {
+    payload.late = [&](Bytes&) {
+      payload.items[2].member_offset = payload.items[1].member_offset + 100;
+    };
+    CHECK(payload.damaged() == Numbers{3});
+  }
+  SECTION("the tar ends before it") {
+    payload.late = [&](Bytes& tar) {
+      Item lost = payload.items[3];
+      lost.number = 5;
+      lost.name = "lost";
+      lost.member_offset = tar.size();
+      payload.items.push_back(lost);
+    };
+    CHECK(payload.damaged() == Numbers{5});
+  }
+  SECTION("the tar ends within it") {
+    payload.members.resize(1);
+    payload.items.resize(1);
+    payload.late = [](Bytes& tar) {
+      tar.resize(tar.size() - tar_padding(6) - 3);
+    };
+    CHECK(payload.damaged() == Numbers{1});
+  }
+  SECTION("nothing lies between members") {
+    payload.late = [&](Bytes& tar) {
+      tar.insert(tar.begin() + static_cast<std::ptrdiff_t>(
+                                   payload.items[1].member_offset),
+                 512, std::byte{0});
+      for (std::size_t i = 1; i < 4; ++i) {
+        payload.items[i].member_offset += 512;
+      }
+    };
+    const PayloadWalk::Result result = payload.walk();
+    REQUIRE(result.problems.size() == 1);
+    CHECK(result.problems.front().what == "tar structure");
   }
 }
 

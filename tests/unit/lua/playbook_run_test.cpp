@@ -500,6 +500,37 @@ TEST_CASE("a declared question is asked as it was declared", "[lua]") {
   }
 }
 
+TEST_CASE("[I12] a declared question approves what it was declared to approve",
+          "[lua][I12]") {
+  const test::ScratchPlaybook scratch;
+  std::string text = test::playbook_with(
+      "  ctx:ask({ id = \"go\", question = \"Now?\", approves = \"contain\" "
+      "})",
+      "contain");
+  text.replace(text.find("references ="), 12,
+               "questions = { go = { question = \"Now?\", approves = "
+               "\"release\" } },\n  references =");
+  test::RecordingHost host;
+  const RunOutcome outcome =
+      run_playbook(scratch.load(text), run_options(), host);
+  INFO(outcome.message);
+  CHECK(has(outcome.message, "is declared with other choices or another act"));
+  CHECK(host.performed.empty());
+}
+
+TEST_CASE("a file that declares another playbook than was loaded does not run",
+          "[lua]") {
+  const test::ScratchPlaybook scratch;
+  LoadedPlaybook playbook =
+      scratch.load(test::playbook_with("  ctx:note(\"a\")"));
+  playbook.declared["title"] = "Shown to somebody";
+  test::RecordingHost host;
+  const RunOutcome outcome = run_playbook(playbook, run_options(), host);
+  CHECK(outcome.state == RunState::failed);
+  CHECK(has(outcome.message, "declares another playbook than before"));
+  CHECK(host.performed.empty());
+}
+
 TEST_CASE(
     "[I12] an approval that outlives its step is refused, replayed or not",
     "[lua][I12]") {

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -394,12 +395,23 @@ int status_of(Act act) {
 
 TEST_CASE("the kernel ends a confined process that asks for more", "[lua]") {
   CHECK(WIFEXITED(status_of([] {})));
-  for (const int status : {status_of([] { ::getppid(); }),
-                           status_of([] { ::open("/", 0); }), status_of([] {
-                             if (::write(1, "x", 1) < 0) ::_exit(0);
-                           }),
-                           status_of([] { static_cast<void>(::fork()); }),
-                           status_of([] { ::kill(1, 0); })}) {
+  for (const int status :
+       {status_of([] { ::getppid(); }), status_of([] { ::open("/", 0); }),
+        status_of([] {
+          if (::write(1, "x", 1) < 0) ::_exit(0);
+        }),
+        status_of([] { static_cast<void>(::fork()); }),
+        status_of([] { ::kill(1, 0); }),
+        status_of([] {  // memory that could be run
+          static_cast<void>(::mmap(nullptr, 4096, PROT_READ | PROT_EXEC,
+                                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        }),
+        status_of([] {
+          void* const page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+          if (page == MAP_FAILED) ::_exit(0);
+          static_cast<void>(::mprotect(page, 4096, PROT_EXEC));
+        })}) {
     CHECK(WIFSIGNALED(status));
     CHECK(WTERMSIG(status) == SIGSYS);
   }
