@@ -7,8 +7,8 @@
 /// the other refused. Here every name stands once, with what covers it: a
 /// signature, a value that is computed again from case.db, an entry of the
 /// chain, or nothing, and then it is named as outside the record. VERIFY.sh is
-/// made from this table, and so are its comment, the check of export_list.cpp,
-/// and `impound verify`. SCHEMA.md has the same for people; a test compares.
+/// made from this table, and so are its comment and the check of
+/// export_list.cpp. SCHEMA.md has the same for people; a test compares.
 
 #include <array>
 #include <cstdint>

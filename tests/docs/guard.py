@@ -143,8 +143,7 @@ def wrong_command(line, commands):
     """What is wrong with a command line that begins with impound; None if nothing is."""
     words, here, options, at_end = words_of(line)[1:], (), set(commands[()].option_names()), False
     takes_value = lambda name: any(  # noqa: E731
-        re.search(r"(?:^|,)" + re.escape(name) + r"\s", head) for depth in range(len(here) + 1)
-        for head, _ in commands[here[:depth]].options)
+        commands[here[:depth]].takes_value(name) for depth in range(len(here) + 1))
     skip = False
     for word in words:
         if skip:
@@ -359,7 +358,7 @@ def check_tree(program, tree):
         if wrong:
             yield "tests/docs/examples.txt", number, wrong
     for at, command in commands.items():
-        if not command.subcommands and not make_commands.example_of(at, examples):
+        if at and not command.subcommands and not make_commands.example_of(at, examples, command):
             yield "tests/docs/examples.txt", 1, f"there is no example of impound {' '.join(at)}"
     if text_of.get("docs/commands.md") != make_commands.page(program):
         yield "docs/commands.md", 1, ("is not what the program says now: "

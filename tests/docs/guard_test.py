@@ -31,6 +31,30 @@ Example:
   impound collect process
 """
 
+GROUPED = """impound case: The case file.
+
+Usage: impound case COMMAND
+
+Respond
+  new   Open a case.
+Look
+  show  Print one case: its findings, and what
+        waits.
+
+Arguments
+  [COLLECTORS…]  Names.
+
+Options
+  -p, --param NAME=VALUE
+          Parameter of a collector.
+  --list  Print them.
+
+Example
+  impound case new IR-1 --title x
+
+Every command also takes --json (impound help).
+"""
+
 
 def said(complaints):
     return [one[-1] for one in complaints]
@@ -113,9 +137,19 @@ class Commands(unittest.TestCase):
 
     def test_every_command_has_an_example(self):
         lacking = [words for words, command in self.commands.items() if words and not command.subcommands
-                   and not make_commands.example_of(words, make_commands.read_examples())]
+                   and not make_commands.example_of(words, make_commands.read_examples(), command)]
         self.assertEqual(lacking, [])
         self.assertGreater(len(self.commands), 40)
+
+    def test_help_in_groups_without_colons_is_read_as_well(self):
+        command = Command(("case",), GROUPED)
+        self.assertEqual(command.sentence, "The case file.")
+        self.assertEqual(command.subcommands, [["new", "Open a case."], ["show", "Print one case: its findings, and what waits."]])
+        self.assertEqual(command.positionals, [["[COLLECTORS…]", "Names."]])
+        self.assertEqual(command.option_names(), {"-p", "--param", "--list"})
+        self.assertTrue(command.takes_value("-p"))
+        self.assertFalse(command.takes_value("--list"))
+        self.assertEqual(command.examples(), ["impound case new IR-1 --title x"])
 
     def test_help_is_read_as_it_is_laid_out(self):
         command = Command(("collect",), HELP)

@@ -3,6 +3,7 @@
 """docs/commands.md, made from the program's own --help: make_commands.py PROGRAM >docs/commands.md"""
 
 import os
+import re
 import sys
 import textwrap
 
@@ -18,10 +19,11 @@ def read_examples():
                 if line.strip() and not line.startswith("#")]
 
 
-def example_of(words, examples):
-    """The example whose command this is."""
+def example_of(words, examples, command):
+    """The example whose command this is: of the help itself, else of the list."""
     front = " ".join(words)
-    return next((text for _, text in examples if text == front or text.startswith(front + " ")), None)
+    listed = [line.removeprefix("impound ") for line in command.examples()] + [text for _, text in examples]
+    return next((text for text in listed if text == front or text.startswith(front + " ")), None)
 
 
 def wrap(text, first="", rest=""):
@@ -51,25 +53,32 @@ def page(program):
     parts.append("## Every command")
     parts.append(wrap("These stand on each command, before or behind its name:"))
     parts.append(entries([pair for pair in own_options(top) if pair[0] != "--version"]))
-    parts.append("```text\n" + top.sentence + "\n```")
+    parts.append("```text\n" + "\n".join(filter(None, (top.sentence, without_example(top.footer)))) + "\n```")
     for words, command in sorted(commands.items(), key=lambda pair: order(commands, pair[0])):
         if not words:
             continue
         parts.append(("## " if len(words) == 1 else "### ") + "impound " + " ".join(words))
         parts.append(wrap(prose(command.sentence)))
-        above = commands[words[:-1]].footer
+        command.footer = without_example(command.footer)
+        above = without_example(commands[words[:-1]].footer)
         footer = "" if command.footer == above else command.footer
         if command.subcommands:  # which follow
             if footer:
                 parts.append("```text\n" + footer + "\n```")
             continue
-        parts.append(f"```sh\nimpound {example_of(words, examples)}\n```")
+        parts.append(f"```sh\nimpound {example_of(words, examples, command)}\n```")
         listed = command.positionals + own_options(command)
         if listed:
             parts.append(entries(listed))
         if footer:
             parts.append("```text\n" + footer + "\n```")
     return "\n\n".join(parts) + "\n"
+
+
+def without_example(footer):
+    """A footer without what the page shows already, and without the line that stands under every help."""
+    footer = re.sub(r"^Examples?:?\n(?:  .*\n?)+", "", footer, flags=re.MULTILINE)
+    return re.sub(r"^Every command also takes .*?\.$", "", footer, flags=re.MULTILINE | re.DOTALL).strip("\n")
 
 
 def order(commands, words):
