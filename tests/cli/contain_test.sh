@@ -296,6 +296,7 @@ fi
 if command -v strace >/dev/null && strace -qq -e trace=none true 2>/dev/null; then
   syscalls=fsync,fdatasync,rename
   half=0
+  kills=0
   for at in $(seq 40); do
     case_of "k$at"
     code 0 impound contain --deployment d/d.toml
@@ -316,7 +317,9 @@ if command -v strace >/dev/null && strace -qq -e trace=none true 2>/dev/null; th
     code 0 impound case check
     code 0 impound custody verify
     [ "$killed" != 0 ] || break
+    kills=$((kills + 1))
   done
+  echo "kills: $kills tried, $kills survived (kill -9 of a release, then release)"
   echo "a release has $at durable writes; $half kills left it half recorded"
   [ "$half" -gt 0 ] || fail "no kill fell between undo and record"
 else

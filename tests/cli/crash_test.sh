@@ -28,28 +28,29 @@ expected=$(manifest whole)
 points=${IMPOUND_CRASH_POINTS:-14}
 [ "$points" != all ] || points=$total
 tried=0
+survived=0
+clean_up() { echo "kills: $tried tried, $survived survived (kill -9 of a run, then resume and release)"; }
 for i in $(seq 0 $((points - 1))); do
   at=$((1 + i * (total - 1) / points))
   name=crash-$at
   export IMPOUND_CASE=$name
   code 0 impound case new "$name" --title t
   strace -f -qq -o /dev/null -e trace=$syscalls -e inject=$syscalls:signal=KILL:when=$at "$IMPOUND" run weights-tampering --deployment d/d.toml --yes >out 2>err
-  killed=$?
+  killed=$(($? == 137))
+  tried=$((tried + killed))
   code 0 impound case show
   code 0 impound custody verify
   runs=$(sqlite3 "$IMPOUND_HOME/$name/case.db" "SELECT count(*) FROM runs WHERE state != 'done'")
   if [ "$runs" != 0 ]; then
     impound resume R001 --yes >out 2>err || fail "at $at: resume failed: $(cat out err)"
-    tried=$((tried + 1))
     equal "$(manifest "$name")" "$expected"
-  elif [ "$killed" != 0 ] && [ "$(sqlite3 "$IMPOUND_HOME/$name/case.db" "SELECT count(*) FROM runs")" = 0 ]; then
-    tried=$((tried + 1)) # killed before the run was recorded: nothing is lost
   fi
   code 0 impound release
   answers || fail "at $at: released, and silent"
   code 0 impound custody verify
   code 0 impound case check
   code 0 impound exhibit verify
+  survived=$((survived + killed))
   rm -rf "${IMPOUND_HOME:?}/$name"
 done
 echo "$tried of $points points killed a run; $total durable writes in a run"

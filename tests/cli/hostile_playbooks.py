@@ -414,7 +414,7 @@ def main():
             print("ESCAPED %s: %s" % (what, found))
             escaped += 1
     print("slowest: %s, %.1f s" % (slowest[1], slowest[0]))
-    print("hostile playbooks: %d, escaped: %d" % (len(books), escaped))
+    print("hostile playbooks: %d tried, %d escaped" % (len(books), escaped))
     sys.exit(1 if escaped else 0)
 
 
