@@ -3,6 +3,10 @@
 # is written in hostile_playbooks.py.
 . "$(dirname "$0")/harness.sh"
 
+# A copy of its own: what other tests run at the same time is not counted as left behind.
+cp "$IMPOUND" "$work/judged-impound"
+IMPOUND=$work/judged-impound
+
 examiner; new_case IR-1; new_case IR-2
 deployment d
 mkdir beside d/model-other
