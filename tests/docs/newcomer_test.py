@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The paths that CONTRIBUTING gives to newcomers are as short as it says.
+
+A dummy of each kind (a collector, the one of docs/adding-a-collector.md; a containment; a command; a
+playbook) is added to a copy of the lines that its page names, compiled, and linked with what was
+built: nothing else may be needed for the program to know it.
+
+usage: newcomer_test.py BUILD TREE        exit code 77 where the build is none of Ninja's
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+CONTAINMENT = """// SPDX-License-Identifier: Apache-2.0
+/// A method that does nothing, and says so.
+
+#include "core/evidence/containment.hpp"
+
+namespace impound {
+namespace {
+
+Json nothing(const Target&) { return Json::object(); }
+Json nothing_done(const Target&, const Json&) { return Json::object(); }
+MeasuredState nobody_knows(const Target&, const Json&) {
+  return {.why = "it measures nothing"};
+}
+std::vector<std::string> no_things(const Json&) { return {}; }
+std::string says(const Target&) { return "Does nothing."; }
+
+}  // namespace
+
+extern const Containment kDummyContainment;
+constinit const Containment kDummyContainment{
+    .name = "dummy",
+    .summary = "Does nothing.",
+    .parameters = {},
+    .before = nothing,
+    .apply = nothing_done,
+    .undo = nothing_done,
+    .state = nobody_knows,
+    .things = no_things,
+    .describe = says,
+};
+
+}  // namespace impound
+"""
+
+COMMAND = """// SPDX-License-Identifier: Apache-2.0
+/// impound dummy: says a word.
+
+#include "core/cli/command.hpp"
+
+namespace impound {
+
+void add_dummy(CLI::App& app, Globals& globals, Run& run) {
+  CLI::App* command = add_command(app, "dummy", "Says a word.");
+  command->callback([&globals, &run] {
+    run = [&globals] {
+      print_text(globals, "a word\\n");
+      return ExitCode::clean;
+    };
+  });
+}
+
+}  // namespace impound
+"""
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+class Newcomer:
+    """A folder with the few files that a newcomer writes or changes, in front of the tree."""
+
+    def __init__(self, build, tree, work):
+        self.build, self.tree, self.work = build, tree, work
+        self.sources = []
+        with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
+            self.commands = json.load(file)
+
+    def write(self, name, text):
+        path = os.path.join(self.work, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        if name.endswith(".cpp"):
+            self.sources.append(name)
+
+    def add_lines(self, name, *lines):
+        """Each of `lines` is (the line in front of it, the line)."""
+        text = read(os.path.join(self.tree, name))
+        for before, line in lines:
+            if text.count(before) != 1:
+                sys.exit(f"{name}: not once there: {before}")
+            text = text.replace(before, before + line + "\n")
+        self.write(name, text)
+
+    def compile(self, name):
+        folder = os.path.join(self.tree, os.path.dirname(name)) + "/"
+        like = next(one for one in self.commands if one["file"].startswith(folder))
+        words, kept = shlex.split(like["command"]), []
+        skip = False
+        for word in words:
+            if skip or word in ("-o", "-c"):
+                skip = not skip
+                continue
+            kept.append(word)
+        target = os.path.join(self.work, name + ".o")
+        kept[1:1] = ["-I", self.work]
+        kept += ["-O0", "-U_FORTIFY_SOURCE"]  # it runs once
+        subprocess.run([*kept, "-o", target, "-c", os.path.join(self.work, name)], cwd=like["directory"], check=True)
+        return target
+
+    def link(self):
+        """The program with the newcomer's objects in front: what they define is not taken from elsewhere."""
+        commands = subprocess.run(["ninja", "-C", self.build, "-t", "commands", "impound"], stdout=subprocess.PIPE,
+                                  check=True).stdout.decode().splitlines()
+        line = next(one for one in reversed(commands) if re.search(r"-o \S*impound(\s|$)", one))
+        line = line.split("&&")[1].strip()
+        program = os.path.join(self.work, "bin/impound")
+        os.makedirs(os.path.dirname(program), exist_ok=True)
+        objects = " ".join(shlex.quote(self.compile(name)) for name in self.sources)
+        head, tail = re.split(r"-o \S*impound(?=\s)", line, maxsplit=1)
+        compiler, _, rest = head.partition(" ")
+        if os.path.basename(compiler) == "ccache":
+            compiler, _, rest = rest.partition(" ")
+        subprocess.run(f"{compiler} {objects} {rest} -Wl,--allow-multiple-definition -o {shlex.quote(program)} {tail}",
+                       shell=True, cwd=self.build, check=True)
+        return program
+
+
+def says(program, environment, *words):
+    done = subprocess.run([program, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    text = done.stdout.decode()
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(words)}: exit code {done.returncode}\n{text}")
+    return text
+
+
+def main(build, tree):
+    build, tree = os.path.abspath(build), os.path.abspath(tree)
+    if not os.path.exists(os.path.join(build, "build.ninja")):
+        print("skipped: the build is none of Ninja's")
+        sys.exit(77)
+    work = tempfile.mkdtemp(prefix="impound-newcomer-")
+    try:
+        newcomer = Newcomer(build, tree, work)
+        page = read(os.path.join(tree, "docs/adding-a-collector.md"))
+        newcomer.write("collectors/server_settings.cpp", re.search(r"^```cpp compile\n(.*?)^```$", page,
+                                                                   re.MULTILINE | re.DOTALL)[1])
+        newcomer.add_lines("collectors/registry.cpp",
+                           ("extern const Collector kPromptLog;\n", "extern const Collector kServerSettings;"),
+                           ("      &kModelFiles,\n", "      &kServerSettings,"))
+        newcomer.write("containment/dummy.cpp", CONTAINMENT)
+        newcomer.add_lines("containment/registry.cpp",
+                           ("extern const Containment kProcessContainment;\n",
+                            "extern const Containment kDummyContainment;"),
+                           ("      &kProcessContainment,\n", "      &kDummyContainment,"))
+        newcomer.write("core/cli/cmd_dummy.cpp", COMMAND)
+        newcomer.add_lines("core/cli/command.hpp",
+                           ("void add_custody(CLI::App& app, Globals& globals, Run& run);\n",
+                            "void add_dummy(CLI::App& app, Globals& globals, Run& run);"))
+        newcomer.add_lines("core/cli/main.cpp", ("  impound::add_custody(app, globals, run);\n",
+                                                 "  impound::add_dummy(app, globals, run);"))
+        program = newcomer.link()
+
+        environment = {"PATH": os.environ["PATH"], "HOME": work, "LC_ALL": "C.UTF-8",
+                       "IMPOUND_RUN": os.path.join(work, "run")}
+        listed = says(program, environment, "collect", "--list")
+        assert "server-settings" in listed and "-p file=<path>" in listed, listed
+        assert "dummy" in says(program, environment, "contain", "--list")
+        assert "dummy" in says(program, environment, "--help")
+        assert says(program, environment, "dummy") == "a word\n"
+
+        # And the collector takes what it says.
+        newcomer.write("d.toml", 'schema = 1\nname = "small"\n[model]\npath = "model"\n')
+        newcomer.write("model/server.yaml", "threads: 8\n")
+        os.chdir(work)
+        says(program, environment, "examiner", "init", "--name", "Ada", "--org", "Example", "--role", "newcomer")
+        says(program, environment, "case", "new", "IR-1", "--title", "a first collector")
+        says(program, environment, "collect", "server-settings", "--deployment", "d.toml", "-p",
+             "file=model/server.yaml")
+        shown = says(program, environment, "exhibit", "show", "E001")
+        assert "server-settings/server.yaml" in shown, shown
+
+        # A playbook is a folder where impound looks.
+        says(program, environment, "playbook", "new", "my-incident", "--in", "playbooks")
+        assert "my-incident" in says(program, environment, "playbook", "list")
+    finally:
+        os.chdir("/")
+        shutil.rmtree(work, ignore_errors=True)
+    print("a collector, a containment, a command and a playbook were added by the lines that their pages name")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
