@@ -5,6 +5,7 @@
 
 #include "core/base/error.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/signer_attacks.hpp"
 #include "tests/unit/casefile/examiner.hpp"
 
 namespace impound::test {
@@ -118,6 +119,45 @@ TEST_CASE("only people that were vouched for with the right approve count",
   const Examiner namesake = make_examiner("Ada");
   CHECK_THROWS_AS(people.decide(namesake, "A001"), Error);
   CHECK(people.missing(3) == 2);
+}
+
+TEST_CASE(
+    "an approval that was written past the program counts only with the "
+    "right",
+    "[engine][I12]") {
+  People people;
+  static_cast<void>(request_approval(people.as_ada, people.subject(3)));
+  const Examiner hand = make_examiner("Grace");
+  people.let_in(hand, "act");
+  const auto forge = [&](const Examiner& who) {
+    const auto entries = people.file.entries();
+    EntryDraft grant = people.as_ada.draft("approval.grant");
+    grant.detail = {{"request", "A001"},
+                    {"subject_sha256", people.subject(3).sha256},
+                    {"plan_sha256", "11"},
+                    {"class", "isolate"},
+                    {"act", "contain"},
+                    {"approver", who.actor.name},
+                    {"reason", "because"},
+                    {"signature", "x"},
+                    {"expires_at", format_time(people.clock.now() + kHourNs)}};
+    ChainPlace at{.case_id = people.file.id(),
+                  .nonce = entries[0].json["detail"]["nonce"],
+                  .seq = entries.back().seq + 1,
+                  .prev = link_of(entries.back().line)};
+    const Database database(people.file.folder() / "case.db",
+                            Database::Mode::write);
+    ForgedCase::insert(database, make_entry(at, grant,
+                                            make_recording(people.clock, who,
+                                                           read_host_facts(),
+                                                           read_tool_facts()),
+                                            who.key));
+  };
+  forge(hand);                    // vouched for, and not to approve
+  forge(make_examiner("Frank"));  // whom nobody let in
+  CHECK(people.missing(3) == 2);
+  forge(people.bob);
+  CHECK(people.missing(3) == 1);
 }
 
 TEST_CASE("keys that a rotation ties together are one person",
