@@ -7,6 +7,7 @@
 
 #include "core/base/bytes.hpp"
 #include "core/base/error.hpp"
+#include "core/base/fs.hpp"
 #include "core/base/text.hpp"
 
 namespace impound {
@@ -63,6 +64,19 @@ bool cannot_change(const std::filesystem::path& path) {
   return absent || size == 0;
 }
 
+/// SQLite opens what is there: of a pipe it would wait for a writer, for ever.
+void refuse_other_kinds(const std::filesystem::path& path) {
+  for (const char* end : {"", "-wal", "-shm", "-journal"}) {
+    const std::filesystem::path file = path.native() + end;
+    const auto stat = stat_path(file, Links::follow);
+    if (stat && stat->kind != FileKind::regular) {
+      throw Error(Errc::malformed,
+                  fmt::format("{} is a {}, expected a regular file",
+                              printable(file.native()), to_string(stat->kind)));
+    }
+  }
+}
+
 void set_option(sqlite3* handle, int option, int value) {
   // Options that this SQLite does not know are refused with an error; the
   // minimum version in cmake/Dependencies.cmake knows all of them.
@@ -97,6 +111,7 @@ Database::Database(const std::filesystem::path& path, Mode mode) : path_(path) {
       flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
       break;
   }
+  refuse_other_kinds(path);
   if (mode == Mode::write || mode == Mode::create) {
     locked_.emplace(std::vector<std::filesystem::path>{
         path, path.native() + "-wal", path.native() + "-shm"});

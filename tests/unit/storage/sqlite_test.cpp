@@ -2,6 +2,7 @@
 #include "core/storage/sqlite.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -150,6 +151,28 @@ TEST_CASE("What is no database is malformed, what is absent is io",
   CHECK_THROWS_AS(
       db.execute("PRAGMA writable_schema=ON; DELETE FROM sqlite_schema"),
       Error);
+}
+
+TEST_CASE(
+    "A pipe in the place of a database or of its log is refused, not waited "
+    "for",
+    "[storage]") {
+  const TempDir folder;
+  const auto path = folder.path() / "case.db";
+  for (const char* end : {"", "-wal", "-shm", "-journal"}) {
+    INFO("case.db" << end);
+    if (*end != '\0')
+      Database(path, Database::Mode::create).execute("SELECT 1");
+    const std::filesystem::path pipe = path.native() + end;
+    std::filesystem::remove(pipe);
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    for (const auto mode :
+         {Database::Mode::read_only, Database::Mode::immutable,
+          Database::Mode::write, Database::Mode::create}) {
+      CHECK(code_of([&] { const Database db(path, mode); }) == Errc::malformed);
+    }
+    std::filesystem::remove(pipe);
+  }
 }
 
 TEST_CASE("A copy by VACUUM INTO is one file and is never overwritten",
