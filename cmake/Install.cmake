@@ -13,6 +13,33 @@ foreach(paper IN LISTS papers)
   install(FILES ${paper} DESTINATION ${CMAKE_INSTALL_DOCDIR}/${place})
 endforeach()
 
+# Manual pages and completion are what the program says of itself: it writes
+# them while it is installed, so none of them can be older than it is.
+set(self_description ${PROJECT_BINARY_DIR}/self-description)
+install(CODE "
+  file(REMOVE_RECURSE \"${self_description}\")
+  file(MAKE_DIRECTORY \"${self_description}\")
+  execute_process(COMMAND \"$<TARGET_FILE:impound>\" -q man-pages
+    \"${self_description}/man1\" OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+  foreach(shell bash zsh fish)
+    execute_process(COMMAND \"$<TARGET_FILE:impound>\" completion \${shell}
+      OUTPUT_FILE \"${self_description}/\${shell}\"
+      COMMAND_ERROR_IS_FATAL ANY)
+  endforeach()")
+install(DIRECTORY ${self_description}/man1
+  DESTINATION ${CMAKE_INSTALL_MANDIR})
+install(FILES ${self_description}/bash
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+  RENAME impound)
+# zsh itself looks in site-functions, Debian's in vendor-completions as well.
+foreach(folder site-functions vendor-completions)
+  install(FILES ${self_description}/zsh
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/${folder} RENAME _impound)
+endforeach()
+install(FILES ${self_description}/fish
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d
+  RENAME impound.fish)
+
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "impound maintainers <impound@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")

@@ -358,32 +358,44 @@ ExitCode verify(const Globals& globals, const VerifyOptions& options) {
 }  // namespace
 
 void add_baseline(CLI::App& app, Globals& globals, Run& run) {
-  CLI::App* group =
-      add_command(app, "baseline", "What a known-good model looks like.");
+  CLI::App* group = add_command(
+      app, Group::look, "baseline", "What a known-good model looks like.",
+      "impound baseline create /srv/models/gpt-j -o good.json --name gpt-j");
   group->require_subcommand(1);
 
   CLI::App* make = add_command(
       *group, "create",
       "Describe a folder, file, Hugging Face snapshot or exhibit, signed; a "
-      "CycloneDX bill of material is written beside it.");
+      "CycloneDX bill of material is written beside it.",
+      "impound baseline create /srv/models/gpt-j -o good.json --name gpt-j");
   auto options = std::make_shared<CreateOptions>();
-  make->add_option("what", options->what, "The known-good model.")->required();
+  takes(ValueKind::model,
+        make->add_option("what", options->what, "The known-good model."))
+      ->required();
   make->add_option("--name", options->name, "What people call it.")->required();
-  make->add_option("-o,--out", options->out, "File to make.")->required();
-  make->add_option("--supplier-mbom", options->supplier_mbom,
-                   "CycloneDX document that came with the model: checked now, "
-                   "and recorded as its provenance.");
+  takes(ValueKind::file,
+        make->add_option("-o,--out", options->out, "File to make."))
+      ->required();
+  takes(ValueKind::file,
+        make->add_option(
+            "--supplier-mbom", options->supplier_mbom,
+            "CycloneDX document that came with the model: checked now, "
+            "and recorded as its provenance."));
   make->add_option("--threads", options->threads, "Cores to use; 0 = all.");
-  CLI::Option* signature = make->add_option(
-      "--model-signature", options->signature.signature,
-      "Signature of the model (model.sig), verified first and kept as the "
-      "baseline's provenance.");
-  make->add_option("--model-key", options->signature.key,
-                   "Public key that must have signed the model.")
+  CLI::Option* signature = takes(
+      ValueKind::file,
+      make->add_option(
+          "--model-signature", options->signature.signature,
+          "Signature of the model (model.sig), verified first and kept as the "
+          "baseline's provenance."));
+  takes(ValueKind::file,
+        make->add_option("--model-key", options->signature.key,
+                         "Public key that must have signed the model."))
       ->needs(signature);
-  make->add_option("--model-certificate-chain",
-                   options->signature.certificate_chain,
-                   "Or root certificates for it; may be repeated.")
+  takes(ValueKind::file,
+        make->add_option("--model-certificate-chain",
+                         options->signature.certificate_chain,
+                         "Or root certificates for it; may be repeated."))
       ->allow_extra_args(false)
       ->needs(signature);
   add_data_options(*make, options->data);
@@ -391,30 +403,42 @@ void add_baseline(CLI::App& app, Globals& globals, Run& run) {
     run = [&globals, options] { return create(globals, *options); };
   });
 
-  CLI::App* print = add_command(*group, "list", "Print the ones in a folder.");
+  CLI::App* print = add_command(*group, "list", "Print the ones in a folder.",
+                                "impound baseline list baselines/");
   auto folder = std::make_shared<fs::path>(".");
-  print->add_option("folder", *folder, "Folder; the present one by default.");
+  takes(ValueKind::folder,
+        print->add_option("folder", *folder,
+                          "Folder; the present one by default."));
   print->callback([&globals, &run, folder] {
     run = [&globals, folder] { return list(globals, *folder); };
   });
 
-  CLI::App* one = add_command(*group, "show", "Print one.");
+  CLI::App* one = add_command(*group, "show", "Print one.",
+                              "impound baseline show good.json");
   auto file = std::make_shared<fs::path>();
-  one->add_option("file", *file, "Baseline document.")->required();
+  takes(ValueKind::file, one->add_option("file", *file, "Baseline document."))
+      ->required();
   one->callback([&globals, &run, file] {
     run = [&globals, file] { return show(globals, *file); };
   });
 
   CLI::App* check =
       add_command(*group, "verify",
-                  "Check its signature and, if named, a model against it.");
+                  "Check its signature and, if named, a model against it.",
+                  "impound baseline verify good.json /srv/models/gpt-j");
   auto wanted = std::make_shared<VerifyOptions>();
-  check->add_option("file", wanted->file, "Baseline document.")->required();
-  check->add_option("model", wanted->against,
-                    "Folder, file, snapshot or exhibit to compare with it.");
-  check->add_option("--mbom", wanted->mbom,
-                    "CycloneDX document to hold against the model, or against "
-                    "the baseline where no model is named.");
+  takes(ValueKind::file,
+        check->add_option("file", wanted->file, "Baseline document."))
+      ->required();
+  takes(ValueKind::model,
+        check->add_option(
+            "model", wanted->against,
+            "Folder, file, snapshot or exhibit to compare with it."));
+  takes(ValueKind::file,
+        check->add_option(
+            "--mbom", wanted->mbom,
+            "CycloneDX document to hold against the model, or against "
+            "the baseline where no model is named."));
   check->callback([&globals, &run, wanted] {
     run = [&globals, wanted] { return verify(globals, *wanted); };
   });

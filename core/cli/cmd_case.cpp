@@ -8,9 +8,11 @@
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/table.hpp"
 #include "core/engine/case_check.hpp"
 #include "core/engine/case_close.hpp"
 #include "core/engine/case_export.hpp"
+#include "core/engine/next_command.hpp"
 #include "core/engine/places.hpp"
 #include "core/engine/status.hpp"
 
@@ -48,7 +50,7 @@ std::string summary_text(const CaseSummary& summary, const fs::path& folder) {
                             summary.entries)},
       {"head", summary.head},
       {"folder", printable(folder.native())}};
-  return format_table(rows);
+  return fitted_table(rows, TableHead::none);
 }
 
 ExitCode open_new(const Globals& globals, const CaseOpening& opening,
@@ -109,17 +111,78 @@ ExitCode list(const Globals& globals) {
     print_text(globals, fmt::format("No case in {}.\n",
                                     printable(cases_folder().native())));
   } else {
-    print_text(globals, format_table(rows));
+    print_text(globals, fitted_table(rows, TableHead::first_row));
+  }
+  return ExitCode::clean;
+}
+
+/// "IR-1  chosen by 'impound case use' …": which case commands work in, and
+/// why in this one.
+ExitCode show_choice(const Globals& globals) {
+  const CaseChoice choice = choose_case(globals.case_name);
+  if (globals.json) {
+    print_json({{"case", lossless_utf8(case_argument(choice.folder))},
+                {"folder", lossless_utf8(choice.folder.native())},
+                {"source", to_string(choice.source)}});
+  } else {
+    print_text(globals,
+               fmt::format("{}: {}\n", printable(case_argument(choice.folder)),
+                           in_words(choice.source)));
+  }
+  return ExitCode::clean;
+}
+
+struct UseArguments {
+  std::string name;
+  bool none = false;
+};
+
+ExitCode use(const Globals& globals, const UseArguments& arguments) {
+  if (arguments.none && !arguments.name.empty()) {
+    throw Error(Errc::bad_input,
+                fmt::format("--none and \"{}\" exclude each other",
+                            printable(arguments.name)));
+  }
+  if (arguments.none) {
+    const bool was_there = use_no_case();
+    if (globals.json) {
+      print_json({{"case", nullptr}, {"forgotten", was_there}});
+    } else {
+      print_text(globals, was_there ? "No case is chosen any more.\n"
+                                    : "No case was chosen.\n");
+    }
+    return ExitCode::clean;
+  }
+  if (arguments.name.empty()) return show_choice(globals);
+  const fs::path folder = use_case(arguments.name);
+  // What is asked before the choice still is.
+  const CaseChoice meant = choose_case(globals.case_name);
+  if (meant.folder != folder) {
+    print_note(globals, fmt::format("Here commands still work in {}, {}.",
+                                    printable(case_argument(meant.folder)),
+                                    in_words(meant.source)));
+  }
+  if (globals.json) {
+    print_json({{"case", lossless_utf8(case_argument(folder))},
+                {"folder", lossless_utf8(folder.native())},
+                {"source", to_string(CaseSource::chosen)}});
+  } else {
+    print_text(globals,
+               fmt::format("Commands that name no case work in {} from now "
+                           "on.\n",
+                           printable(case_argument(folder))));
   }
   return ExitCode::clean;
 }
 
 ExitCode show(const Globals& globals) {
-  const CaseFile one = open_case_to_read(globals);
+  const CaseChoice choice = choose_case(globals.case_name);
+  const CaseFile one(choice.folder, CaseMode::read_only, globals.clock);
   const CaseStatus status =
       status_of(one, all_containments(), globals.clock, *globals.cancellation);
   if (globals.json) {
     Json document = summary_json(one.summary(), one.folder());
+    document["case_source"] = to_string(choice.source);
     // What the summary has already is said the same way in both.
     const Json measured = status.to_json();
     for (const auto& [key, value] : measured.items()) {
@@ -129,12 +192,17 @@ ExitCode show(const Globals& globals) {
     return ExitCode::clean;
   }
   print_text(globals, summary_text(one.summary(), one.folder()));
+  if (choice.source != CaseSource::named) {
+    print_note(globals, fmt::format("This case, because it is {}.",
+                                    in_words(choice.source)));
+  }
   std::vector<std::vector<std::string>> rows;
   for (const FindingRow& finding : one.findings()) {
     rows.push_back({finding.id, finding.verdict, finding.severity,
                     printable(from_lossless_utf8(finding.title))});
   }
-  if (!rows.empty()) print_text(globals, "\n" + format_table(rows));
+  if (!rows.empty())
+    print_text(globals, "\n" + fitted_table(rows, TableHead::none));
   const std::string open = status.to_text();
   print_text(globals, open.empty() ? "" : "\n" + open);
   print_text(globals, "\n" + status.closing_text());
@@ -220,10 +288,14 @@ ExitCode export_out(const Globals& globals, const ExportArguments& options) {
 }  // namespace
 
 void add_case(CLI::App& app, Globals& globals, Run& run) {
-  CLI::App* group = add_command(app, "case", "The case file.");
+  CLI::App* group =
+      add_command(app, Group::record, "case", "The case file.",
+                  "impound case new IR-2026-001 --title \"weights changed\"");
   group->require_subcommand(1);
 
-  CLI::App* make = add_command(*group, "new", "Open a case.");
+  CLI::App* make =
+      add_command(*group, "new", "Open a case.",
+                  "impound case new IR-2026-001 --title \"weights changed\"");
   auto opening = std::make_shared<CaseOpening>();
   auto place = std::make_shared<fs::path>();
   make->add_option("id", opening->case_id, "Case id, such as IR-2026-001.")
@@ -238,22 +310,43 @@ void add_case(CLI::App& app, Globals& globals, Run& run) {
                    "Other examiners who must approve before a playbook may "
                    "contain: people that were vouched for with the right "
                    "approve (case signer).");
-  make->add_option("--folder", *place, "Place instead of $IMPOUND_HOME/<id>.");
+  takes(ValueKind::folder,
+        make->add_option("--folder", *place,
+                         "Place instead of $IMPOUND_HOME/<id>."));
   make->callback([&globals, &run, opening, place] {
     run = [&globals, opening, place] {
       return open_new(globals, *opening, *place);
     };
   });
 
-  add_command(*group, "list", "Print all cases of this user.")
+  add_command(*group, "list", "Print all cases of this user.",
+              "impound case list")
       ->callback([&globals, &run] { run = [&] { return list(globals); }; });
   add_command(*group, "show",
               "Print one case: its findings, what is contained now, "
-              "what waits and what is incomplete.")
+              "what waits and what is incomplete.",
+              "impound case show --case IR-2026-001")
       ->callback([&globals, &run] { run = [&] { return show(globals); }; });
 
+  CLI::App* choose = add_command(
+      *group, "use",
+      "Choose the case that commands work in where none is named; without a "
+      "case, tell which one that is, and why.",
+      "impound case use IR-2026-001");
+  choose->footer(
+      "Which case a command works in: --case, else $IMPOUND_CASE, else what "
+      "was chosen here, else the only case there is.");
+  auto wanted = std::make_shared<UseArguments>();
+  takes(ValueKind::case_name,
+        choose->add_option("case", wanted->name, "Its id, or a folder."));
+  choose->add_flag("--none", wanted->none, "Choose none any more.");
+  choose->callback([&globals, &run, wanted] {
+    run = [&globals, wanted] { return use(globals, *wanted); };
+  });
+
   CLI::App* add_note =
-      add_command(*group, "note", "Write a note into the chain.");
+      add_command(*group, "note", "Write a note into the chain.",
+                  "impound case note \"Bob was told by phone\"");
   auto text = std::make_shared<std::string>();
   add_note->add_option("text", *text, "The note.")->required();
   add_note->callback([&globals, &run, text] {
@@ -265,14 +358,17 @@ void add_case(CLI::App& app, Globals& globals, Run& run) {
   CLI::App* inspect = add_command(
       *group, "check",
       "Find what a crash left, and repair it: adopt verified orphans, set "
-      "partial bundles aside. Deletes nothing.");
+      "partial bundles aside. Deletes nothing.",
+      "impound case check --dry-run");
   auto dry_run = std::make_shared<bool>(false);
   inspect->add_flag("--dry-run", *dry_run, "Report only, repair nothing.");
   inspect->callback([&globals, &run, dry_run] {
     run = [&globals, dry_run] { return check(globals, !*dry_run); };
   });
 
-  CLI::App* end = add_command(*group, "close", "Close the case.");
+  CLI::App* end = add_command(
+      *group, "close", "Close the case.",
+      "impound case close --reason \"restored, watched for a week\"");
   auto closing = std::make_shared<CloseArguments>();
   end->add_option("--reason", closing->reason, "Why it is closed.");
   end->add_option("--still-contained", closing->still_contained,
@@ -285,9 +381,13 @@ void add_case(CLI::App& app, Globals& globals, Run& run) {
   CLI::App* out = add_command(
       *group, "export",
       "Write the case into an empty folder with a check that needs only stock "
-      "tools.");
+      "tools.",
+      "impound case export --out /media/usb/IR-2026-001 --recipient "
+      "\"Counsel\"");
   auto options = std::make_shared<ExportArguments>();
-  out->add_option("--out", options->folder, "Folder to make.")->required();
+  takes(ValueKind::folder,
+        out->add_option("--out", options->folder, "Folder to make."))
+      ->required();
   out->add_flag("--without-exhibits", options->without_exhibits,
                 "Leave the bundles out; VERIFY.sh says so.");
   out->add_flag("--link", options->link,

@@ -88,15 +88,20 @@ ExitCode collect(const Globals& globals, const Options& options) {
 }  // namespace
 
 void add_collect(CLI::App& app, Globals& globals, Run& run) {
-  CLI::App* command = add_command(
-      app, "collect", "Take evidence by hand into one sealed exhibit.");
+  CLI::App* command =
+      add_command(app, Group::respond, "collect",
+                  "Take evidence by hand into one sealed exhibit.",
+                  "impound collect model-files prompt-log --deployment d.toml");
   auto options = std::make_shared<Options>();
-  command->add_option("collectors", options->names,
-                      "Names, as 'impound collect --list' prints them.");
-  command->add_option("--deployment", options->deployment,
-                      "Descriptor of the deployment (TOML).");
-  command->add_option("-p,--param", options->parameters,
-                      "Parameter of a collector, name=value.");
+  takes(ValueKind::collector,
+        command->add_option("collectors", options->names,
+                            "Names, as 'impound collect --list' prints them."));
+  takes(ValueKind::descriptor,
+        command->add_option("--deployment", options->deployment,
+                            "Descriptor of the deployment (TOML)."));
+  takes(ValueKind::assignment,
+        command->add_option("-p,--param", options->parameters,
+                            "Parameter of a collector, name=value."));
   command->add_option("--purpose", options->purpose, "Why, for the chain.");
   command->add_option("--threads", options->threads, "Cores to use; 0 = all.");
   command->add_flag("--list", options->list, "Print the collectors there are.");

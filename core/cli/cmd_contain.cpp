@@ -243,14 +243,19 @@ ExitCode release_by_hand(const Globals& globals,
 
 void add_contain(CLI::App& app, Globals& globals, Run& run) {
   CLI::App* command = add_command(
-      app, "contain", "Take a deployment out of service, and prove it.");
+      app, Group::respond, "contain",
+      "Take a deployment out of service, and prove it.",
+      "impound contain --deployment d.toml --purpose \"stop the leak\"");
   auto options = std::make_shared<ContainOptions>();
-  command->add_option("method", options->method,
-                      "Method; the descriptor's own if not named.");
-  command->add_option("--deployment", options->deployment,
-                      "Descriptor of the deployment (TOML).");
-  command->add_option("-p,--param", options->parameters,
-                      "Parameter of the method, name=value.");
+  takes(ValueKind::containment,
+        command->add_option("method", options->method,
+                            "Method; the descriptor's own if not named."));
+  takes(ValueKind::descriptor,
+        command->add_option("--deployment", options->deployment,
+                            "Descriptor of the deployment (TOML)."));
+  takes(ValueKind::assignment,
+        command->add_option("-p,--param", options->parameters,
+                            "Parameter of the method, name=value."));
   command->add_option("--purpose", options->purpose, "Why, for the chain.");
   command->add_flag("--list", options->list, "Print the methods there are.");
   command->callback([&globals, &run, options] {
@@ -258,23 +263,30 @@ void add_contain(CLI::App& app, Globals& globals, Run& run) {
   });
 
   CLI::App* back = add_command(
-      app, "release",
+      app, Group::respond, "release",
       "Undo every containment of the case that is open in its record, measure, "
-      "and prove it. With nothing open, measure what the case knows.");
+      "and prove it. With nothing open, measure what the case knows.",
+      "impound release --deployment d.toml");
   auto release_options = std::make_shared<ReleaseOptions>();
-  back->add_option("--deployment", release_options->deployment,
-                   "Only this one: its name or descriptor.");
-  back->add_option(
-      "--held-by", release_options->held_by,
-      "Undo also what this other case (id or folder) holds of the "
-      "same deployment; its record is told by its own case check.");
+  takes(ValueKind::deployment,
+        back->add_option("--deployment", release_options->deployment,
+                         "Only this one: its name or descriptor."));
+  takes(ValueKind::case_name,
+        back->add_option(
+            "--held-by", release_options->held_by,
+            "Undo also what this other case (id or folder) holds of the "
+            "same deployment; its record is told by its own case check."));
   back->add_option("--purpose", release_options->purpose,
                    "Why, for the chain.");
-  back->add_option(
-      "--from-state", release_options->from_state,
-      "When the case or the key is gone: undo what this file tells of. It is "
-      "the mark on the machine (/run/impound/*.json), custody.jsonl of an "
-      "export, or 'custody log --json'. Needs neither; nothing is recorded.");
+  takes(
+      ValueKind::file,
+      back->add_option(
+          "--from-state", release_options->from_state,
+          "When the case or the key is gone: undo what this file tells of. It "
+          "is "
+          "the mark on the machine (/run/impound/*.json), custody.jsonl of an "
+          "export, or 'custody log --json'. Needs neither; nothing is "
+          "recorded."));
   back->add_flag("--show-commands", release_options->show_commands,
                  "With --from-state: do nothing, print what it would do as "
                  "lines for a shell.");

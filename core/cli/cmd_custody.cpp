@@ -11,6 +11,7 @@
 #include "core/casefile/entry_walk.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/standard_output.hpp"
+#include "core/cli/table.hpp"
 #include "core/engine/places.hpp"
 
 namespace impound {
@@ -38,6 +39,9 @@ std::string gist(const Json& line) {
 
 using Row = std::vector<std::string>;
 
+/// Columns that the gist of an entry wants at least.
+constexpr std::size_t kLeastGist = 24;
+
 Row row_of(const Entry& entry) {
   const Json& line = entry.json;
   return {std::to_string(entry.seq),
@@ -47,6 +51,15 @@ Row row_of(const Entry& entry) {
           text_or(line, "item", ""),
           text_or(line, "outcome", ""),
           gist(line)};
+}
+
+/// Columns of the longest row, the last column left out.
+std::size_t widest_line(const Row& widest) {
+  std::size_t columns = 0;
+  for (std::size_t i = 0; i + 1 < widest.size(); ++i) {
+    columns += screen_line(widest[i]).size() + 2;
+  }
+  return columns + kLeastGist;
 }
 
 /// Rows of a table that are held at once; a chain may have millions.
@@ -67,10 +80,16 @@ void print_log(const Globals& globals, const CaseFile& one, std::int64_t from) {
       }
     }
   });
+  const auto width = table_width();
+  const bool is_wrapped = width && widest_line(widest) > *width;
   const auto flush = [&] {
-    page.insert(page.begin(), widest);
-    const std::string table = format_table(page);
-    print_text(globals, std::string_view(table).substr(table.find('\n') + 1));
+    if (is_wrapped) {
+      print_text(globals, table_of_width(page, TableHead::none, *width));
+    } else {
+      page.insert(page.begin(), widest);
+      const std::string table = format_table(page);
+      print_text(globals, std::string_view(table).substr(table.find('\n') + 1));
+    }
     page.clear();
   };
   each_entry(one.folder(), from, [&](const Entry& entry) {
@@ -230,7 +249,7 @@ ExitCode gaps(const Globals& globals) {
                      printable(text_or(row, "subject", "")),
                      printable(text_or(row, "reason", ""))});
   }
-  print_text(globals, format_table(table));
+  print_text(globals, fitted_table(table, TableHead::first_row));
   return ExitCode::findings;
 }
 
@@ -262,23 +281,32 @@ ExitCode head(const Globals& globals) {
 }  // namespace
 
 void add_custody(CLI::App& app, Globals& globals, Run& run) {
-  CLI::App* group = add_command(app, "custody", "The custody chain.");
+  CLI::App* group =
+      add_command(app, Group::record, "custody", "The custody chain.",
+                  "impound custody verify --case IR-2026-001");
   group->require_subcommand(1);
-  CLI::App* print = add_command(*group, "log", "Print the chain.");
+  CLI::App* print = add_command(*group, "log", "Print the chain.",
+                                "impound custody log --from 40");
   auto from = std::make_shared<std::int64_t>(1);
-  print->add_option("--from", *from, "First entry to print.");
+  takes(ValueKind::entry,
+        print->add_option("--from", *from, "First entry to print."));
   print->callback([&globals, &run, from] {
     run = [&globals, from] { return log(globals, *from); };
   });
   CLI::App* check = add_command(
-      *group, "verify", "Check every line, link, signature and signed head.");
+      *group, "verify", "Check every line, link, signature and signed head.",
+      "impound custody verify --head 9f2c…");
   auto known = std::make_shared<VerifyArguments>();
-  check->add_option("--checkpoint", known->note,
-                    "A signed head that left this machine: the chain must "
-                    "contain it.");
-  check->add_option("--signer", known->signer,
-                    "Fingerprint of the key that opened the case, as its lead "
-                    "wrote it down.");
+  takes(
+      ValueKind::file,
+      check->add_option("--checkpoint", known->note,
+                        "A signed head that left this machine: the chain must "
+                        "contain it."));
+  takes(ValueKind::fingerprint,
+        check->add_option(
+            "--signer", known->signer,
+            "Fingerprint of the key that opened the case, as its lead "
+            "wrote it down."));
   check->add_option("--head", known->head,
                     "A head (SHA-256) that somebody wrote down: an entry must "
                     "have it.");
@@ -288,20 +316,24 @@ void add_custody(CLI::App& app, Globals& globals, Run& run) {
   check->callback([&globals, &run, known] {
     run = [&globals, known] { return verify(globals, *known); };
   });
-  add_command(*group, "gaps", "Print what was asked for and not obtained.")
+  add_command(*group, "gaps", "Print what was asked for and not obtained.",
+              "impound custody gaps")
       ->callback([&globals, &run] { run = [&] { return gaps(globals); }; });
   CLI::App* one = add_command(
       *group, "prove",
       "Print a proof (C2SP tlog-proof) that one entry belongs to a signed "
-      "head, to be shown without the rest.");
+      "head, to be shown without the rest.",
+      "impound custody prove 17");
   auto seq = std::make_shared<std::int64_t>(0);
-  one->add_option("seq", *seq, "Number of the entry.")->required();
+  takes(ValueKind::entry, one->add_option("seq", *seq, "Number of the entry."))
+      ->required();
   one->callback([&globals, &run, seq] {
     run = [&globals, seq] { return prove(globals, *seq); };
   });
   add_command(*group, "head",
               "Sign the present head and print the checkpoint note, to be sent "
-              "off this machine.")
+              "off this machine.",
+              "impound custody head")
       ->callback([&globals, &run] { run = [&] { return head(globals); }; });
 }
 

@@ -102,30 +102,34 @@ ExitCode diff(const Globals& globals, const Options& options) {
 
 void add_diff(CLI::App& app, Globals& globals, Run& run) {
   CLI::App* command = add_command(
-      app, "diff",
-      "What changed between two models or datasets, and what kind of change.");
+      app, Group::look, "diff",
+      "What changed between two models or datasets, and what kind of change.",
+      "impound diff good.json E001 --svg changes.svg");
   auto options = std::make_shared<Options>();
   command->footer(
       "Tensors of safetensors, GGUF, PyTorch, NumPy, ONNX, Keras (HDF5), "
-      "pickle\n"
-      "and joblib files are compared across formats; a format is recognised "
-      "by\n"
-      "what a file holds, not by its name.");
-  command
-      ->add_option("a", options->before,
-                   "Exhibit (E001), item (E001/17), bundle, baseline, "
-                   "folder, file, snapshot.")
+      "pickle and joblib files are compared across formats; a format is "
+      "recognised by what a file holds, not by its name.");
+  takes(ValueKind::model,
+        command->add_option("a", options->before,
+                            "Exhibit (E001), item (E001/17), bundle, baseline, "
+                            "folder, file, snapshot."))
       ->required();
-  command->add_option("b", options->after, "The other side, any of these.")
+  takes(ValueKind::model, command->add_option("b", options->after,
+                                              "The other side, any of these."))
       ->required();
   command->add_option("--threads", options->threads, "Cores to use; 0 = all.");
-  command->add_option("--save", options->save,
-                      "Folder for the evidence: singular vectors (.npy) of "
-                      "edits, payloads (.bin) of low bits; of training data: "
-                      "the rows that differ (.jsonl).");
-  command->add_option("--svg", options->svg,
-                      "File for a picture: layers against modules, by relative "
-                      "change.");
+  takes(ValueKind::folder,
+        command->add_option(
+            "--save", options->save,
+            "Folder for the evidence: singular vectors (.npy) of "
+            "edits, payloads (.bin) of low bits; of training data: "
+            "the rows that differ (.jsonl)."));
+  takes(ValueKind::file,
+        command->add_option(
+            "--svg", options->svg,
+            "File for a picture: layers against modules, by relative "
+            "change."));
   add_data_options(*command, options->data);
   command->callback([&globals, &run, options] {
     run = [&globals, options] { return diff(globals, *options); };

@@ -84,10 +84,15 @@ ExitCode init(const Globals& globals, ExaminerProfile wanted) {
 }  // namespace
 
 void add_examiner(CLI::App& app, Globals& globals, Run& run) {
-  CLI::App* group = add_command(app, "examiner", "Who acts: key and identity.");
+  CLI::App* group =
+      add_command(app, Group::keys, "examiner", "Who acts: key and identity.",
+                  "impound examiner init --name \"Ada Example\" --org "
+                  "\"Example Corp\" --role responder");
   group->require_subcommand(1);
   CLI::App* make =
-      add_command(*group, "init", "Make an Ed25519 key and say who holds it.");
+      add_command(*group, "init", "Make an Ed25519 key and say who holds it.",
+                  "impound examiner init --name \"Ada Example\" --org "
+                  "\"Example Corp\" --role responder");
   auto wanted = std::make_shared<ExaminerProfile>();
   make->add_option("--name", wanted->name, "Full name.")->required();
   make->add_option("--org", wanted->org, "Organisation.")->required();
@@ -97,9 +102,11 @@ void add_examiner(CLI::App& app, Globals& globals, Run& run) {
   });
   add_command(*group, "renew",
               "Make a new key for the same examiner; the old one stays, and "
-              "hands over in each case (case signer rotate).")
+              "hands over in each case (case signer rotate).",
+              "impound examiner renew")
       ->callback([&globals, &run] { run = [&] { return renew(globals); }; });
-  CLI::App* tell = add_command(*group, "show", "Print identity and key.");
+  CLI::App* tell = add_command(*group, "show", "Print identity and key.",
+                               "impound examiner show");
   tell->callback([&globals, &run] {
     run = [&globals] {
       show(globals, load_profile());

@@ -10,6 +10,7 @@
 #include "core/cli/command.hpp"
 #include "core/cli/looking.hpp"
 #include "core/cli/standard_output.hpp"
+#include "core/cli/table.hpp"
 #include "core/engine/exhibits.hpp"
 #include "core/engine/places.hpp"
 #include "core/evidence/redaction.hpp"
@@ -52,8 +53,9 @@ ExitCode list(const Globals& globals) {
   if (globals.json) {
     print_json(documents);
   } else {
-    print_text(globals, rows.size() == 1 ? std::string("No exhibit yet.\n")
-                                         : format_table(rows));
+    print_text(globals, rows.size() == 1
+                            ? std::string("No exhibit yet.\n")
+                            : fitted_table(rows, TableHead::first_row));
   }
   return ExitCode::clean;
 }
@@ -121,7 +123,8 @@ ExitCode show(const Globals& globals, const std::string& exhibit) {
                                         : std::string(to_string(item.kind)),
          printable(item.name)});
   }
-  std::string text = format_table(rows) + remarks_text(exhibit, reader.items());
+  std::string text = fitted_table(rows, TableHead::first_row) +
+                     remarks_text(exhibit, reader.items());
   if (!reader.gaps().empty()) {
     text += "\nGaps: asked for and not obtained\n";
     std::vector<std::vector<std::string>> gaps;
@@ -129,7 +132,7 @@ ExitCode show(const Globals& globals, const std::string& exhibit) {
       gaps.push_back({"  " + std::string(to_string(gap.outcome)),
                       printable(gap.subject), printable(gap.reason)});
     }
-    text += format_table(gaps);
+    text += fitted_table(gaps, TableHead::none);
   }
   print_text(globals, text);
   return ExitCode::clean;
@@ -306,23 +309,29 @@ ExitCode cat(const Globals& globals, const std::string& text,
 }  // namespace
 
 void add_exhibit(CLI::App& app, Globals& globals, Run& run) {
-  CLI::App* group = add_command(app, "exhibit", "What was taken.");
+  CLI::App* group = add_command(app, Group::look, "exhibit", "What was taken.",
+                                "impound exhibit show E001");
   group->require_subcommand(1);
-  add_command(*group, "list", "Print all exhibits of the case.")
+  add_command(*group, "list", "Print all exhibits of the case.",
+              "impound exhibit list")
       ->callback([&globals, &run] { run = [&] { return list(globals); }; });
 
-  CLI::App* one = add_command(*group, "show", "Print items and gaps of one.");
+  CLI::App* one = add_command(*group, "show", "Print items and gaps of one.",
+                              "impound exhibit show E001");
   auto exhibit = std::make_shared<std::string>();
-  one->add_option("exhibit", *exhibit, "E001")->required();
+  takes(ValueKind::exhibit, one->add_option("exhibit", *exhibit, "E001"))
+      ->required();
   one->callback([&globals, &run, exhibit] {
     run = [&globals, exhibit] { return show(globals, *exhibit); };
   });
 
   CLI::App* check = add_command(
-      *group, "verify", "Check exhibits against chain, seal and manifests.");
+      *group, "verify", "Check exhibits against chain, seal and manifests.",
+      "impound exhibit verify");
   auto exhibits = std::make_shared<std::vector<std::string>>();
   auto threads = std::make_shared<unsigned>(0);
-  check->add_option("exhibits", *exhibits, "E001 …; all if none is named.");
+  takes(ValueKind::exhibit, check->add_option("exhibits", *exhibits,
+                                              "E001 …; all if none is named."));
   check->add_option("--threads", *threads, "Cores to use; 0 = all.");
   check->callback([&globals, &run, exhibits, threads] {
     run = [&globals, exhibits, threads] {
@@ -331,22 +340,29 @@ void add_exhibit(CLI::App& app, Globals& globals, Run& run) {
   });
 
   CLI::App* unpack = add_command(
-      *group, "extract", "Unpack a verified working copy into a folder.");
+      *group, "extract", "Unpack a verified working copy into a folder.",
+      "impound exhibit extract E001 --out copy/");
   auto options = std::make_shared<ExtractOptions>();
-  unpack->add_option("exhibit", options->exhibit, "E001")->required();
+  takes(ValueKind::exhibit,
+        unpack->add_option("exhibit", options->exhibit, "E001"))
+      ->required();
   unpack->add_option("items", options->items,
                      "Item numbers or patterns; all if none is named.");
-  unpack->add_option("--out", options->folder, "Folder to make.")->required();
+  takes(ValueKind::folder,
+        unpack->add_option("--out", options->folder, "Folder to make."))
+      ->required();
   unpack->add_option("--purpose", options->purpose, "Why, for the chain.");
   unpack->callback([&globals, &run, options] {
     run = [&globals, options] { return extract(globals, *options); };
   });
 
   CLI::App* write = add_command(
-      *group, "cat", "Write one item to standard output, by seeking to it.");
+      *group, "cat", "Write one item to standard output, by seeking to it.",
+      "impound exhibit cat E001/17 | less");
   auto item = std::make_shared<std::string>();
   auto purpose = std::make_shared<std::string>("analysis");
-  write->add_option("item", *item, "E001/17")->required();
+  takes(ValueKind::item, write->add_option("item", *item, "E001/17"))
+      ->required();
   write->add_option("--purpose", *purpose, "Why, for the chain.");
   write->callback([&globals, &run, item, purpose] {
     run = [&globals, item, purpose] { return cat(globals, *item, *purpose); };

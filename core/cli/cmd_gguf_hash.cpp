@@ -204,8 +204,9 @@ ExitCode hash(const Globals& globals, const Options& options) {
 
 void add_gguf_hash(CLI::App& app, Globals& globals, Run& run) {
   CLI::App* command = add_command(
-      app, "gguf-hash",
-      "Hashes of a GGUF file's tensors, as llama.cpp's gguf-hash prints them.");
+      app, Group::look, "gguf-hash",
+      "Hashes of a GGUF file's tensors, as llama.cpp's gguf-hash prints them.",
+      "impound gguf-hash --sha256 model.gguf");
   auto options = std::make_shared<Options>();
   command->footer(
       "The tensor hashes are over raw tensor data only. 'metadata' is over the "
@@ -216,7 +217,9 @@ void add_gguf_hash(CLI::App& app, Globals& globals, Run& run) {
       "Exit codes, as gguf-hash: 0 done or all as in the manifest; 1 something "
       "differs;\n3 not in the manifest (or the file cannot be read); 4 the "
       "manifest has no hash\nthat is known; 5 there is no manifest.");
-  command->add_option("file", options->file, "GGUF file.")->required();
+  takes(ValueKind::file,
+        command->add_option("file", options->file, "GGUF file."))
+      ->required();
   command->add_flag("--xxh64", options->xxh64, "XXH64 (the default).");
   command->add_flag("--xxh3", options->xxh3, "XXH3, 64 bits.");
   command->add_flag("--sha1", options->sha1, "SHA-1.");
@@ -229,8 +232,10 @@ void add_gguf_hash(CLI::App& app, Globals& globals, Run& run) {
                     "--json.");
   command->add_flag("--no-layer", options->no_layer,
                     "Of the file only, not of each tensor.");
-  command->add_option("-c,--check", options->check,
-                      "Manifest to check against: the output of gguf-hash.");
+  takes(ValueKind::file,
+        command->add_option(
+            "-c,--check", options->check,
+            "Manifest to check against: the output of gguf-hash."));
   command->callback([&globals, &run, options] {
     run = [&globals, options] { return hash(globals, *options); };
   });

@@ -9,7 +9,9 @@
 #include "core/cli/arguments.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/run_driver.hpp"
+#include "core/cli/table.hpp"
 #include "lua/host/playbook_commands.hpp"
+#include "lua/host/value_words.hpp"
 
 namespace impound {
 namespace {
@@ -44,8 +46,9 @@ ExitCode list(const Globals& globals) {
   if (globals.json) {
     print_json(documents);
   } else {
-    print_text(globals, rows.size() == 1 ? std::string("No playbook found.\n")
-                                         : format_table(rows));
+    print_text(globals, rows.size() == 1
+                            ? std::string("No playbook found.\n")
+                            : fitted_table(rows, TableHead::first_row));
   }
   return ExitCode::clean;
 }
@@ -66,29 +69,33 @@ ExitCode show(const Globals& globals, const std::string& what) {
     print_json(document);
     return ExitCode::clean;
   }
-  std::string text = fmt::format(
-      "{} {}: {}\nowner   {}\neffect  {}\nneeds   collectors {}; containments "
-      "{}; reads {}\nsha256  {}\nfolder  {}\n\nParameters\n",
-      playbook.id, playbook.version, printable(playbook.title),
-      printable(playbook.owner), to_string(playbook.effect),
-      join_texts(Json(playbook.collectors)),
-      join_texts(Json(playbook.containments)), join_texts(Json(playbook.reads)),
-      playbook.sha256, printable(playbook.folder.native()));
-  std::vector<std::vector<std::string>> rows;
+  std::string text = fmt::format("{} {}: {}\n", playbook.id, playbook.version,
+                                 printable(playbook.title));
+  std::vector<std::vector<std::string>> rows{
+      {"owner", printable(playbook.owner)},
+      {"effect", std::string(to_string(playbook.effect))},
+      {"needs", fmt::format("collectors {}; containments {}; reads {}",
+                            join_texts(Json(playbook.collectors)),
+                            join_texts(Json(playbook.containments)),
+                            join_texts(Json(playbook.reads)))},
+      {"sha256", playbook.sha256},
+      {"folder", printable(playbook.folder.native())}};
+  text += fitted_table(rows, TableHead::none) + "\nParameters\n";
+  rows.clear();
   for (const Parameter& one : playbook.parameters) {
     rows.push_back({"  " + one.name, std::string(to_string(one.type)),
                     one.is_required
                         ? "required"
-                        : "default " + printable(dump_line(one.otherwise)),
+                        : "default " + lua::value_words(one.otherwise),
                     printable(one.help)});
   }
-  text += format_table(rows) + "\nSteps\n";
+  text += fitted_table(rows, TableHead::none) + "\nSteps\n";
   rows.clear();
   for (const lua::StepInfo& step : playbook.steps) {
     rows.push_back({"  " + step.id, std::string(to_string(step.effect)),
                     printable(step.title)});
   }
-  print_text(globals, text + format_table(rows));
+  print_text(globals, text + fitted_table(rows, TableHead::none));
   return ExitCode::clean;
 }
 
@@ -162,11 +169,12 @@ ExitCode doc(const Globals& globals, const std::string& what) {
 
 /// Adds a sub-command that takes one playbook.
 void add_one(CLI::App& group, const char* name, const char* sentence,
-             Globals& globals, Run& run,
+             const char* example, Globals& globals, Run& run,
              ExitCode (*act)(const Globals&, const std::string&)) {
-  CLI::App* command = add_command(group, name, sentence);
+  CLI::App* command = add_command(group, name, sentence, example);
   auto what = std::make_shared<std::string>();
-  command->add_option("playbook", *what, "Id, folder, or playbook.lua.")
+  takes(ValueKind::playbook,
+        command->add_option("playbook", *what, "Id, folder, or playbook.lua."))
       ->required();
   command->callback([&globals, &run, what, act] {
     run = [&globals, what, act] { return act(globals, *what); };
@@ -176,30 +184,38 @@ void add_one(CLI::App& group, const char* name, const char* sentence,
 }  // namespace
 
 void add_playbook(CLI::App& app, Globals& globals, Run& run) {
-  CLI::App* group = add_command(app, "playbook",
-                                "Playbooks: find, read, check, "
-                                "plan, test, write.");
+  CLI::App* group = add_command(
+      app, Group::write, "playbook",
+      "Playbooks: find, read, check, "
+      "plan, test, write.",
+      "impound playbook plan weights-tampering --deployment d.toml");
   group->require_subcommand(1);
-  add_command(*group, "list", "Print the playbooks that are found.")
+  add_command(*group, "list", "Print the playbooks that are found.",
+              "impound playbook list")
       ->callback([&globals, &run] { run = [&] { return list(globals); }; });
-  add_one(*group, "show", "Print what one declares.", globals, run, show);
+  add_one(*group, "show", "Print what one declares.",
+          "impound playbook show weights-tampering", globals, run, show);
   add_one(*group, "check",
           "Load one, validate it, and try its steps on an empty made-up case.",
-          globals, run, check);
-  add_one(*group, "test", "Run the tests beside one.", globals, run, test);
-  add_one(*group, "doc", "Print its declaration as Markdown.", globals, run,
-          doc);
+          "impound playbook check playbooks/mine", globals, run, check);
+  add_one(*group, "test", "Run the tests beside one.",
+          "impound playbook test playbooks/mine", globals, run, test);
+  add_one(*group, "doc", "Print its declaration as Markdown.",
+          "impound playbook doc weights-tampering", globals, run, doc);
   CLI::App* make =
-      add_command(*group, "new", "Make a new one from a template.");
+      add_command(*group, "new", "Make a new one from a template.",
+                  "impound playbook new my-playbook --in playbooks");
   auto id = std::make_shared<std::string>();
   auto parent = std::make_shared<fs::path>("playbooks");
   make->add_option("id", *id, "kebab-case name.")->required();
-  make->add_option("--in", *parent, "Folder to make it in.");
+  takes(ValueKind::folder,
+        make->add_option("--in", *parent, "Folder to make it in."));
   make->callback([&globals, &run, id, parent] {
     run = [&globals, id, parent] { return make_new(globals, *id, *parent); };
   });
   CLI::App* plan = add_command(
-      *group, "plan", "Print what a run would do, and change nothing.");
+      *group, "plan", "Print what a run would do, and change nothing.",
+      "impound playbook plan weights-tampering --deployment d.toml");
   auto options = std::make_shared<PlaybookOptions>();
   add_playbook_options(*plan, *options);
   plan->callback([&globals, &run, options] {

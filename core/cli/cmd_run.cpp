@@ -158,12 +158,14 @@ struct Words {
 };
 
 void add_decision(CLI::App& app, const char* name, const char* sentence,
-                  Decision decision, Globals& globals, Run& run) {
-  CLI::App* command = add_command(app, name, sentence);
+                  const char* example, Decision decision, Globals& globals,
+                  Run& run) {
+  CLI::App* command = add_command(app, Group::respond, name, sentence, example);
   auto words = std::make_shared<Words>();
-  command
-      ->add_option("request", words->run,
-                   "The run that waits (R001), or the request (A001).")
+  takes(
+      ValueKind::request,
+      command->add_option("request", words->run,
+                          "The run that waits (R001), or the request (A001)."))
       ->required();
   command->add_option("--reason", words->text, "Why, for the chain.")
       ->required();
@@ -177,8 +179,9 @@ void add_decision(CLI::App& app, const char* name, const char* sentence,
 }  // namespace
 
 void add_run(CLI::App& app, Globals& globals, Run& run) {
-  CLI::App* command =
-      add_command(app, "run", "Run a playbook in a case: the main job.");
+  CLI::App* command = add_command(
+      app, Group::respond, "run", "Run a playbook in a case: the main job.",
+      "impound run weights-tampering --deployment d.toml --case IR-2026-001");
   auto options = std::make_shared<PlaybookOptions>();
   add_playbook_options(*command, *options);
   add_consent_options(*command, options->consent);
@@ -186,14 +189,19 @@ void add_run(CLI::App& app, Globals& globals, Run& run) {
     run = [&globals, options] { return start_run(globals, *options); };
   });
 
-  CLI::App* resume = add_command(
-      app, "resume", "Go on with a run that crashed, stopped or waits.");
+  CLI::App* resume =
+      add_command(app, Group::respond, "resume",
+                  "Go on with a run that crashed, stopped or waits.",
+                  "impound resume R001");
   auto words = std::make_shared<Words>();
   auto consent = std::make_shared<ConsentOptions>();
-  resume->add_option("run", words->run, "R001")->required();
-  resume->add_option("--retry", words->text,
-                     "Do this step, which failed or is incomplete, and all "
-                     "behind it again.");
+  takes(ValueKind::run, resume->add_option("run", words->run, "R001"))
+      ->required();
+  takes(
+      ValueKind::step,
+      resume->add_option("--retry", words->text,
+                         "Do this step, which failed or is incomplete, and all "
+                         "behind it again."));
   add_consent_options(*resume, *consent);
   resume->callback([&globals, &run, words, consent] {
     run = [&globals, words, consent] {
@@ -204,14 +212,20 @@ void add_run(CLI::App& app, Globals& globals, Run& run) {
   add_decision(app, "approve",
                "Allow an act that waits for it, as another examiner than who "
                "asked for it.",
+               "impound approve R001 --reason \"agreed with the owner\"",
                Decision::granted, globals, run);
   add_decision(app, "deny", "Forbid an act that waits for an approval.",
+               "impound deny R001 --reason \"the evening peak first\"",
                Decision::denied, globals, run);
 
-  CLI::App* reply = add_command(app, "answer", "Answer a run's question.");
+  CLI::App* reply =
+      add_command(app, Group::respond, "answer", "Answer a run's question.",
+                  "impound answer R001 contain yes");
   auto given = std::make_shared<Words>();
-  reply->add_option("run", given->run, "R001")->required();
-  reply->add_option("question", given->question, "Id of the question.")
+  takes(ValueKind::run, reply->add_option("run", given->run, "R001"))
+      ->required();
+  takes(ValueKind::question,
+        reply->add_option("question", given->question, "Id of the question."))
       ->required();
   reply
       ->add_option("answer", given->text,
@@ -223,9 +237,11 @@ void add_run(CLI::App& app, Globals& globals, Run& run) {
     };
   });
 
-  CLI::App* end = add_command(app, "abort", "End a run that shall not go on.");
+  CLI::App* end = add_command(app, Group::respond, "abort",
+                              "End a run that shall not go on.",
+                              "impound abort R001 --reason \"a false alarm\"");
   auto last = std::make_shared<Words>();
-  end->add_option("run", last->run, "R001")->required();
+  takes(ValueKind::run, end->add_option("run", last->run, "R001"))->required();
   end->add_option("--reason", last->text, "Why, for the chain.")->required();
   end->callback([&globals, &run, last] {
     run = [&globals, last] {

@@ -106,12 +106,15 @@ ExitCode scan(const Globals& globals, const Options& options) {
 }  // namespace
 
 void add_scan(CLI::App& app, Globals& globals, Run& run) {
-  CLI::App* command =
-      add_command(app, "scan", "What would run if these files were loaded.");
+  CLI::App* command = add_command(app, Group::look, "scan",
+                                  "What would run if these files were loaded.",
+                                  "impound scan downloads/model.safetensors");
   auto options = std::make_shared<Options>();
-  command->add_option("subject", options->subject,
-                      "File, folder, snapshot, bundle, exhibit (E001) or item "
-                      "(E001/17).");
+  takes(ValueKind::model,
+        command->add_option(
+            "subject", options->subject,
+            "File, folder, snapshot, bundle, exhibit (E001) or item "
+            "(E001/17)."));
   command->add_flag("--rules", options->rules,
                     "Print the rules and lists, with their version.");
   command->add_flag("--weak-signals", options->weak_signals,

@@ -181,29 +181,36 @@ ExitCode show(const Globals& globals, const std::string& file) {
 }
 
 void add_verify(CLI::App& group, Globals& globals, Run& run) {
-  CLI::App* command = add_command(
-      group, "verify", "Whether a model is what its signature says.");
+  CLI::App* command = add_command(group, "verify",
+                                  "Whether a model is what its signature says.",
+                                  "impound signature verify model/ --signature "
+                                  "model/model.sig --key publisher.pem");
   auto request = std::make_shared<SignatureRequest>();
   command->footer(
       "Exit codes: 0 verified; 1 nothing differs, and there is something to "
       "look\nat: files that the signature leaves out, a keyless signature "
       "whose chain or\nlog was not verified, a manifest compared without a "
       "key; 3 could not be\nread; 4 does not verify.");
-  command
-      ->add_option("model", request->subject,
-                   "Folder, file, snapshot, bundle, baseline or exhibit.")
+  takes(ValueKind::model,
+        command->add_option(
+            "model", request->subject,
+            "Folder, file, snapshot, bundle, baseline or exhibit."))
       ->required();
-  command
-      ->add_option("--signature", request->signature,
-                   "Signature file; or its name in the model, or an item "
-                   "(E001/17).")
+  takes(ValueKind::file,
+        command->add_option(
+            "--signature", request->signature,
+            "Signature file; or its name in the model, or an item "
+            "(E001/17)."))
       ->required();
-  command->add_option("--key", request->key,
-                      "Public key that must have signed (PEM or DER; P-256, "
-                      "P-384, P-521).");
-  command
-      ->add_option("--certificate-chain", request->certificate_chain,
-                   "Root certificates to trust (PEM); may be repeated.")
+  takes(ValueKind::file,
+        command->add_option(
+            "--key", request->key,
+            "Public key that must have signed (PEM or DER; P-256, "
+            "P-384, P-521)."));
+  takes(
+      ValueKind::file,
+      command->add_option("--certificate-chain", request->certificate_chain,
+                          "Root certificates to trust (PEM); may be repeated."))
       ->allow_extra_args(false);
   command->add_flag("--sigstore", request->sigstore,
                     "Keyless: verify with the certificate in the signature; "
@@ -235,7 +242,8 @@ void add_verify(CLI::App& group, Globals& globals, Run& run) {
 
 /// What sign and digest share.
 void add_choices(CLI::App& command, SignOptions& options) {
-  command.add_option("model", options.request.model, "Folder or file.")
+  takes(ValueKind::model,
+        command.add_option("model", options.request.model, "Folder or file."))
       ->required();
   command
       .add_option("--ignore-path", options.request.options.ignore,
@@ -251,21 +259,25 @@ void add_choices(CLI::App& command, SignOptions& options) {
 }
 
 void add_sign(CLI::App& group, Globals& globals, Run& run) {
-  CLI::App* command =
-      add_command(group, "sign", "Sign a model with an elliptic-curve key.");
+  CLI::App* command = add_command(
+      group, "sign", "Sign a model with an elliptic-curve key.",
+      "impound signature sign model/ --key private.pem -o model.sig");
   auto options = std::make_shared<SignOptions>();
   add_choices(*command, *options);
-  command
-      ->add_option("--key", options->key,
-                   "Private key (PEM; P-256, P-384 or P-521).")
+  takes(ValueKind::file,
+        command->add_option("--key", options->key,
+                            "Private key (PEM; P-256, P-384 or P-521)."))
       ->required();
-  command->add_option("--passphrase-file", options->passphrase_file,
-                      fmt::format("File whose first line is the passphrase of "
-                                  "that key; or set ${}.",
-                                  kPassphraseVariable));
-  command
-      ->add_option("-o,--out", options->request.out,
-                   "Signature file to write; left out of what is signed.")
+  takes(ValueKind::file,
+        command->add_option(
+            "--passphrase-file", options->passphrase_file,
+            fmt::format("File whose first line is the passphrase of "
+                        "that key; or set ${}.",
+                        kPassphraseVariable)));
+  takes(ValueKind::file,
+        command->add_option(
+            "-o,--out", options->request.out,
+            "Signature file to write; left out of what is signed."))
       ->required();
   command->add_option("--method", options->method, "files, or shards.")
       ->check(CLI::IsMember({"files", "shards"}));
@@ -284,14 +296,17 @@ void add_sign(CLI::App& group, Globals& globals, Run& run) {
 
 void add_signature(CLI::App& app, Globals& globals, Run& run) {
   CLI::App* group = add_command(
-      app, "signature",
-      "Signatures of models (OpenSSF Model Signing): verify, sign, read.");
+      app, Group::look, "signature",
+      "Signatures of models (OpenSSF Model Signing): verify, sign, read.",
+      "impound signature verify model/ --signature model/model.sig --key "
+      "publisher.pem");
   group->require_subcommand(1);
   add_verify(*group, globals, run);
   add_sign(*group, globals, run);
 
   CLI::App* digest = add_command(
-      *group, "digest", "The root digest of a model that a signature is over.");
+      *group, "digest", "The root digest of a model that a signature is over.",
+      "impound signature digest model/");
   auto hashed = std::make_shared<SignOptions>();
   add_choices(*digest, *hashed);
   digest->callback([&globals, &run, hashed] {
@@ -299,9 +314,11 @@ void add_signature(CLI::App& app, Globals& globals, Run& run) {
   });
 
   CLI::App* claims =
-      add_command(*group, "show", "What a signature claims; verifies nothing.");
+      add_command(*group, "show", "What a signature claims; verifies nothing.",
+                  "impound signature show model/model.sig");
   auto file = std::make_shared<std::string>();
-  claims->add_option("file", *file, "Signature file.")->required();
+  takes(ValueKind::file, claims->add_option("file", *file, "Signature file."))
+      ->required();
   claims->callback([&globals, &run, file] {
     run = [&globals, file] { return show(globals, *file); };
   });

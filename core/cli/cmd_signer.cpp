@@ -218,12 +218,14 @@ ExitCode revoke(const Globals& globals, const Introduced& wanted) {
 
 void add_signer(CLI::App& case_group, Globals& globals, Run& run) {
   CLI::App* group = add_command(
-      case_group, "signer", "Whose the keys of a case are, and who says so.");
+      case_group, "signer", "Whose the keys of a case are, and who says so.",
+      "impound case signer list");
   group->require_subcommand(1);
   group->footer(kFooter);
   add_command(*group, "list",
               "Print every key, how it came in, and what it may do; 1 if one "
-              "waits for a voucher.")
+              "waits for a voucher.",
+              "impound case signer list")
       ->callback([&globals, &run] { run = [&] { return list(globals); }; });
 
   auto wanted = std::make_shared<Introduced>();
@@ -233,18 +235,24 @@ void add_signer(CLI::App& case_group, Globals& globals, Run& run) {
                             ", separated by commas; act if not given.");
   };
   const auto take_key = [&](CLI::App* command) {
-    command
-        ->add_option("fingerprint", wanted->fingerprint,
-                     "SHA-256 of the key, 64 digits.")
+    takes(ValueKind::fingerprint,
+          command->add_option("fingerprint", wanted->fingerprint,
+                              "SHA-256 of the key, 64 digits."))
         ->required();
   };
   CLI::App* one = add_command(*group, "add",
-                              "Let a key in that has not signed anything yet.");
-  one->add_option("card", wanted->card,
-                  "The examiner.json of its holder (impound examiner show).")
+                              "Let a key in that has not signed anything yet.",
+                              "impound case signer add bob.json --fingerprint "
+                              "5e91… --rights act,approve");
+  takes(ValueKind::file,
+        one->add_option(
+            "card", wanted->card,
+            "The examiner.json of its holder (impound examiner show)."))
       ->required();
-  one->add_option("--fingerprint", wanted->fingerprint,
-                  "Its fingerprint, as its holder told it by another way.")
+  takes(
+      ValueKind::fingerprint,
+      one->add_option("--fingerprint", wanted->fingerprint,
+                      "Its fingerprint, as its holder told it by another way."))
       ->required();
   take_rights(one);
   one->callback([&globals, &run, wanted] {
@@ -253,27 +261,34 @@ void add_signer(CLI::App& case_group, Globals& globals, Run& run) {
 
   one = add_command(
       *group, "vouch",
-      "Vouch for a key that introduced itself, and for its entries so far.");
+      "Vouch for a key that introduced itself, and for its entries so far.",
+      "impound case signer vouch 5e91… --through 41");
   take_key(one);
   take_rights(one);
-  one->add_option("--through", wanted->through,
-                  "The last entry that you have read; the last there is if not "
-                  "given.");
+  takes(ValueKind::entry,
+        one->add_option(
+            "--through", wanted->through,
+            "The last entry that you have read; the last there is if not "
+            "given."));
   one->callback([&globals, &run, wanted] {
     run = [&globals, wanted] { return vouch(globals, *wanted); };
   });
 
-  one = add_command(*group, "rotate",
-                    "Hand over from your old key (--key) to your new one.");
+  one = add_command(
+      *group, "rotate", "Hand over from your old key (--key) to your new one.",
+      "impound case signer rotate --key ~/.config/impound/examiner.key");
   auto card = std::make_shared<fs::path>();
-  one->add_option("--to", *card,
-                  "Card of the new key; your examiner.json if not given.");
+  takes(
+      ValueKind::file,
+      one->add_option("--to", *card,
+                      "Card of the new key; your examiner.json if not given."));
   one->callback([&globals, &run, card] {
     run = [&globals, card] { return rotate(globals, *card); };
   });
 
-  one = add_command(*group, "revoke",
-                    "End what a key may sign, from this entry on.");
+  one = add_command(
+      *group, "revoke", "End what a key may sign, from this entry on.",
+      "impound case signer revoke 5e91… --reason \"laptop stolen\"");
   take_key(one);
   one->add_option("--reason", wanted->reason, "Why.")->required();
   one->callback([&globals, &run, wanted] {

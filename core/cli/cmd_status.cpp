@@ -37,7 +37,7 @@ std::vector<fs::path> folders_of_all() {
   // A case may lie elsewhere and be the chosen one.
   const char* chosen = std::getenv("IMPOUND_CASE");
   if (chosen == nullptr || *chosen == '\0') return folders;
-  const fs::path one = find_case(chosen);
+  const fs::path one = place_of_case(chosen);
   const bool is_listed =
       std::ranges::any_of(folders, [&](const fs::path& folder) {
         std::error_code absent;
@@ -126,7 +126,8 @@ ExitCode show_status(const Globals& globals) {
 }  // namespace
 
 void add_status(CLI::App& app, Globals& globals, Run& run) {
-  CLI::App* command = add_command(app, "status", kSentence);
+  CLI::App* command =
+      add_command(app, Group::record, "status", kSentence, "impound status");
   command->footer(kFooter);
   command->callback(
       [&globals, &run] { run = [&globals] { return show_status(globals); }; });

@@ -56,13 +56,6 @@ void print_note(const Globals& globals, std::string_view sentence) {
   if (!globals.quiet) write_stderr(fmt::format("{}\n", sentence));
 }
 
-CLI::App* add_command(CLI::App& parent, const std::string& name,
-                      const std::string& sentence) {
-  CLI::App* command = parent.add_subcommand(name, sentence);
-  command->fallthrough();
-  return command;
-}
-
 Examiner examiner_for(const Globals& globals) {
   return load_examiner(globals.key_file, [&globals] {
     if (globals.passphrase_file.empty()) return ask_passphrase();

@@ -16,6 +16,7 @@
 #include "core/base/json.hpp"
 #include "core/base/progress.hpp"
 #include "core/casefile/case_file.hpp"
+#include "core/cli/command_tree.hpp"
 #include "core/cli/exit_code.hpp"
 #include "core/engine/session.hpp"
 
@@ -26,6 +27,7 @@ struct Globals {
   bool json = false;
   bool quiet = false;
   std::string case_name;
+  std::string color = "auto";  ///< a word of color_choice_from()
   std::filesystem::path key_file;
   std::filesystem::path passphrase_file;
   SystemClock clock;
@@ -41,10 +43,6 @@ void print_text(const Globals& globals, std::string_view text);
 void print_json(const Json& document);
 /// A sentence on the way, silent under --quiet.
 void print_note(const Globals& globals, std::string_view sentence);
-
-/// Adds a sub-command under `parent` that shares the global options.
-CLI::App* add_command(CLI::App& parent, const std::string& name,
-                      const std::string& sentence);
 
 /// The progress listener that fits: a terminal line, plain lines, JSON lines
 /// (where `stream_events`), or nothing.
@@ -75,7 +73,10 @@ class OpenCase {
 /// The examiner of the global options.
 [[nodiscard]] Examiner examiner_for(const Globals& globals);
 
-// One per cmd_<name>.cpp, in the order of --help.
+/// Adds every command there is: the one list of them.
+void add_commands(CLI::App& app, Globals& globals, Run& run);
+
+// One per cmd_<name>.cpp; add_commands() calls them.
 void add_examiner(CLI::App& app, Globals& globals, Run& run);
 void add_case(CLI::App& app, Globals& globals, Run& run);
 void add_signer(CLI::App& case_group, Globals& globals, Run& run);
@@ -92,5 +93,8 @@ void add_signature(CLI::App& app, Globals& globals, Run& run);
 void add_gguf_hash(CLI::App& app, Globals& globals, Run& run);
 void add_exhibit(CLI::App& app, Globals& globals, Run& run);
 void add_custody(CLI::App& app, Globals& globals, Run& run);
+void add_doctor(CLI::App& app, Globals& globals, Run& run);
+void add_completion(CLI::App& app, Globals& globals, Run& run);
+void add_help(CLI::App& app, Globals& globals, Run& run);
 
 }  // namespace impound

@@ -117,9 +117,11 @@ std::string when(const ExpectedQuestion& one) {
 }  // namespace
 
 void add_consent_options(CLI::App& command, ConsentOptions& options) {
-  command.add_option("--answer", options.answers,
-                     "Answer to a question of the playbook, given beforehand: "
-                     "question=answer. 'playbook plan' names the questions.");
+  takes(ValueKind::assignment,
+        command.add_option(
+            "--answer", options.answers,
+            "Answer to a question of the playbook, given beforehand: "
+            "question=answer. 'playbook plan' names the questions."));
   command.add_flag("--yes", options.yes,
                    "Say yes to every question that approves an act "
                    "(containment, release). Recorded as said this way.");

@@ -4,14 +4,20 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <sstream>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "core/base/error.hpp"
-#include "core/base/screen_text.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/complaint.hpp"
+#include "core/cli/completion.hpp"
+#include "core/cli/help.hpp"
+#include "core/cli/known_things.hpp"
 #include "core/cli/standard_output.hpp"
 #include "lua/host/playbook_commands.hpp"
 
@@ -34,25 +40,16 @@ void listen_for_interrupts() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
-void add_global_options(CLI::App& app, impound::Globals& globals) {
-  app.add_flag("--json", globals.json,
-               "Print one JSON document (JSON lines for run and collect).");
-  app.add_flag("-q,--quiet", globals.quiet, "Say nothing but results.");
-  app.add_option("--case", globals.case_name,
-                 "Case id below $IMPOUND_HOME (~/impound/cases), or a folder.");
-  app.add_option("--key", globals.key_file,
-                 "Examiner's private key instead of the configured one.");
-  app.add_option("--passphrase-file", globals.passphrase_file,
-                 "File whose first line is the passphrase of the key.");
-}
-
+/// The code of an error is for programs: people are told what was tried, on
+/// what, and what was said to it.
 void report_error(const impound::Globals& globals, std::string_view code,
                   std::string_view message, impound::ExitCode exit) {
-  impound::write_error(code, message);
+  impound::write_error(message);
   if (!globals.json) return;
   impound::Json document;
   document["ok"] = false;
-  document["error"] = {{"code", code}, {"message", message}};
+  document["error"] = {{"code", code},
+                       {"message", impound::lossless_utf8(message)}};
   document["exit_code"] = static_cast<int>(exit);
   impound::write_stdout_json(impound::dump_line(document) + "\n");
 }
@@ -68,8 +65,8 @@ int finish(int code) {
     ::signal(SIGPIPE, SIG_DFL);
     ::raise(SIGPIPE);
   }
-  impound::write_error("io", fmt::format("cannot write to standard output: {}",
-                                         std::strerror(failure)));
+  impound::write_error(fmt::format("cannot write to standard output: {}",
+                                   std::strerror(failure)));
   return code == static_cast<int>(impound::ExitCode::tampered)
              ? code
              : static_cast<int>(impound::ExitCode::failed);
@@ -90,6 +87,48 @@ int act(impound::Globals& globals, const impound::Run& run) {
   return static_cast<int>(impound::ExitCode::failed);
 }
 
+/// What a shell asks when Tab is pressed; says nothing but the answer.
+int offer(const CLI::App& app, const impound::Globals& globals,
+          std::span<const std::string> typed) {
+  const auto known = [&globals](impound::ValueKind kind,
+                                const impound::TypedBefore& before) {
+    return impound::known_things(globals, kind, before);
+  };
+  impound::write_stdout(impound::to_text(
+      impound::complete(impound::page_of(app), typed.subspan(1), known)));
+  return 0;
+}
+
+/// Help and version, which CLI11 throws too, and mistakes.
+/// @return the exit code.
+int answer_to(const CLI::App& app, const CLI::ParseError& error,
+              impound::Globals& globals,
+              const std::vector<std::string>& typed) {
+  if (dynamic_cast<const CLI::CallForVersion*>(&error) != nullptr) {
+    impound::write_stdout(std::string(error.what()) + "\n");
+    return 0;
+  }
+  const impound::CommandPage root = impound::page_of(app);
+  const std::string help = impound::help_text(
+      root, impound::parsed_page(app, root), impound::help_width());
+  if (error.get_exit_code() == 0) {
+    impound::write_stdout(help);
+    return 0;
+  }
+  // The parser stopped before it had set its flags.
+  globals.json = std::ranges::find(typed, "--json") != typed.end();
+  const impound::Complaint complaint =
+      impound::complaint_about(app, error, typed);
+  if (complaint.is_only_unfinished && !globals.json) {
+    impound::write_stderr(help);
+  } else {
+    report_error(globals, to_string(impound::Errc::bad_input),
+                 fmt::format("{}\nMore: {}", complaint.message, complaint.next),
+                 impound::ExitCode::usage);
+  }
+  return static_cast<int>(impound::ExitCode::usage);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -101,48 +140,20 @@ int main(int argc, char** argv) {
   globals.cancellation = &cancellation;
   impound::Run run;
 
-  CLI::App app{
-      "impound: incident response and forensics for compromised AI models.\n"
-      "Exit codes: 0 done, nothing suspicious; 1 done, findings; 2 usage;\n"
-      "3 failed, or incomplete: not everything that was asked could be done;\n"
-      "4 evidence or custody does not verify; 5 waiting for an approval or an\n"
-      "answer."};
-  app.require_subcommand(1);
-  app.set_version_flag("--version", "impound " IMPOUND_VERSION);
-  add_global_options(app, globals);
-  impound::add_examiner(app, globals, run);
-  impound::add_case(app, globals, run);
-  impound::add_status(app, globals, run);
-  impound::add_deployment(app, globals, run);
-  impound::add_playbook(app, globals, run);
-  impound::add_run(app, globals, run);
-  impound::add_collect(app, globals, run);
-  impound::add_contain(app, globals, run);
-  impound::add_baseline(app, globals, run);
-  impound::add_diff(app, globals, run);
-  impound::add_scan(app, globals, run);
-  impound::add_signature(app, globals, run);
-  impound::add_gguf_hash(app, globals, run);
-  impound::add_exhibit(app, globals, run);
-  impound::add_custody(app, globals, run);
-
+  CLI::App app;
+  impound::add_commands(app, globals, run);
+  const std::vector<std::string> typed(argv + (argc > 0 ? 1 : 0), argv + argc);
+  if (!typed.empty() && typed.front() == impound::kCompleteWord) {
+    return finish(offer(app, globals, typed));
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    std::ostringstream out;
-    std::ostringstream complaint;
-    const bool asked_for_help = app.exit(error, out, complaint) == 0;
-    impound::write_stdout(out.str());
-    // The words of a command line may break lines: ours are two.
-    std::string said = complaint.str();
-    if (const std::size_t last = said.rfind("\nRun with "); last != said.npos) {
-      said = impound::screen_line(said.substr(0, last)) + said.substr(last);
-    }
-    impound::write_stderr(said);
-    return finish(asked_for_help ? 0
-                                 : static_cast<int>(impound::ExitCode::usage));
+    return finish(answer_to(app, error, globals, typed));
   }
 
+  impound::choose_color(impound::color_choice_from(globals.color)
+                            .value_or(impound::ColorChoice::automatic));
   listen_for_interrupts();
   return finish(act(globals, run));
 }

@@ -552,13 +552,15 @@ lua::ChildOptions child_options(const Globals& globals) {
 }
 
 void add_playbook_options(CLI::App& command, PlaybookOptions& options) {
-  command
-      .add_option("playbook", options.playbook, "Id, folder, or playbook.lua.")
+  takes(ValueKind::playbook, command.add_option("playbook", options.playbook,
+                                                "Id, folder, or playbook.lua."))
       ->required();
-  command.add_option("--deployment", options.deployment,
-                     "Descriptor of the deployment (TOML).");
-  command.add_option("-p,--param", options.parameters,
-                     "Parameter of the playbook, name=value.");
+  takes(ValueKind::descriptor,
+        command.add_option("--deployment", options.deployment,
+                           "Descriptor of the deployment (TOML)."));
+  takes(ValueKind::assignment,
+        command.add_option("-p,--param", options.parameters,
+                           "Parameter of the playbook, name=value."));
   command.add_flag("--active-harm", options.active_harm,
                    "Harm is going on: contain before evidence is taken "
                    "(parameter active_harm).");

@@ -6,11 +6,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include "core/base/screen_text.hpp"
+#include "core/cli/paint.hpp"
 
 namespace impound {
 namespace {
@@ -19,6 +22,30 @@ namespace {
 constexpr std::string_view kWipeLine = "\r\x1b[K";
 
 int first_failure = 0;
+ColorChoice color = ColorChoice::automatic;
+
+bool is_set(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0';
+}
+
+bool has_dumb_terminal() {
+  const char* value = std::getenv("TERM");
+  return value != nullptr && std::string_view(value) == "dumb";
+}
+
+bool is_painted() {
+  switch (color) {
+    case ColorChoice::always:
+      return true;
+    case ColorChoice::never:
+      return false;
+    case ColorChoice::automatic:
+      break;
+  }
+  return ::isatty(STDOUT_FILENO) != 0 && !is_set("NO_COLOR") &&
+         !has_dumb_terminal();
+}
 
 void remember(int error) {
   if (first_failure == 0) first_failure = error == 0 ? EIO : error;
@@ -31,12 +58,13 @@ void put_stderr(std::string_view text) {
   static_cast<void>(std::fflush(stderr));
 }
 
-/// Columns of the terminal behind stderr.
-std::size_t terminal_width() {
+/// Columns where there is no terminal to ask.
+constexpr std::size_t kColumns = 80;
+
+/// Columns of the terminal behind that descriptor.
+std::size_t terminal_width(int fd) {
   winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
-    return 80;
-  }
+  if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kColumns;
   return size.ws_col;
 }
 
@@ -60,8 +88,19 @@ void write_stdout_bytes(std::string_view bytes) {
   }
 }
 
+void choose_color(ColorChoice choice) { color = choice; }
+
+std::optional<ColorChoice> color_choice_from(std::string_view name) noexcept {
+  if (name == "auto") return ColorChoice::automatic;
+  if (name == "always") return ColorChoice::always;
+  if (name == "never") return ColorChoice::never;
+  return std::nullopt;
+}
+
 void write_stdout(std::string_view text) {
-  write_stdout_bytes(screen_text(text));
+  // Escaped first: no word of others can paint.
+  const std::string shown = screen_text(text);
+  write_stdout_bytes(is_painted() ? painted(shown) : shown);
 }
 
 void write_stdout_json(std::string_view document) {
@@ -70,18 +109,20 @@ void write_stdout_json(std::string_view document) {
 
 void write_stderr(std::string_view text) { put_stderr(screen_text(text)); }
 
-void write_error(std::string_view code, std::string_view message) {
+void write_error(std::string_view message) {
   std::string indented;
   for (const char c : message) {
     indented += c;
     if (c == '\n') indented += "  ";
   }
-  write_stderr(fmt::format("impound: {}: {}\n", code, indented));
+  const bool is_named =
+      indented.starts_with("impound:") || indented.starts_with("impound ");
+  write_stderr(fmt::format("{}{}\n", is_named ? "" : "impound: ", indented));
 }
 
 void draw_progress_line(std::string_view line) {
   std::string shown = screen_line(line);
-  const std::size_t width = terminal_width() - 1;
+  const std::size_t width = terminal_width(STDERR_FILENO) - 1;
   // Cut at a character, not inside one.
   if (shown.size() > width) {
     std::size_t end = width;
@@ -95,6 +136,15 @@ void draw_progress_line(std::string_view line) {
 }
 
 void wipe_progress_line() { put_stderr(kWipeLine); }
+
+std::size_t help_width() {
+  return std::clamp<std::size_t>(terminal_width(STDOUT_FILENO), 40, kColumns);
+}
+
+std::optional<std::size_t> table_width() {
+  if (::isatty(STDOUT_FILENO) == 0) return std::nullopt;
+  return terminal_width(STDOUT_FILENO);
+}
 
 bool is_stderr_a_terminal() { return ::isatty(STDERR_FILENO) != 0; }
 

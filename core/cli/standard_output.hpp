@@ -22,6 +22,8 @@
 /// so SIGPIPE is ignored while the command works.
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace impound {
@@ -35,6 +37,15 @@ void reserve_standard_descriptors();
 /// character ends. A failure is remembered for finish_stdout().
 void write_stdout(std::string_view text);
 
+/// Whether severities, verdicts and levels are painted (paint.hpp) by
+/// write_stdout(). `automatic`, and before it is chosen: on a terminal, unless
+/// $NO_COLOR is set and not empty (no-color.org) or $TERM is "dumb".
+enum class ColorChoice : std::uint8_t { automatic, always, never };
+void choose_color(ColorChoice choice);
+/// "auto", "always", "never".
+[[nodiscard]] std::optional<ColorChoice> color_choice_from(
+    std::string_view name) noexcept;
+
 /// As write_stdout(), for a JSON document, which keeps its meaning.
 void write_stdout_json(std::string_view document);
 
@@ -45,9 +56,10 @@ void write_stdout_bytes(std::string_view bytes);
 /// As write_stdout(), on stderr. Nobody is told if that fails.
 void write_stderr(std::string_view text);
 
-/// An error for people: `impound: CODE: MESSAGE`. Further lines of the message
-/// are indented, so that none of them can pass for a line of its own.
-void write_error(std::string_view code, std::string_view message);
+/// An error for people: `impound: MESSAGE`, the name of the program only once
+/// where the message begins with it. Further lines of the message are indented,
+/// so that none of them can pass for a line of its own.
+void write_error(std::string_view message);
 
 /// Draws over the progress line of the terminal behind stderr, cut to its
 /// width.
@@ -56,6 +68,14 @@ void draw_progress_line(std::string_view line);
 void wipe_progress_line();
 
 [[nodiscard]] bool is_stderr_a_terminal();
+
+/// Columns for help: those of the terminal behind stdout, at least 40 and at
+/// most 80; 80 where there is none.
+[[nodiscard]] std::size_t help_width();
+
+/// Columns that a table must fit; empty where stdout is no terminal: a program
+/// or a file takes lines of any length.
+[[nodiscard]] std::optional<std::size_t> table_width();
 
 /// True once something could not be written: there is no use in going on.
 [[nodiscard]] bool has_stdout_failed();

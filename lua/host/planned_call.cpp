@@ -3,6 +3,7 @@
 
 #include "core/base/text.hpp"
 #include "lua/host/playbook_host.hpp"
+#include "lua/host/value_words.hpp"
 
 namespace impound::lua {
 namespace {
@@ -17,7 +18,7 @@ std::string argument(const HostCall& call, std::string_view key) {
 std::string with_arguments(const HostCall& call) {
   const Json& arguments = call.arguments["arguments"];
   if (arguments.empty()) return "";
-  return " with " + printable(dump_line(arguments));
+  return " with " + value_words(arguments);
 }
 
 }  // namespace

@@ -263,6 +263,28 @@ fs::path find_playbook(std::string_view what) {
                   "\": no such folder, and not in " + searched);
 }
 
+Json measure_isolation(const ChildOptions& options) {
+  ChildProcess child(options, ChildProcess::Mode::playbook,
+                     {{"playbook.lua", "return {}"}});
+  const auto said = child.receive();
+  if (!child.isolation().is_null()) return child.isolation();
+  const auto* const end = std::get_if<ChildEnd>(&said);
+  throw Error(Errc::unsupported,
+              end == nullptr ? "it did not say what it gave up" : end->message);
+}
+
+std::vector<std::string> playbook_ids() {
+  std::set<std::string> ids;
+  for (const fs::path& place : playbook_search_paths()) {
+    const auto names = list_directory(place);
+    if (!names) continue;  // a search path need not exist
+    for (const std::string& name : *names) {
+      if (is_kebab_case(name) && holds_playbook(place / name)) ids.insert(name);
+    }
+  }
+  return {ids.begin(), ids.end()};
+}
+
 std::vector<ListedPlaybook> list_playbooks(const ChildOptions& options) {
   std::vector<ListedPlaybook> list;
   std::set<std::string> seen;

@@ -32,6 +32,16 @@ inline constexpr int kChildSocket = 3;
 /// @throws Error{bad_input} naming the places that were searched.
 [[nodiscard]] std::filesystem::path find_playbook(std::string_view what);
 
+/// What a playbook's process gives up here (isolate.hpp), as a process that is
+/// started for it alone and ended measures it of itself; with "filter".
+/// @throws Error{io} if it cannot be started, Error{unsupported} with its words
+///         if it ended before it was confined.
+[[nodiscard]] Json measure_isolation(const ChildOptions& options);
+
+/// The ids that find_playbook() takes here, sorted, by the names of their
+/// folders: nothing is read or run.
+[[nodiscard]] std::vector<std::string> playbook_ids();
+
 struct ListedPlaybook {
   std::filesystem::path folder;
   std::string id;

@@ -51,7 +51,7 @@ cp -r "$IMPOUND_HOME/IR-2" "$IMPOUND_HOME/newer"
 sqlite3 "$IMPOUND_HOME/newer/case.db" "PRAGMA user_version=99"
 code 3 impound case show --case newer
 says "case format 99"
-code 3 impound case show --case no-such-case
+code 2 impound case show --case no-such-case
 
 # Closing says what is open, and then refuses new evidence.
 code 0 impound case close --case IR-1 --reason done

@@ -60,11 +60,10 @@ def run(*words, case=None, stdin=b""):
 
 def leaves(*group):
     text = subprocess.run([program, *group, "--help"], capture_output=True, text=True).stdout
-    below = re.split(r"\n[A-Z-]*SUBCOMMANDS:?\n|\nSubcommands:\n", text, maxsplit=1)
-    if len(below) == 1:
+    # Commands have lower-case names and a sentence, options begin with a hyphen.
+    names = re.findall(r"^  ([a-z][a-z-]*)  +\S", text, re.M)
+    if not names:
         return [" ".join(group)]
-    # The list ends at a blank line; what follows it are examples.
-    names = re.findall(r"^  ([a-z][a-z-]*)  ", below[1].split("\n\n")[0], re.M)
     return [leaf for name in names for leaf in leaves(*group, name)]
 
 

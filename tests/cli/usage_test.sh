@@ -9,7 +9,7 @@ code 0 impound --version
 code 0 impound --help
 says "Exit codes"
 # Every command and sub-command that --help names answers --help.
-commands() { "$IMPOUND" "$@" --help | sed -n '/^Subcommands:/,$p' | awk '/^  [a-z]/ {print $1}'; }
+commands() { "$IMPOUND" "$@" --help | grep -oE '^  [a-z][a-z-]*  +[^ ]' | awk '{print $1}'; }
 for command in $(commands); do
   code 0 impound "$command" --help
   for sub in $(commands "$command"); do code 0 impound "$command" "$sub" --help; done

@@ -60,7 +60,8 @@ COMMAND = """// SPDX-License-Identifier: Apache-2.0
 namespace impound {
 
 void add_dummy(CLI::App& app, Globals& globals, Run& run) {
-  CLI::App* command = add_command(app, "dummy", "Says a word.");
+  CLI::App* command = add_command(app, Group::look, "dummy", "Says a word.",
+                                  "impound" " dummy");
   command->callback([&globals, &run] {
     run = [&globals] {
       print_text(globals, "a word\\n");
@@ -169,8 +170,8 @@ def main(build, tree):
         newcomer.add_lines("core/cli/command.hpp",
                            ("void add_custody(CLI::App& app, Globals& globals, Run& run);\n",
                             "void add_dummy(CLI::App& app, Globals& globals, Run& run);"))
-        newcomer.add_lines("core/cli/main.cpp", ("  impound::add_custody(app, globals, run);\n",
-                                                 "  impound::add_dummy(app, globals, run);"))
+        newcomer.add_lines("core/cli/commands.cpp", ("  add_custody(app, globals, run);\n",
+                                                     "  add_dummy(app, globals, run);"))
         program = newcomer.link()
 
         environment = {"PATH": os.environ["PATH"], "HOME": work, "LC_ALL": "C.UTF-8",
