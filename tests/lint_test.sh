@@ -11,7 +11,7 @@ clang-format --dry-run -Werror "${sources[@]}" || failed=1
 if command -v luacheck >/dev/null; then
   luacheck -q lua playbooks || failed=1
 fi
-for script in cases/demo cases/prepare cases/scene.sh cases/*/run tests/all tests/run-ctest tests/pre-commit .ci/run tests/*.sh tests/cli/*.sh; do
+for script in cases/demo cases/prepare cases/compile cases/scene.sh cases/*/run tests/all tests/run-ctest tests/pre-commit .ci/run tests/*.sh tests/cli/*.sh; do
   bash -n "$script" || failed=1
 done
 exit "$failed"
