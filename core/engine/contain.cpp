@@ -159,7 +159,8 @@ std::optional<ContainResult> settle(const Act& act, const ContainmentRow& row) {
   Undone undone = undo_row(act, row, recorded_probes(act, row), why);
   if (undone.end != UndoEnd::still_held || !undone.state.is_by_record) {
     act.session.case_file.append({undone.entry}, act.session.examiner);
-    act.holds.remove(row.id);
+    // What nobody could look at may stand still: its mark stays.
+    if (undone.state.was_looked_at) act.holds.remove(row.id);
     return std::nullopt;
   }
   ContainResult result = result_of(act, ContainEnd::rollback_failed);

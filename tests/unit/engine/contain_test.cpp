@@ -2,6 +2,7 @@
 /// The transaction against a service that obeys, fails or lies as a test says.
 #include "core/engine/contain.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <functional>
@@ -387,6 +388,20 @@ TEST_CASE("[I13] \"Nothing was changed\" is said where nothing was begun",
   CHECK(service.applied == 0);
   CHECK(one.file.containments().empty());
   CHECK(one.last("isolate.verify").at("outcome") == "failed");
+}
+
+TEST_CASE(
+    "[I13] a mark stays when what it marks could not be looked at before it is "
+    "contained anew",
+    "[engine]") {
+  Machine machine;
+  OneCase one(machine);
+  REQUIRE(one.contain_it().is_contained());
+  const std::string mark = list_holds(holds_folder()).holds.at(0).intent;
+  service.is_measurable = false;
+  CHECK_FALSE(one.contain_it().is_contained());
+  const auto marks = list_holds(holds_folder()).holds;
+  CHECK(std::ranges::count(marks, mark, &Hold::intent) == 1);
 }
 
 TEST_CASE(
