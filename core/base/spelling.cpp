@@ -35,18 +35,33 @@ std::size_t slips(std::string_view a, std::string_view b) {
   return at(a.size(), b.size());
 }
 
+std::string only_one_that_begins(std::string_view word,
+                                 std::span<const std::string> known) {
+  std::string found;
+  for (const std::string& one : known) {
+    if (!one.starts_with(word)) continue;
+    if (!found.empty()) return {};
+    found = one;
+  }
+  return found;
+}
+
 }  // namespace
 
 std::string nearest_word(std::string_view word,
                          std::span<const std::string> known) {
   if (word.size() > kMaxWord) return {};
+  if (word.size() > 1) {
+    std::string begun = only_one_that_begins(word, known);
+    if (!begun.empty()) return begun;
+  }
   const std::string lower = to_lower_ascii(word);
   std::string nearest;
   std::size_t least = 3;
   for (const std::string& one : known) {
     if (one.size() > kMaxWord) continue;
     const std::size_t allowed =
-        std::clamp<std::size_t>(std::min(word.size(), one.size()) / 4, 1, 2);
+        std::clamp<std::size_t>(std::min(word.size(), one.size()) / 3, 1, 2);
     const std::size_t count = slips(lower, to_lower_ascii(one));
     // A word of two letters is one slip away from most others.
     if (count <= allowed && count < least && count * 2 < one.size()) {
@@ -55,6 +70,12 @@ std::string nearest_word(std::string_view word,
     }
   }
   return nearest;
+}
+
+std::string did_you_mean(std::string_view word,
+                         std::span<const std::string> known) {
+  const std::string meant = nearest_word(word, known);
+  return meant.empty() ? "" : "; did you mean \"" + printable(meant) + "\"?";
 }
 
 std::string no_such_word(std::string_view word,

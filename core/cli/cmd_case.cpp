@@ -201,8 +201,9 @@ ExitCode show(const Globals& globals) {
     rows.push_back({finding.id, finding.verdict, finding.severity,
                     printable(from_lossless_utf8(finding.title))});
   }
-  if (!rows.empty())
+  if (!rows.empty()) {
     print_text(globals, "\n" + fitted_table(rows, TableHead::none));
+  }
   const std::string open = status.to_text();
   print_text(globals, open.empty() ? "" : "\n" + open);
   print_text(globals, "\n" + status.closing_text());

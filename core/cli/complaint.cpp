@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "core/base/closest.hpp"
 #include "core/base/screen_text.hpp"
+#include "core/base/spelling.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/help.hpp"
 

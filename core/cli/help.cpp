@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "core/base/closest.hpp"
 #include "core/base/error.hpp"
+#include "core/base/spelling.hpp"
 #include "core/base/text.hpp"
 
 namespace impound {
@@ -16,12 +16,6 @@ namespace {
 /// Where the second column begins, at most: a longer heading has a line of its
 /// own.
 constexpr std::size_t kMaxColumn = 24;
-
-std::size_t columns_of(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
-  }));
-}
 
 struct Row {
   std::string heading;
@@ -99,6 +93,12 @@ void collect_paths(const CommandPage& page, std::string_view name,
 }
 
 }  // namespace
+
+std::size_t columns_of(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+  }));
+}
 
 std::string wrapped(std::string_view text, std::size_t indent,
                     std::size_t width) {

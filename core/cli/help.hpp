@@ -14,6 +14,9 @@ namespace impound {
 /// Columns that help is made for where nobody says how many there are.
 inline constexpr std::size_t kHelpWidth = 80;
 
+/// Columns of UTF-8 text on a screen: one for each character.
+[[nodiscard]] std::size_t columns_of(std::string_view text);
+
 /// `text` in lines of at most `width` columns, each indented by `indent`; words
 /// are kept whole, and lines that begin with blanks as they are.
 [[nodiscard]] std::string wrapped(std::string_view text, std::size_t indent,

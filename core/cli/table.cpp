@@ -16,12 +16,6 @@ using Row = std::vector<std::string>;
 /// A wrapped column that is narrower than this cannot be read.
 constexpr std::size_t kLeastText = 24;
 
-std::size_t columns_of(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
-  }));
-}
-
 std::size_t widest_line(std::string_view text) {
   std::size_t widest = 0;
   for (const std::string& line : split(text, '\n')) {

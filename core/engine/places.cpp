@@ -9,10 +9,10 @@
 #include <cctype>
 #include <cstdlib>
 
-#include "core/base/closest.hpp"
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
 #include "core/base/limits.hpp"
+#include "core/base/spelling.hpp"
 #include "core/base/text.hpp"
 #include "core/engine/next_command.hpp"
 
@@ -57,10 +57,7 @@ fs::path existing_case(const std::string& name, CaseSource source) {
   fs::path folder = place_of_case(name);
   // Without leave to look nobody knows: who opens it is told.
   if (may_hold_case(folder)) return folder;
-  std::vector<std::string> known;
-  for (const fs::path& one : list_case_folders()) {
-    known.push_back(one.filename().native());
-  }
+  const std::vector<std::string> known = names_of(list_case_folders());
   std::string text = fmt::format(
       "there is no case \"{}\"{}: {} holds no case.db", printable(name),
       source == CaseSource::named ? "" : fmt::format(", {}", in_words(source)),
@@ -69,8 +66,7 @@ fs::path existing_case(const std::string& name, CaseSource source) {
   if (!guess.empty()) {
     text += guess;
   } else if (!known.empty()) {
-    text += fmt::format("; there are: {}",
-                        fmt::join(names_of(list_case_folders()), ", "));
+    text += fmt::format("; there are: {}", fmt::join(known, ", "));
   }
   throw Error(Errc::bad_input, text);
 }

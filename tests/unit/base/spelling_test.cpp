@@ -29,6 +29,26 @@ TEST_CASE("a slip of the keys is traced to the word that was meant",
   }
 }
 
+TEST_CASE("a mistyped command is told the nearest one there is",
+          "[base][spelling]") {
+  const std::vector<std::string> known{"run",  "release", "resume",
+                                       "case", "custody", "exhibit"};
+  CHECK(nearest_word("rum", known) == "run");
+  CHECK(nearest_word("rnu", known) == "run");
+  CHECK(nearest_word("custdy", known) == "custody");
+  CHECK(nearest_word("exihbit", known) == "exhibit");
+  CHECK(nearest_word("realese", known) == "release");
+  CHECK(did_you_mean("rum", known) == "; did you mean \"run\"?");
+  CHECK(did_you_mean("frobnicate", known).empty());
+}
+
+TEST_CASE("the beginning of one word is that word, of two is none of them",
+          "[base][spelling]") {
+  const std::vector<std::string> known{"run", "release", "resume", "exhibit"};
+  CHECK(nearest_word("ex", known) == "exhibit");
+  CHECK(nearest_word("re", known).empty());
+}
+
 TEST_CASE("a word that is near to nothing is no slip", "[base][spelling]") {
   const std::vector<std::string> known{"window", "a", "pid", "since"};
   for (const char* other : {"banana", "x", "b", "", "door", "po"}) {
