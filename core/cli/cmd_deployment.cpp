@@ -106,6 +106,7 @@ Json server_json(const FoundServer& server) {
           {"unit", lossless_utf8(server.unit)},
           {"model_path", lossless_utf8(server.model_path().native())},
           {"weights", server.weights().size()},
+          {"not_measured", lossless_utf8(server.not_measured())},
           {"logs", std::move(logs)}};
 }
 

@@ -51,8 +51,7 @@ ExitCode examine(const Globals& globals) {
       .cases_folder = cases_folder(),
       .isolation =
           [&globals] { return lua::measure_isolation(child_options(globals)); },
-      .has_examiner =
-          [&globals] { return !globals.key_file.empty() || has_profile(); }};
+      .has_examiner = has_profile};
   const std::vector<Capability> all = examine_machine(tools);
   const bool is_missing = std::ranges::any_of(all, &Capability::is_missing);
   if (globals.json) {

@@ -8,8 +8,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <optional>
 
 #include "containment/freezer.hpp"
@@ -192,17 +192,18 @@ Capability disk(const DoctorTools& tools) {
   const fs::path folder = existing_part(fs::absolute(tools.cases_folder));
   struct statvfs facts {};
   if (::statvfs(folder.c_str(), &facts) != 0) {
+    const OsFailure failure{errno};
     one.measured = fmt::format("{}: {} (statvfs).", printable(folder.native()),
-                               std::strerror(errno));
+                               failure.message());
     return one;
   }
   const std::uint64_t free =
       std::uint64_t{facts.f_bavail} * std::uint64_t{facts.f_frsize};
   if (::access(folder.c_str(), W_OK) != 0) {
     one.ability = Ability::no;
-    one.measured =
-        fmt::format("{} cannot be written: {} (access).",
-                    printable(folder.native()), std::strerror(errno));
+    const OsFailure failure{errno};
+    one.measured = fmt::format("{} cannot be written: {} (access).",
+                               printable(folder.native()), failure.message());
     return one;
   }
   one.ability = free < kLeastFree ? Ability::partly : Ability::yes;
@@ -217,7 +218,8 @@ Capability examiner(const DoctorTools& tools) {
   Capability one{.name = "examiner", .acts = {Act::record}};
   one.ability = tools.has_examiner() ? Ability::yes : Ability::no;
   one.measured = one.ability == Ability::yes
-                     ? "An examiner is set up (impound examiner show)."
+                     ? "An examiner is set up (impound examiner show); whether "
+                       "the key can be used was not tried."
                      : "Nobody is set up as examiner, so nobody can sign: "
                        "impound examiner init.";
   return one;

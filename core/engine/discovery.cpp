@@ -23,7 +23,8 @@ namespace impound {
 namespace {
 
 /// By their documentation; the path is what each of them calls its health
-/// check, or its list of models where it has none.
+/// check, or its list of models where it has none. TensorFlow Serving answers
+/// on paths that hold the name of a model only.
 constexpr std::array kKnown{
     KnownServer{"vLLM", "vllm", "/health"},
     KnownServer{"llama.cpp", "llama-server", "/health"},
@@ -36,7 +37,7 @@ constexpr std::array kKnown{
     KnownServer{"SGLang", "sglang", "/health"},
     KnownServer{"LMDeploy", "lmdeploy", "/v1/models"},
     KnownServer{"TorchServe", "torchserve", "/ping"},
-    KnownServer{"TensorFlow Serving", "tensorflow_model_server", "/v1/models"},
+    KnownServer{"TensorFlow Serving", "tensorflow_model_server", ""},
     KnownServer{"LocalAI", "local-ai", "/readyz"},
     KnownServer{"KServe", "kserve", "/v2/health/ready"},
     KnownServer{"Aphrodite", "aphrodite", "/health"},
@@ -120,8 +121,9 @@ void look_into(OpenLog& log) {
   const std::size_t end = text.find('\n');
   if (end == std::string_view::npos) return;
   const Json record = record_of(text.substr(0, end));
+  log.first_line =
+      record.is_object() ? FirstLine::json_object : FirstLine::other;
   if (!record.is_object()) return;
-  log.is_json_lines = true;
   for (const std::string_view key : kTimeKeys) {
     const auto found = record.find(key);
     if (found == record.end()) continue;
@@ -299,10 +301,12 @@ std::string model_section(const FoundServer& server) {
   if (path.empty() || value.empty()) {
     // A section without its path is no descriptor: it stays a comment.
     return "\n" + measured +
-           comment(weights.empty()
+           comment(!weights.empty() ? "they share no folder; name the model's"
+                   : server.not_measured().empty()
                        ? "no weights are open or mapped: they may lie in "
                          "memory or on an accelerator; name the folder"
-                       : "they share no folder; name the model's") +
+                       : "whether weights are open or mapped was not measured: "
+                         "try as root, or name the folder") +
            "# [model]\n# path = \"/srv/models/…\"\n";
   }
   return "\n[model]\n" + measured + comment("the folder that they share") +
@@ -311,6 +315,19 @@ std::string model_section(const FoundServer& server) {
              "not measured: a known-good description to compare with "
              "(impound baseline create)") +
          "# baseline = \"good.json\"\n";
+}
+
+std::string in_words(FirstLine line) {
+  switch (line) {
+    case FirstLine::not_read:
+      return "its first line was not read: it is taken whole, unless somebody "
+             "knows better";
+    case FirstLine::json_object:
+      return "its first line is a JSON object";
+    case FirstLine::other:
+      return "its first line is no JSON object: it is taken whole";
+  }
+  return {};
 }
 
 std::string log_sections(const FoundServer& server) {
@@ -324,12 +341,10 @@ std::string log_sections(const FoundServer& server) {
                             "/proc/PID/fdinfo)",
                             log.pid, log.descriptor));
     text += "path = " + value + "\n";
-    text +=
-        comment(log.is_json_lines
-                    ? "its first line is a JSON object"
-                    : "its first line is no JSON object: it is taken whole");
-    text +=
-        fmt::format("format = \"{}\"\n", log.is_json_lines ? "jsonl" : "text");
+    text += comment(in_words(log.first_line));
+    text += fmt::format(
+        "format = \"{}\"\n",
+        log.first_line == FirstLine::json_object ? "jsonl" : "text");
     if (!log.timestamp_key.empty()) {
       text += comment("of that line, a key that holds a time");
       text += "timestamp = " + toml_text(log.timestamp_key) + "\n";
@@ -338,8 +353,12 @@ std::string log_sections(const FoundServer& server) {
   if (text.empty()) {
     text = "\n" +
            comment(
-               "no log is open for writing: name those of the server and of "
-               "the gateway in front of it") +
+               std::string(server.not_measured().empty()
+                               ? "no file with the name of a log is open for "
+                                 "writing"
+                               : "whether a log is open for writing was not "
+                                 "measured") +
+               ": name those of the server and of the gateway in front of it") +
            "# [[logs]]\n# path = \"/var/log/gateway/*.jsonl\"\n"
            "# timestamp = \"ts\"\n";
   }
@@ -362,36 +381,44 @@ std::string process_section(const FoundServer& server) {
     }
     return text;
   }
+  const std::string port = server.not_measured().empty()
+                               ? "it listens on no TCP port"
+                               : "whether it listens was not measured";
   if (!server.unit.empty()) {
-    text += comment(
-        "it listens on no TCP port; its control group is that of a "
-        "unit (/proc/PID/cgroup)");
+    text += comment(port +
+                    "; its control group is that of a unit "
+                    "(/proc/PID/cgroup)");
     return text + "unit = " + toml_text(printable(server.unit)) + "\n";
   }
-  text += comment(
-      "it listens on no TCP port and belongs to no unit; a pid "
-      "means something until the process ends");
+  text += comment(port +
+                  ", and its control group is that of no unit; a pid means "
+                  "something until the process ends");
   return text + fmt::format("pid = {}\n", server.pid);
 }
 
 std::string probe_section(const FoundServer& server) {
   std::string text;
   if (server.listeners.empty()) {
-    return "\n" + comment("nothing answers on a TCP port: no probe");
+    return "\n" +
+           comment(server.not_measured().empty()
+                       ? "it listens on no TCP port: no probe"
+                       : "whether it listens was not measured: no probe");
   }
   const Listener& one = server.listeners.front();
+  const std::string_view health =
+      server.known == nullptr ? std::string_view() : server.known->health;
   text += "\n[[probe]]\n";
   text += comment(
-      server.known == nullptr
+      health.empty()
           ? "not tried, and a guess: what answers while the model is served"
           : fmt::format("not tried: where {} answers while it serves, by its "
                         "documentation",
                         server.known->name));
   text += "name = \"serving\"\n";
   text += fmt::format(
-      "url = {}\n", toml_text(fmt::format(
-                        "http://{}:{}{}", host_for_probe(one.address), one.port,
-                        server.known == nullptr ? "/" : server.known->health)));
+      "url = {}\n",
+      toml_text(fmt::format("http://{}:{}{}", host_for_probe(one.address),
+                            one.port, health.empty() ? "/" : health)));
   text += comment("after containment it must not answer");
   return text + "after = \"forbidden\"\n";
 }
@@ -414,6 +441,18 @@ const KnownServer* find_known_server(
     }
   }
   return nullptr;
+}
+
+std::string FoundServer::not_measured() const {
+  constexpr std::size_t kShown = 3;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(hidden.size(), kShown); ++i) {
+    text += (i == 0 ? "" : "; ") + hidden[i];
+  }
+  if (hidden.size() > kShown) {
+    text += fmt::format("; and {} more", hidden.size() - kShown);
+  }
+  return text;
 }
 
 std::vector<const ServedFile*> FoundServer::weights() const {
@@ -441,6 +480,9 @@ std::string FoundServer::in_words() const {
   for (const Listener& one : listeners) text += ", " + printable(one.address);
   if (known != nullptr) text += fmt::format(", {}", known->name);
   const std::size_t held = weights().size();
+  if (held == 0 && !not_measured().empty()) {
+    return text + ", weights not measured";
+  }
   return text + (held == 0 ? ", no weights open or mapped"
                            : fmt::format(", {} weights file{}", held,
                                          held == 1 ? "" : "s"));
@@ -476,6 +518,11 @@ Discovery find_servers(const ProcFs& procfs) {
     const std::vector<ProcessStat> tree = procfs.tree(roots);
     for (const ProcessStat& below : tree) {
       covered.insert(below.pid);
+      if (const auto open = procfs.descriptors(below.pid); !open) {
+        server.hidden.push_back(
+            fmt::format("files and sockets of process {}: {}", below.pid,
+                        open.failure().message()));
+      }
       const auto more = listeners.find(below.pid);
       if (below.pid == process.pid || more == listeners.end()) continue;
       server.listeners.insert(server.listeners.end(), more->second.begin(),
@@ -498,6 +545,9 @@ std::string descriptor_of(const FoundServer& server, std::string_view name) {
       "the server.");
   text += "schema = 1\n";
   text += comment(fmt::format("found: {}", server.in_words()));
+  if (const std::string lack = server.not_measured(); !lack.empty()) {
+    text += comment("could not be looked at: " + lack);
+  }
   text += fmt::format(
       "name = {}\n",
       toml_text(name.empty() ? name_of(server) : std::string(name)));

@@ -25,7 +25,7 @@ namespace impound {
 struct KnownServer {
   std::string_view name;    ///< "vLLM"
   std::string_view word;    ///< of its command line: "vllm"
-  std::string_view health;  ///< path that answers while it serves
+  std::string_view health;  ///< path that answers while it serves; "": unknown
 };
 /// The one whose word stands in `command`, as the name of a program, a module
 /// or an argument; nullptr for none.
@@ -37,13 +37,20 @@ struct Listener {
   std::uint16_t port = 0;
 };
 
+/// What the first line of a log is.
+enum class FirstLine : std::uint8_t {
+  not_read,     ///< empty, unfinished, too long, or not permitted
+  json_object,  ///< of a log in JSON lines
+  other,
+};
+
 /// A file that a process has open for writing, which looks like a log.
 struct OpenLog {
   std::filesystem::path path;
   Pid pid = 0;
   int descriptor = -1;
-  bool is_json_lines = false;  ///< its first line is a JSON object
-  std::string timestamp_key;   ///< of that object, where it holds a time
+  FirstLine first_line = FirstLine::not_read;
+  std::string timestamp_key;  ///< of that object, where it holds a time
 };
 
 /// What was found of one server.
@@ -56,7 +63,12 @@ struct FoundServer {
   std::string unit = {};  ///< "vllm.service"; empty where its group is none
   ServedModel model = {};
   std::vector<OpenLog> logs = {};
+  /// Its processes whose files and sockets may not be listed, with the reason.
+  std::vector<std::string> hidden = {};
 
+  /// What of it could not be looked at, and why; "" if all was. Where it is
+  /// set, what was not found may be there all the same.
+  [[nodiscard]] std::string not_measured() const;
   /// Weights that it holds.
   [[nodiscard]] std::vector<const ServedFile*> weights() const;
   /// Where the model lies: the folder or cache that the held weights share;

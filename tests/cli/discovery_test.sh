@@ -46,7 +46,7 @@ says "processes were looked at"
 # The log of a server is found by its open descriptor.
 code 0 impound deployment new --port "$port" --name mine
 says 'name = "mine"'
-says "no log is open for writing"
+says "no file with the name of a log is open for writing"
 kill "$server"; wait "$server" 2>/dev/null
 python3 - "$work/d/port" "$work/d/model/model.safetensors" "$work/serving.jsonl" <<'PY' >/dev/null 2>&1 &
 import http.server, mmap, os, sys

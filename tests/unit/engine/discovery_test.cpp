@@ -32,7 +32,7 @@ FoundServer server() {
   found.logs = {{.path = "/var/log/chat/a.jsonl",
                  .pid = 7,
                  .descriptor = 3,
-                 .is_json_lines = true,
+                 .first_line = FirstLine::json_object,
                  .timestamp_key = "ts"}};
   return found;
 }
@@ -85,6 +85,24 @@ TEST_CASE("What was not found is left to a person, and is no claim") {
   CHECK(read.process.pid == 7);
   CHECK(read.probes.empty());
   CHECK(text.find("# no weights are open or mapped") != std::string::npos);
+}
+
+TEST_CASE("What could not be looked at is not said to be absent") {
+  FoundServer hidden{.pid = 7, .name = "vllm"};
+  hidden.hidden = {"files and sockets of process 7: Permission denied"};
+  const std::string text = descriptor_of(hidden, "");
+  for (const char* claim : {"no weights are open", "no file with the name",
+                            "it listens on no TCP port"}) {
+    INFO(claim);
+    CHECK(text.find(claim) == std::string::npos);
+  }
+  CHECK(text.find("could not be looked at: files and sockets of process "
+                  "7: Permission denied") != std::string::npos);
+  CHECK(hidden.in_words() == "process 7 (vllm), weights not measured");
+
+  FoundServer unread = server();
+  unread.logs.front().first_line = FirstLine::not_read;
+  CHECK(descriptor_of(unread, "").find("no JSON object") == std::string::npos);
 }
 
 TEST_CASE("Weights of two folders are not said to share one") {
