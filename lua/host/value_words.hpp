@@ -8,8 +8,10 @@
 
 namespace impound::lua {
 
-/// Text as it is, lists with commas, yes and no, "none" for null, and
-/// "name=value" of each member of an object: what others chose is printable().
+/// Text as it is, or in quotes where it could be taken for more than one value;
+/// lists with commas, true and false, "none" for null, and "name=value" of each
+/// member of an object; lists and objects inside in brackets. What others chose
+/// is printable().
 [[nodiscard]] std::string value_words(const Json& value);
 
 }  // namespace impound::lua
