@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
 #include <set>
 
@@ -33,6 +34,15 @@ constexpr std::string_view kStamp = "checkpoint.tsr";
 constexpr std::string_view kStampChain = "tsa-chain.pem";
 
 constexpr std::size_t kMaxStamp = 1 << 20;  // a reply has some 6 KB
+
+/// Seconds since 1970 as a date, in UTC; years beyond TimeNs stay seconds.
+std::string date_of(std::uint64_t seconds) {
+  constexpr auto kLast =
+      static_cast<std::uint64_t>(std::numeric_limits<TimeNs>::max() / kSecond);
+  return seconds > kLast
+             ? fmt::format("{} seconds after 1970-01-01 (UTC)", seconds)
+             : format_time(static_cast<TimeNs>(seconds) * kSecond);
+}
 
 const ExportFile* known_file(std::string_view name) {
   const auto found = std::ranges::find(kExportFiles, name, &ExportFile::name);
@@ -380,14 +390,14 @@ class Checker {
     }
     if (claims_.witness.empty()) {
       check_.vouching.push_back(fmt::format(
-          "another key signed the head, {}, at {}; it came with this folder, "
-          "so that anybody could have made it",
-          fingerprint, time));
+          "another key signed the head, {}, and states the time {}; it came "
+          "with this folder, so that anybody could have made it",
+          fingerprint, date_of(time)));
     } else if (claims_.witness == fingerprint) {
       check_.vouching.push_back(
           fmt::format("the witness that you named, key {}, signed the head "
-                      "at {}",
-                      fingerprint, time));
+                      "and states the time {}",
+                      fingerprint, date_of(time)));
     } else {
       wrong(kWitness, claims_.witness, fingerprint);
     }
@@ -411,10 +421,10 @@ class Checker {
               fmt::format("{}", time));
       }
       check_.vouching.push_back(fmt::format(
-          "a time stamp says that the head existed at {} (seconds since 1970, "
-          "UTC); whether the certificates in {}, which came with this folder, "
-          "are of an authority was not compared",
-          time, kStampChain));
+          "a time stamp says that the head existed at {}; whether the "
+          "certificates in {}, which came with this folder, are of an "
+          "authority was not compared",
+          date_of(static_cast<std::uint64_t>(time)), kStampChain));
     } catch (const Error& error) {
       wrong(kStamp, "a time stamp of the head", error.what());
     }

@@ -479,18 +479,19 @@ if [ -f witness.pub.pem ]; then
     || fail "checkpoint.note: the cosignature does not fit witness.pub.pem"
   [ "$TIME" -ge "$BEGAN" ] \
     || fail "checkpoint.note: the cosignature is of $TIME, before the record began ($BEGAN)"
+  WHEN=$(date -u -d "@$TIME" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null) || WHEN="$TIME seconds after 1970-01-01 (UTC)"
   if [ -n "$WITNESS" ]; then
     [ "$WITNESS" = "$finger" ] \
       || fail "witness.pub.pem: its key is $finger, --witness says $WITNESS"
     ANCHORS="$ANCHORS
-     the witness that you named, key $finger, signed this head at $TIME"
+     the witness that you named, key $finger, signed this head and states the time $WHEN"
   else
     OTHERS="$OTHERS
      another key signed this head, $finger; it came with this folder, so that
      anybody could have made it: --witness FINGERPRINT compares it with one that you know"
   fi
   FURTHER=$((FURTHER - 1))
-  say "   another key signed, $finger, at $TIME (seconds since 1970, UTC)"
+  say "   another key signed, $finger, and states the time $WHEN"
 else
   [ -z "$WITNESS" ] || fail "witness.pub.pem is missing, --witness asks for its key"
   say "   none here (no witness.pub.pem)"

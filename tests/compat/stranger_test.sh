@@ -274,7 +274,7 @@ openssl pkey -in "$top/key.pem" -pubout -out "$copy/witness.pub.pem"
 refused "a witness who did not sign" "no cosignature"
 witnessed "$now"
 passes "a key that nobody named signed" "$copy"
-says "it is called another key" 'another key signed, [0-9a-f]\{64\}, at'
+says "it is called another key" 'another key signed, [0-9a-f]\{64\}, and states the time [0-9-]*T[0-9:]*Z'
 says "and is no anchor" 'no outside anchor is here'
 finger=$(fingerprint "$copy/witness.pub.pem")
 (cd / && sh "$copy/VERIFY.sh" --witness "$finger") >"$top/out" 2>&1 || broken "--witness: exit $?"
