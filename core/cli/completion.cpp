@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/text.hpp"
+#include "core/engine/next_command.hpp"
 
 namespace impound {
 namespace {
@@ -234,9 +235,9 @@ Completion options_of(const CommandPage& root, const CommandPage& page) {
 /// Of what could stand there, what begins as it was typed.
 Completion begun_with(Completion completion, std::string_view typed) {
   std::erase_if(completion.candidates, [&](const Candidate& one) {
-    // A word that needs quoting or escaping would be typed wrongly.
-    return !one.word.starts_with(typed) || printable(one.word) != one.word ||
-           one.word.find_first_of(" \t'\"\\$`") != std::string::npos;
+    // A word that a shell would not take as it is: typed wrongly, or a command
+    // that somebody put into a name.
+    return !one.word.starts_with(typed) || shell_word(one.word) != one.word;
   });
   return completion;
 }

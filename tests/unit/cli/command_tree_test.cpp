@@ -260,11 +260,10 @@ TEST_CASE("Completion of help offers the commands themselves") {
 TEST_CASE("A candidate that a shell would read otherwise is not offered") {
   const Program program;
   const auto hostile = [](ValueKind, const TypedBefore&) {
-    return std::vector<Candidate>{{"$(reboot)", ""},
-                                  {"a b", ""},
-                                  {"a\nb", ""},
-                                  {"`x`", ""},
-                                  {"ok", "a\nb"}};
+    return std::vector<Candidate>{
+        {"$(reboot)", ""}, {"a b", ""},       {"a\nb", ""}, {"`x`", ""},
+        {"a;reboot", ""},  {"a&&reboot", ""}, {"a|sh", ""}, {"a>b", ""},
+        {"*", ""},         {"ok", "a\nb"}};
   };
   const std::vector<std::string> words{"exhibit", "show", ""};
   const std::string text =
