@@ -19,13 +19,17 @@ namespace {
 constexpr std::size_t kBlock = 4 << 20;
 constexpr std::uint32_t kPrivate = 0600;  // until it is whole
 
+[[noreturn]] void fail(std::string_view act, const fs::path& path,
+                       const OsFailure& failure) {
+  throw Error(Errc::io,
+              fmt::format("cannot {} {}: {}", act, printable(path.native()),
+                          failure.message()),
+              failure.code);
+}
+
 UniqueFd open_original(const fs::path& from) {
   auto opened = open_read(from);
-  if (!opened) {
-    throw Error(Errc::io,
-                fmt::format("cannot read {}: {}", printable(from.native()),
-                            opened.failure().message()));
-  }
+  if (!opened) fail("read", from, opened.failure());
   return std::move(*opened);
 }
 
@@ -40,11 +44,7 @@ std::uint64_t copy_bytes(const UniqueFd& from, const fs::path& from_path,
   std::uint64_t at = 0;
   while (true) {
     const auto read = read_at(from, at, block);
-    if (!read) {
-      throw Error(Errc::io, fmt::format("cannot read {}: {}",
-                                        printable(from_path.native()),
-                                        read.failure().message()));
-    }
+    if (!read) fail("read", from_path, read.failure());
     if (*read == 0) return at;
     write_all(to, ByteView(block).first(*read), to_path);
     at += *read;
@@ -56,9 +56,12 @@ std::uint64_t copy_bytes(const UniqueFd& from, const fs::path& from_path,
 void copy_file_apart(const fs::path& from, const fs::path& to) {
   const UniqueFd original = open_original(from);
   const auto stat = stat_fd(original);
-  if (!stat || stat->kind != FileKind::regular) {
-    throw Error(Errc::io, fmt::format("cannot copy {}: no regular file",
-                                      printable(from.native())));
+  if (!stat) fail("read", from, stat.failure());
+  if (stat->kind != FileKind::regular) {
+    throw Error(Errc::io,
+                fmt::format("cannot copy {}: it is a {}, expected a "
+                            "regular file",
+                            printable(from.native()), to_string(stat->kind)));
   }
   const UniqueFd copy = create_file(to, kPrivate);
   if (!share_blocks(original, copy)) {
@@ -71,9 +74,7 @@ void copy_file_apart(const fs::path& from, const fs::path& to) {
     }
   }
   if (::fchmod(copy.get(), static_cast<mode_t>(stat->mode & 0777U)) != 0) {
-    throw Error(Errc::io, fmt::format("cannot set the mode of {}: {}",
-                                      printable(to.native()),
-                                      OsFailure{errno}.message()));
+    fail("set the mode of", to, OsFailure{errno});
   }
   sync_fd(copy, to);
 }
