@@ -329,7 +329,10 @@ def main():
     bad = [result for result in results if result[2]]
     for name, _, problem, told in bad:
         print(f"NOT OK: {name}: {problem}\n    {told}")
-    print(f"{len(results)} rows: {dict(counts)}; {len(bad)} wrong")
+    disagree = sum(problem.startswith("they disagree") for _, _, problem, _ in bad)
+    false_ok = sum(problem == "a false OK" for _, _, problem, _ in bad)
+    print(f"tamper rows: {len(results)} tried, {counts['fail']} caught, {counts[FOREIGN]} named as foreign, "
+          f"{counts['ok']} accepted, {disagree} disagreements, {false_ok} false OK")
     if len(results) < 60:
         sys.exit("the matrix has fewer than 60 rows: the export lacks files")
     sys.exit(1 if bad else 0)
