@@ -160,6 +160,16 @@ struct CustodyProblem {
   std::string found;
 };
 
+/// Who vouches for an export as a whole.
+enum class ExportSignature : std::uint8_t {
+  no_export,     ///< a case that is worked on: its heads vouch for it
+  signed_whole,  ///< the list of its files has a signature; whether it fits is
+                 ///< a problem or none
+  of_no_list,    ///< of a version that lists no files
+  none,          ///< it could not be recorded, so that nobody signed it
+};
+[[nodiscard]] std::string_view to_string(ExportSignature signature) noexcept;
+
 struct CustodyReport {
   std::int64_t entries = 0;
   std::string head;
@@ -169,9 +179,19 @@ struct CustodyReport {
   /// Of an export: what lies in its folder, is no part of the record, and was
   /// not checked.
   std::vector<std::string> foreign;
+  /// Names below reports/ that entries name; compared.
+  std::vector<std::string> kept;
   /// Of an export: who else vouches for its head, a sentence each.
   std::vector<std::string> vouching;
-  [[nodiscard]] bool ok() const noexcept { return problems.empty(); }
+  ExportSignature signature = ExportSignature::no_export;
+  /// True if this says of itself that nobody signed it as a whole: what was
+  /// checked may be right, and it is never called whole.
+  [[nodiscard]] bool is_unsigned() const noexcept {
+    return signature == ExportSignature::none;
+  }
+  [[nodiscard]] bool ok() const noexcept {
+    return problems.empty() && !is_unsigned();
+  }
   SignerRoll signers;  ///< each with the number of its entries
   /// What was compared with what somebody wrote down; false = not asked.
   bool is_signer_compared = false;
@@ -179,7 +199,7 @@ struct CustodyReport {
   /// Entry that the head that was written down ends with; 0 = not asked.
   std::int64_t compared_head_seq = 0;
   /// {"ok","entries","head","problems","warnings","not_part_of_the_record",
-  ///  "vouching","signers_must_be_vouched_for","signers","compared"}
+  ///  "vouching","export_signature","signers_must_be_vouched_for","signers","compared"}
   [[nodiscard]] Json to_json() const;
 };
 

@@ -14,6 +14,7 @@
 #include "core/casefile/case_file_impl.hpp"
 #include "core/casefile/entry_line.hpp"
 #include "core/casefile/export_list.hpp"
+#include "core/casefile/record_files.hpp"
 #include "core/casefile/schema.hpp"
 #include "core/casefile/verify_script.hpp"
 #include "core/crypto/note.hpp"
@@ -91,6 +92,15 @@ class ExportedRecord {
   explicit ExportedRecord(const fs::path& file,
                           Database::Mode mode = Database::Mode::immutable)
       : database_(file, mode) {}
+
+  /// What the heads of the case call their origin.
+  [[nodiscard]] std::string origin(std::string_view case_id) const {
+    return head_origin(
+        database_.text_of(
+            "SELECT coalesce(json_extract(line,'$.detail.org'),'')"
+            " FROM custody WHERE seq=1"),
+        case_id);
+  }
 
   [[nodiscard]] std::int64_t entries() const {
     return database_.integer_of("SELECT count(*) FROM custody");
@@ -204,6 +214,14 @@ std::string sign_and_copy(CaseFile& case_file, const Examiner& examiner,
   throw Error(Errc::io,
               "the case grows all the time: end the run that is writing to it, "
               "then export again");
+}
+
+/// Every key under keys/: of an export that nobody signs none is the signer's.
+void write_keys(const ExportedRecord& record, const fs::path& folder) {
+  create_folders(folder / "keys");
+  for (const auto& [fingerprint, key] : record.keys()) {
+    write_new(folder / "keys" / (fingerprint + ".pem"), key.pem());
+  }
 }
 
 /// signer.pub.pem, and the other keys under keys/.
@@ -339,6 +357,12 @@ void export_exhibit(const fs::path& evidence, const fs::path& folder,
       hand_out(evidence / name, folder / name, copies);
     }
   }
+  // The one of them that repeats an entry and nothing else.
+  const std::string digest_file = exhibit.bundle + ".sha256";
+  if (!stat_path(folder / digest_file, Links::refuse)) {
+    write_new(folder / digest_file,
+              fmt::format("{}  {}\n", exhibit.sha256, exhibit.bundle));
+  }
 }
 
 }  // namespace
@@ -361,60 +385,107 @@ void require_exportable(const CaseFile& case_file,
   }
 }
 
+namespace {
+
+/// What is written of a copy of the case, whether its head was signed or not.
+class ExportWriter {
+ public:
+  /// case.db is in the folder of the export already.
+  ExportWriter(const CaseFile& case_file, const ExportOptions& options)
+      : case_file_(case_file),
+        options_(options),
+        record_(options.folder / kCaseDatabase) {
+    facts_.case_id = case_file.id();
+    facts_.origin = record_.origin(facts_.case_id);
+    facts_.entries = record_.entries();
+    facts_.with_exhibits = options.with_exhibits;
+    facts_.exhibits = record_.exhibits();
+  }
+
+  ExportResult write_signed(const std::string& note, const SigningKey& key) {
+    facts_.head = record_.write_lines(options_.folder);
+    const std::string script = verify_script(facts_);  // judges every value
+    write_new(options_.folder / "checkpoint.note", note);
+    write_keys(record_, note, options_.folder);
+    write_rest(script, &key);
+    ExportResult result = this->result();
+    result.checkpoint_note = note;
+    return result;
+  }
+
+  ExportResult write_unsigned(std::string_view statement) {
+    facts_.is_signed = false;
+    facts_.head = record_.write_lines(options_.folder);
+    const std::string script = verify_script(facts_);
+    write_new(options_.folder / kNotRecorded, statement);
+    write_keys(record_, options_.folder);
+    write_rest(script, nullptr);
+    return result();
+  }
+
+ private:
+  void write_rest(const std::string& script, const SigningKey* key) {
+    const fs::path& folder = options_.folder;
+    if (options_.with_exhibits && !facts_.exhibits.empty()) {
+      create_folders(folder / "exhibits");
+      for (const ScriptExhibit& exhibit : facts_.exhibits) {
+        export_exhibit(case_file_.folder() / "evidence", folder / "exhibits",
+                       exhibit, options_.copies);
+      }
+      sync_folder(folder / "exhibits");
+    }
+    if (options_.with_exhibits) {
+      for (const Report& report : record_.reports()) {
+        export_report(case_file_.folder(), folder, report);
+      }
+    }
+    KnownDigests known{{"VERIFY.sh", sha256(script)}};
+    for (const ScriptExhibit& exhibit : facts_.exhibits) {
+      if (!options_.with_exhibits) break;
+      // As sealed; whether the file has it is what every check measures.
+      known.emplace("exhibits/" + exhibit.bundle,
+                    Digest::from_hex(exhibit.sha256).value_or(Digest{}));
+    }
+    write_export_list(folder, known, key);
+    // Last: an export that was cut off has no script that could call it whole.
+    write_new(folder / "VERIFY.sh", script, kScriptMode);
+  }
+
+  [[nodiscard]] ExportResult result() const {
+    ExportResult result;
+    result.folder = options_.folder;
+    result.entries = facts_.entries;
+    result.head = facts_.head;
+    for (const ScriptExhibit& exhibit : facts_.exhibits) {
+      result.exhibits.push_back(exhibit.id);
+    }
+    return result;
+  }
+
+  const CaseFile& case_file_;
+  const ExportOptions& options_;
+  ExportedRecord record_;
+  ScriptFacts facts_;
+};
+
+}  // namespace
+
 ExportResult export_case(CaseFile& case_file, const Examiner& examiner,
                          const ExportOptions& options) {
-  const fs::path& folder = options.folder;
-  require_empty(folder);
-  create_folders(folder);
+  require_empty(options.folder);
+  create_folders(options.folder);
+  const std::string note =
+      sign_and_copy(case_file, examiner, options.folder / kCaseDatabase);
+  return ExportWriter(case_file, options).write_signed(note, examiner.key);
+}
 
-  ExportResult result;
-  result.folder = folder;
-  result.checkpoint_note =
-      sign_and_copy(case_file, examiner, folder / kCaseDatabase);
-  const ExportedRecord record(folder / kCaseDatabase);
-  ScriptFacts facts;
-  facts.case_id = case_file.id();
-  facts.origin = parse_checkpoint(
-                     parse_note(result.checkpoint_note, "the signed head").text,
-                     "the signed head")
-                     .origin;
-  facts.entries = record.entries();
-  facts.with_exhibits = options.with_exhibits;
-  facts.exhibits = record.exhibits();
-  facts.head = record.write_lines(folder);
-  const std::string script = verify_script(facts);  // judges every value first
-  write_new(folder / "checkpoint.note", result.checkpoint_note);
-  write_keys(record, result.checkpoint_note, folder);
-  if (options.with_exhibits && !facts.exhibits.empty()) {
-    create_folders(folder / "exhibits");
-    for (const ScriptExhibit& exhibit : facts.exhibits) {
-      export_exhibit(case_file.folder() / "evidence", folder / "exhibits",
-                     exhibit, options.copies);
-    }
-    sync_folder(folder / "exhibits");
-  }
-  if (options.with_exhibits) {
-    for (const Report& report : record.reports()) {
-      export_report(case_file.folder(), folder, report);
-    }
-  }
-  KnownDigests known{{"VERIFY.sh", sha256(script)}};
-  for (const ScriptExhibit& exhibit : facts.exhibits) {
-    if (!options.with_exhibits) break;
-    // As sealed; whether the file has it is what every check measures.
-    known.emplace("exhibits/" + exhibit.bundle,
-                  Digest::from_hex(exhibit.sha256).value_or(Digest{}));
-  }
-  write_export_list(folder, known, examiner.key);
-  // Last: an export that was cut off has no script that could call it whole.
-  write_new(folder / "VERIFY.sh", script, kScriptMode);
-
-  result.entries = facts.entries;
-  result.head = facts.head;
-  for (const ScriptExhibit& exhibit : facts.exhibits) {
-    result.exhibits.push_back(exhibit.id);
-  }
-  return result;
+ExportResult export_case_unsigned(const CaseFile& case_file,
+                                  const ExportOptions& options,
+                                  std::string_view statement) {
+  require_empty(options.folder);
+  create_folders(options.folder);
+  case_file.copy_to(options.folder / kCaseDatabase);
+  return ExportWriter(case_file, options).write_unsigned(statement);
 }
 
 }  // namespace impound

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/casefile/case_file.hpp"
@@ -54,5 +55,14 @@ void require_exportable(const CaseFile& case_file,
 ///         script can be made of, or a report is not the one that it names.
 ExportResult export_case(CaseFile& case_file, const Examiner& examiner,
                          const ExportOptions& options);
+
+/// The same of a case that cannot be written to, or by somebody without a key:
+/// no entry tells of it and nobody signs its list, so that it has
+/// NOT-RECORDED.txt with `statement` instead of checkpoint.note,
+/// signer.pub.pem and export.sig, and no verifier calls it whole.
+/// @throws as export_case().
+ExportResult export_case_unsigned(const CaseFile& case_file,
+                                  const ExportOptions& options,
+                                  std::string_view statement);
 
 }  // namespace impound

@@ -134,28 +134,43 @@ class Checker {
   ExportCheck run() {
     const std::vector<Found> found = find_files(folder_);
     for (const Found& file : found) here_.emplace(file.name, file.kind);
+    is_unsigned_ = here_.contains(kNotRecorded);
+    if (is_unsigned_) check_.signature = ExportSignature::none;
     for (const ExportFile& file : kExportFiles) {
       const auto here = here_.find(file.name);
       if (here == here_.end()) continue;
       if (file.is_forbidden()) {
         wrong(file.name, "nothing", "a file that changes what case.db says");
+      } else if (is_unsigned_ && file.is_only_signed()) {
+        wrong(file.name, "nothing beside " + std::string(kNotRecorded),
+              "a file of a signed export");
       } else if (file.is_added() && here->second != FileKind::regular) {
         wrong(file.name, "a file or nothing",
               std::string(to_string(here->second)));
       }
     }
     read_record();
-    if (!here_.contains(kExportList) && !claims_.is_list_required) {
+    if (!here_.contains(kExportList) && !claims_.is_list_required &&
+        !is_unsigned_) {
+      check_.signature = ExportSignature::of_no_list;
       check_.foreign.emplace_back(
           "everything beside case.db: this export is of a version that signs "
           "no list of its files; its VERIFY.sh checks what it can");
       return std::move(check_);
     }
-    check_signature();
+    if (is_unsigned_) {
+      list_ = text_of(kExportList).value_or("");
+      if (!claims_.witness.empty()) {
+        wrong(kNote, "a head that the witness signed",
+              "an export that nobody signed");
+      }
+    } else {
+      check_signature();
+    }
     check_listed();
     compare_lines("custody.jsonl", lines_);
     compare_lines("custody.sig", signatures_);
-    check_note();
+    if (!is_unsigned_) check_note();
     for (const Found& file : found) check_unlisted(file);
     return std::move(check_);
   }
@@ -262,7 +277,53 @@ class Checker {
     }
   }
 
+  /// What an exporter may list: their signature makes nothing part of a record.
+  void read_places() {
+    for (const ExportFile& file : kExportFiles) {
+      if (is_unsigned_ ? file.is_listed_unsigned() : file.is_listed_signed()) {
+        places_.emplace(file.name);
+      }
+    }
+    const bool has_exhibits =
+        is_unsigned_ ? here_.contains("exhibits") || here_.contains("reports")
+                     : claims_.is_with_exhibits;
+    if (!has_exhibits) return;
+    Statement sealed = claims_.database.prepare(
+        "SELECT DISTINCT json_extract(line,'$.item') FROM custody"
+        " WHERE CASE WHEN json_valid(line)"
+        " THEN json_extract(line,'$.action')='bundle.seal' END");
+    while (sealed.step()) {
+      for (const std::string_view ending : kExhibitEndings) {
+        places_.insert(fmt::format("exhibits/{}{}", sealed.text(0), ending));
+      }
+    }
+    for (const char* what : {"result", "baseline"}) {
+      Statement kept = claims_.database.prepare(fmt::format(
+          "SELECT json_extract(line,'$.detail.{}_file') FROM custody"
+          " WHERE CASE WHEN json_valid(line)"
+          " THEN json_extract(line,'$.action')='baseline.diff' END",
+          what));
+      while (kept.step()) places_.emplace(kept.text(0));
+    }
+  }
+
+  /// Judges a listed name by what the record says that there is.
+  void check_place(const std::string& name) {
+    if (places_.contains(name)) return;
+    for (const Signer& signer : claims_.signers.all()) {
+      if (name != fmt::format("keys/{}.pem", signer.fingerprint)) continue;
+      const auto text = text_of(name);
+      if (text && *text != signer.public_key) {
+        wrong(name, "the key that the record has under this fingerprint",
+              "another one");
+      }
+      return;
+    }
+    wrong(kExportList, "names of files that this record has", name);
+  }
+
   void check_listed() {
+    read_places();
     for (const std::string& line : split(list_, '\n')) {
       if (line.empty()) continue;
       const auto parsed = parse_line(line);
@@ -280,6 +341,7 @@ class Checker {
               here == here_.end() ? "nothing" : "something else");
         continue;
       }
+      check_place(name);
       if (is_bundle(name)) continue;
       try {
         const Digest found = digest_of(folder_, name);
@@ -292,7 +354,9 @@ class Checker {
       wrong(kExportList, "a line break at its end", "none");
     }
     for (const ExportFile& file : kExportFiles) {
-      if (file.is_listed() && !listed_.contains(file.name)) {
+      const bool must =
+          is_unsigned_ ? file.is_listed_unsigned() : file.is_listed_signed();
+      if (must && !listed_.contains(file.name)) {
         wrong(kExportList, "a line for " + std::string(file.name), "none");
       }
     }
@@ -445,12 +509,15 @@ class Checker {
         name == kExportSignature || (is_folder && is_record_folder(name))) {
       return;
     }
-    // Judged above; certificates alone are certificates of nothing.
-    if (known_file(name) != nullptr &&
-        (name != kStampChain || is_file(kStamp))) {
+    const ExportFile* known = known_file(name);
+    // Judged above; certificates alone are certificates of nothing, and what
+    // others add vouches for a head that a signed export has.
+    if (known != nullptr &&
+        (!known->is_added() ||
+         (!is_unsigned_ && (name != kStampChain || is_file(kStamp))))) {
       return;
     }
-    check_.foreign.push_back(printable(name) + (is_folder ? "/" : ""));
+    check_.foreign.push_back(name + (is_folder ? "/" : ""));
   }
 
   const fs::path& folder_;
@@ -464,14 +531,16 @@ class Checker {
   std::optional<std::int64_t> began_;  ///< seconds since 1970
   std::map<std::string, FileKind, std::less<>> here_;
   std::set<std::string, std::less<>> listed_;
+  std::set<std::string, std::less<>> places_;
   std::string list_;
   std::optional<PublicKey> signer_;
+  bool is_unsigned_ = false;
 };
 
 }  // namespace
 
 void write_export_list(const fs::path& folder, const KnownDigests& known,
-                       const SigningKey& key) {
+                       const SigningKey* key) {
   KnownDigests digests = known;
   for (const Found& file : find_files(folder)) {
     if (file.kind != FileKind::regular || digests.contains(file.name)) continue;
@@ -482,8 +551,9 @@ void write_export_list(const fs::path& folder, const KnownDigests& known,
     list += fmt::format("{}  {}\n", digest.hex(), name);
   }
   write_file_durably(folder / kExportList, as_bytes(list), kFileMode);
+  if (key == nullptr) return;
   write_file_durably(folder / kExportSignature,
-                     as_bytes(to_base64(key.sign(as_bytes(list))) + "\n"),
+                     as_bytes(to_base64(key->sign(as_bytes(list))) + "\n"),
                      kFileMode);
 }
 
@@ -493,11 +563,16 @@ bool is_export(const fs::path& folder) {
   };
   const bool has_file =
       std::ranges::any_of(kExportFiles, [&](const ExportFile& file) {
-        return file.is_required() && file.name != kCaseDatabase &&
+        return file.presence != Presence::maybe && file.name != kCaseDatabase &&
                is_there(file.name);
       });
   return has_file ||
          ((is_there("exhibits") || is_there("keys")) && !is_there("evidence"));
+}
+
+bool is_unsigned_export(const fs::path& folder) {
+  return is_export(folder) &&
+         static_cast<bool>(stat_path(folder / kNotRecorded, Links::refuse));
 }
 
 bool is_report_name(std::string_view name) noexcept {

@@ -29,18 +29,30 @@ namespace impound {
 inline constexpr std::string_view kExportList = "export.list";
 inline constexpr std::string_view kExportSignature = "export.sig";
 
+/// What every check says of an export that nobody signed, however right the
+/// rest of it is.
+inline constexpr std::string_view kUnsignedSentence =
+    "UNSIGNED: nobody signed this export as a whole, so that entries may be "
+    "missing at its end, and its list of files is nobody's word; "
+    "NOT-RECORDED.txt in it says why";
+
 /// Digests of files that are not hashed here, by name below the export.
 using KnownDigests = std::map<std::string, Digest, std::less<>>;
 
-/// Lists every file below `folder` and signs the list. `known` has those that
-/// are not there yet, or whose digest is known.
+/// Lists every file below `folder`, and signs the list unless `key` is null:
+/// whoever has no key can still hand out what others signed, with a
+/// NOT-RECORDED.txt in it. `known` has those that are not there yet, or whose
+/// digest is known.
 /// @throws Error{io}.
 void write_export_list(const std::filesystem::path& folder,
-                       const KnownDigests& known, const SigningKey& key);
+                       const KnownDigests& known, const SigningKey* key);
 
 /// True if a folder is an export and no case that is worked on: it has one of
 /// the files that only an export has, or its folders and none for evidence.
 [[nodiscard]] bool is_export(const std::filesystem::path& folder);
+
+/// True if an export says of itself that nobody recorded and signed it.
+[[nodiscard]] bool is_unsigned_export(const std::filesystem::path& folder);
 
 /// True for "reports/<name>" of lower-case letters, digits, dots and hyphens:
 /// how a comparison names what it kept.
@@ -48,6 +60,7 @@ void write_export_list(const std::filesystem::path& folder,
 
 /// What was found of an export's files.
 struct ExportCheck {
+  ExportSignature signature = ExportSignature::signed_whole;
   std::vector<CustodyProblem> problems;
   /// Names in the folder that are no part of the record and were not checked.
   std::vector<std::string> foreign;
@@ -62,6 +75,8 @@ struct ExportClaims {
   /// Keys that may sign behind the last entry, by fingerprint.
   const std::map<std::string, PublicKey, std::less<>>& keys;
   const SignerRoll& signers;  ///< all that ever did
+  /// It was made with exhibits/ and reports/.
+  bool is_with_exhibits = true;
   /// The chain is of a version whose exports have a list.
   bool is_list_required = true;
   /// Fingerprint of the witness that somebody knows; empty = not asked.

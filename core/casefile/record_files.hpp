@@ -26,22 +26,41 @@ enum class Cover : std::uint8_t {
   forbidden,      ///< would change what case.db says
 };
 
+/// Which exports have a file.
+enum class Presence : std::uint8_t {
+  always,
+  if_signed,    ///< and an export that nobody signed must not have it
+  if_unsigned,  ///< and a signed export must not have it
+  maybe,        ///< as the case has it, or as others add it
+};
+
 struct ExportFile {
   std::string_view name;  ///< a file, or a folder with '/' and a pattern
   Cover cover;
-  bool is_optional;      ///< an export without exhibits lacks it
+  Presence presence;
   std::string_view how;  ///< one line for people
 
-  [[nodiscard]] constexpr bool is_pattern() const {
-    return name.find_first_of("/*") != std::string_view::npos;
-  }
-  /// Must be in every export, by that name.
+  /// Must be in a signed export, by that name.
   [[nodiscard]] constexpr bool is_required() const {
-    return !is_optional && !is_pattern() && !is_added() && !is_forbidden();
+    return presence == Presence::always || presence == Presence::if_signed;
   }
-  /// Must stand in export.list.
-  [[nodiscard]] constexpr bool is_listed() const {
+  /// Must be in an export that could not be recorded, so that nobody signed it.
+  [[nodiscard]] constexpr bool is_required_unsigned() const {
+    return presence == Presence::always || presence == Presence::if_unsigned;
+  }
+  /// Must not be there, whatever it holds: it contradicts what is.
+  [[nodiscard]] constexpr bool is_only_signed() const {
+    return presence == Presence::if_signed;
+  }
+  [[nodiscard]] constexpr bool is_only_unsigned() const {
+    return presence == Presence::if_unsigned;
+  }
+  /// Must stand in the export.list of such an export.
+  [[nodiscard]] constexpr bool is_listed_signed() const {
     return is_required() && cover != Cover::own_signature;
+  }
+  [[nodiscard]] constexpr bool is_listed_unsigned() const {
+    return is_required_unsigned() && cover != Cover::own_signature;
   }
   [[nodiscard]] constexpr bool is_added() const {
     return cover == Cover::added;
@@ -52,43 +71,73 @@ struct ExportFile {
 };
 
 inline constexpr std::array kExportFiles{
-    ExportFile{"VERIFY.sh", Cover::list, false, "export.list"},
-    ExportFile{"case.db", Cover::chain, false,
+    ExportFile{"VERIFY.sh", Cover::list, Presence::always, "export.list"},
+    ExportFile{"case.db", Cover::chain, Presence::always,
                "lines by their signatures, heads by entries, all by the list"},
-    ExportFile{"custody.jsonl", Cover::recomputed, false,
+    ExportFile{"custody.jsonl", Cover::recomputed, Presence::always,
                "it is what case.db holds"},
-    ExportFile{"custody.sig", Cover::recomputed, false,
+    ExportFile{"custody.sig", Cover::recomputed, Presence::always,
                "it is what case.db holds"},
-    ExportFile{"checkpoint.note", Cover::recomputed, false,
+    ExportFile{"checkpoint.note", Cover::recomputed, Presence::if_signed,
                "its signature; size, last hash and root are computed again"},
-    ExportFile{"signer.pub.pem", Cover::list, false,
+    ExportFile{"signer.pub.pem", Cover::list, Presence::if_signed,
                "a key that the record introduces; export.list"},
-    ExportFile{"keys/*.pem", Cover::list, true,
-               "export.list; steps use the keys of the record"},
-    ExportFile{"exhibits/*.tar.zst", Cover::chain, true,
+    ExportFile{"keys/*.pem", Cover::recomputed, Presence::maybe,
+               "it is what the record has; steps use that"},
+    ExportFile{"exhibits/*.tar.zst", Cover::chain, Presence::maybe,
                "bundle.seal: every byte, and every member by the manifests"},
-    ExportFile{"exhibits/*.sha256", Cover::recomputed, true,
+    ExportFile{"exhibits/*.sha256", Cover::recomputed, Presence::maybe,
                "it is what bundle.seal says"},
-    ExportFile{"exhibits/*.seal.json", Cover::chain, true, "bundle.seal"},
-    ExportFile{"exhibits/*.VERIFY.txt", Cover::chain, true, "bundle.seal"},
-    ExportFile{"reports/*", Cover::chain, true, "baseline.diff"},
-    ExportFile{"export.list", Cover::own_signature, false, "export.sig"},
-    ExportFile{"export.sig", Cover::own_signature, false,
+    ExportFile{"exhibits/*.seal.json", Cover::chain, Presence::maybe,
+               "bundle.seal"},
+    ExportFile{"exhibits/*.VERIFY.txt", Cover::chain, Presence::maybe,
+               "bundle.seal"},
+    ExportFile{"reports/*", Cover::chain, Presence::maybe, "baseline.diff"},
+    ExportFile{"export.list", Cover::own_signature, Presence::always,
+               "export.sig"},
+    ExportFile{"export.sig", Cover::own_signature, Presence::if_signed,
                "it is the signature of signer.pub.pem over export.list"},
+    ExportFile{"NOT-RECORDED.txt", Cover::list, Presence::if_unsigned,
+               "only where nobody signed, and then nothing covers the list"},
     ExportFile{
-        "witness.pub.pem", Cover::added, true,
+        "witness.pub.pem", Cover::added, Presence::maybe,
         "added by others: its signature on the head; whose it is, is not"},
-    ExportFile{"checkpoint.tsr", Cover::added, true,
+    ExportFile{"checkpoint.tsr", Cover::added, Presence::maybe,
                "added by others: a time stamp of the head"},
-    ExportFile{"tsa-chain.pem", Cover::added, true,
+    ExportFile{"tsa-chain.pem", Cover::added, Presence::maybe,
                "added by others: certificates of the time stamp"},
-    ExportFile{"case.db-wal", Cover::forbidden, true,
+    ExportFile{"case.db-wal", Cover::forbidden, Presence::maybe,
                "must not be here: sqlite3 would read it into case.db"},
-    ExportFile{"case.db-journal", Cover::forbidden, true,
+    ExportFile{"case.db-journal", Cover::forbidden, Presence::maybe,
                "must not be here: sqlite3 would read it into case.db"},
-    ExportFile{"case.db-shm", Cover::forbidden, true,
+    ExportFile{"case.db-shm", Cover::forbidden, Presence::maybe,
                "must not be here: sqlite3 would use it for case.db"},
 };
+
+/// A file at the top of a case that is worked on. Below evidence/ every file is
+/// one of kExhibitEndings of a sealed exhibit, or left by an acquisition that
+/// came to no seal; below reports/ it is what a comparison kept, or not named.
+struct CaseFolderFile {
+  std::string_view name;
+  bool is_covered;
+  std::string_view how;
+};
+inline constexpr std::array kCaseFiles{
+    CaseFolderFile{"case.db", true,
+                   "lines by their signatures, heads by entries"},
+    CaseFolderFile{"case.db-wal", true,
+                   "read with case.db: its newest entries"},
+    CaseFolderFile{"case.db-shm", false, "an index of SQLite's, made anew"},
+    CaseFolderFile{"case.db-journal", false,
+                   "of SQLite; a case uses case.db-wal"},
+};
+
+/// What lies in evidence/, or exhibits/, for each sealed exhibit.
+inline constexpr std::array<std::string_view, 4> kExhibitEndings{
+    ".tar.zst", ".tar.zst.sha256", ".seal.json", ".VERIFY.txt"};
+
+/// Says in an export why no entry tells of it and nobody signed it.
+inline constexpr std::string_view kNotRecorded = "NOT-RECORDED.txt";
 
 /// Folders that belong to the record: nothing may be added to them.
 inline constexpr std::array<std::string_view, 3> kExportFolders{

@@ -106,9 +106,10 @@ class ChainVerifier {
   [[nodiscard]] int newest_line() const noexcept { return newest_line_; }
   /// Compares the files below reports/ of `folder` with what the comparisons
   /// say that they kept.
-  void check_reports(const fs::path& folder,
-                     std::vector<CustodyProblem>& problems) const {
+  void check_reports(const fs::path& folder, CustodyReport& into) const {
+    std::vector<CustodyProblem>& problems = into.problems;
     for (const Report& report : reports_) {
+      into.kept.push_back(report.name);
       const auto stat = stat_path(folder / report.name, Links::refuse);
       std::string found = "nothing";
       try {
@@ -341,7 +342,8 @@ class ChainVerifier {
 
 /// An export without exhibits has no reports either.
 bool has_reports(const fs::path& folder, const ChainVerifier& verifier) {
-  return verifier.is_with_exhibits() &&
+  // An export that is not recorded itself is none that an entry tells of.
+  return (verifier.is_with_exhibits() || is_unsigned_export(folder)) &&
          (stat_path(folder / "exhibits", Links::refuse) ||
           stat_path(folder / "reports", Links::refuse));
 }
@@ -397,14 +399,39 @@ Json list_of(const std::vector<CustodyProblem>& problems) {
 
 }  // namespace
 
+namespace {
+
+Json lossless_list(const std::vector<std::string>& names) {
+  Json list = Json::array();
+  for (const std::string& name : names) list.push_back(lossless_utf8(name));
+  return list;
+}
+
+}  // namespace
+
+std::string_view to_string(ExportSignature signature) noexcept {
+  switch (signature) {
+    case ExportSignature::no_export:
+      return "no export";
+    case ExportSignature::signed_whole:
+      return "signed";
+    case ExportSignature::of_no_list:
+      return "signs no list";
+    case ExportSignature::none:
+      break;
+  }
+  return "unsigned";
+}
+
 Json CustodyReport::to_json() const {
   return {{"ok", ok()},
           {"entries", entries},
           {"head", head},
           {"problems", list_of(problems)},
           {"warnings", list_of(warnings)},
-          {"not_part_of_the_record", foreign},
+          {"not_part_of_the_record", lossless_list(foreign)},
           {"vouching", vouching},
+          {"export_signature", to_string(signature)},
           {"signers_must_be_vouched_for", signers.asks_for_vouching()},
           {"signers", signer_list(signers)},
           {"compared",
@@ -446,13 +473,16 @@ CustodyReport verify_custody(const std::filesystem::path& folder,
             folder, {.database = database,
                      .keys = verifier.open_keys(),
                      .signers = report.signers,
+                     .is_with_exhibits = verifier.is_with_exhibits(),
                      .is_list_required = verifier.newest_line() > 1,
                      .witness = known.witness});
         std::ranges::move(files.problems, std::back_inserter(report.problems));
         report.foreign = std::move(files.foreign);
         report.vouching = std::move(files.vouching);
+        report.signature = files.signature;
         // An export signs its whole chain; no entry can tell of that head.
-        if (database.integer_of("SELECT count(*) FROM heads WHERE size="
+        if (!report.is_unsigned() &&
+            database.integer_of("SELECT count(*) FROM heads WHERE size="
                                 "(SELECT max(seq) FROM custody)") == 0) {
           report.problems.push_back({report.entries, "head",
                                      "the head that this export was signed "
@@ -461,7 +491,7 @@ CustodyReport verify_custody(const std::filesystem::path& folder,
         }
       }
       if (!is_export(folder) || has_reports(folder, verifier)) {
-        verifier.check_reports(folder, report.problems);
+        verifier.check_reports(folder, report);
       }
     }
     std::ranges::move(schema.problems, std::back_inserter(report.problems));

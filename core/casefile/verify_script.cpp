@@ -40,6 +40,9 @@ constexpr std::string_view kTemplate = R"SH(#!/bin/sh
 #   "ALL OK"             everything that is here was checked (exit status 0);
 #   "THE RECORD IS OK"   and then what lies here that is no part of it and was
 #                        not checked (exit status 0);
+#   "UNSIGNED"           what is here was checked and is right, but whoever made
+#                        this export could not record it and signed nothing, so
+#                        that this is all is nobody's word (exit status 2);
 #   "FAIL: "             and the first thing that is wrong (exit status 1).
 # What even "ALL OK" does not prove is printed in front of it.
 #
@@ -97,6 +100,8 @@ ORIGIN='@ORIGIN@'
 ENTRIES=@ENTRIES@
 HEAD=@HEAD@
 WITH_EXHIBITS=@WITH_EXHIBITS@
+# no: this export was made where it could not be recorded; see NOT-RECORDED.txt
+SIGNED=@SIGNED@
 SEALED=@SEALED@
 
 # To the real output even where that of a step goes to a file.
@@ -167,7 +172,15 @@ if [ "$WITH_EXHIBITS" = yes ] && [ "$SEALED" -gt 0 ]; then
 fi
 openssl pkeyutl -help 2>&1 | grep -q rawin \
   || fail "this openssl is too old: openssl 3 is needed for Ed25519 (-rawin)"
-for file in @REQUIRED@; do
+case "$SIGNED" in
+  yes) REQUIRED='@REQUIRED@'; CONTRADICTS='@ONLY_UNSIGNED@'; LISTED='@LISTED@' ;;
+  *) REQUIRED='@REQUIRED_UNSIGNED@'; CONTRADICTS='@ONLY_SIGNED@'; LISTED='@LISTED_UNSIGNED@' ;;
+esac
+for file in $CONTRADICTS; do
+  [ ! -e "$file" ] && [ ! -h "$file" ] \
+    || fail "$file: this script was made for an export without it"
+done
+for file in $REQUIRED; do
   [ -f "$file" ] && [ ! -h "$file" ] \
     || fail "the file $file is missing from this export"
 done
@@ -295,7 +308,8 @@ while read -r seq finger; do
   esac
   [ -f "$W/keys/$finger" ] \
     || fail "entry $seq: signed by key $finger, which the record does not introduce"
-  [ "$(cat "$W/keys/$finger.since")" -le "$seq" ] \
+  read -r since <"$W/keys/$finger.since"
+  [ "$since" -le "$seq" ] \
     || fail "entry $seq: signed by key $finger, which the record introduces later"
   printf '%s' "$signature" | base64 -d >"$W/sig" 2>/dev/null \
     || fail "entry $seq: its signature is not base64"
@@ -311,20 +325,25 @@ say "   all $CHECKED entries"
 say "4. the signed head"
 # The note of a key: four lines, an empty one, and a line "— origin signature",
 # whose first four bytes name the key.
-# signed_by FILE KEY: true if its first signature is KEY's; leaves $W/body.
+# key_id KEY: sets KEY_ID, the four bytes that name it in a note.
+key_id() {
+  KEY_ID=$({ printf '%s\n\001' "$ORIGIN"
+    openssl pkey -pubin -in "$1" -outform DER 2>/dev/null | tail -c 32; } | sha256sum | cut -c1-8)
+}
+# signed_by FILE KEY ID: true if its first signature is KEY's; leaves $W/body.
 signed_by() {
   sed '/^$/,$d' "$1" >"$W/body"
   sed -n '6s/^— [^ ]* //p' "$1" >"$W/line"
   grep -q -x '[A-Za-z0-9+/]\{90\}[AEIMQUYcgkosw048]=' "$W/line" || return 1
   [ "$(sed -n 6p "$1")" = "— $ORIGIN $(cat "$W/line")" ] || return 1
   base64 -d <"$W/line" >"$W/sig4" 2>/dev/null
-  [ "$(head -c 4 "$W/sig4" | od -An -tx1 | tr -d ' \n')" = "$({ printf '%s\n\001' "$ORIGIN"
-    openssl pkey -pubin -in "$2" -outform DER 2>/dev/null | tail -c 32; } | sha256sum | cut -c1-8)" ] \
-    || return 1
+  [ "$(head -c 4 "$W/sig4" | od -An -tx1 | tr -d ' \n')" = "$3" ] || return 1
   tail -c 64 "$W/sig4" >"$W/sig"
   openssl pkeyutl -verify -pubin -inkey "$2" -rawin -in "$W/body" -sigfile "$W/sig" >/dev/null 2>&1
 }
-signed_by checkpoint.note signer.pub.pem \
+head_of_export() {
+key_id signer.pub.pem
+signed_by checkpoint.note signer.pub.pem "$KEY_ID" \
   || fail "checkpoint.note: the signature does not fit its text and signer.pub.pem"
 finger=$(openssl pkey -pubin -in signer.pub.pem -outform DER 2>/dev/null \
   | tail -c 32 | sha256sum | cut -c1-64)
@@ -341,10 +360,17 @@ SIZE=$(sed -n 2p "$W/body")
 STATED=$(sed -n 's/^chain //p' "$W/body")
 [ "$STATED" = "$LAST" ] \
   || fail "checkpoint.note names the head $STATED, the chain ends with $LAST"
-[ "$COUNT" = "$ENTRIES" ] && [ "$LAST" = "$HEAD" ] \
-  || fail "this script was made for $ENTRIES entries with the head $HEAD"
 SIGNER=$finger
 say "   covers all $COUNT entries, signed by key $finger"
+}
+if [ "$SIGNED" = yes ]; then
+  head_of_export
+else
+  ask "SELECT coalesce(max(size),0) FROM heads" >"$W/newest"
+  say "   none: nobody signed this export. The newest head in case.db is of $(cat "$W/newest") of $COUNT entries"
+fi
+[ "$COUNT" = "$ENTRIES" ] && [ "$LAST" = "$HEAD" ] \
+  || fail "this script was made for $ENTRIES entries with the head $HEAD"
 # RFC 6962: leaves are SHA-256(0x00, line), nodes SHA-256(0x01, left, right).
 # level.N holds the nodes over 2^N lines each; those are all that a root needs.
 sed "s/^/$(printf '\001')/" custody.jsonl | tr '\001' '\000' \
@@ -386,9 +412,11 @@ tree_of() {
   done <"$W/subtrees"
   ROOT=$(printf '%s' "$ROOT" | tr a-f A-F | basenc --base16 -d | base64 -w 0)
 }
-tree_of "$COUNT"
-[ "$(sed -n 3p "$W/body")" = "$ROOT" ] \
-  || fail "checkpoint.note: its Merkle root is not that of the lines"
+if [ "$SIGNED" = yes ]; then
+  tree_of "$COUNT"
+  [ "$(sed -n 3p "$W/body")" = "$ROOT" ] \
+    || fail "checkpoint.note: its Merkle root is not that of the lines"
+fi
 # Heads that the record says were signed: each is in case.db as it was.
 ask "SELECT count(writefile('$W/heads/' || size, note)) FROM heads" >/dev/null
 (cd "$W/heads" && find . -type f | sort | xargs sha256sum) \
@@ -417,8 +445,13 @@ ask "SELECT seq FROM custody JOIN heads ON size = seq - 1
        AND json_extract(line,'\$.recorded_at') <> signed_at LIMIT 1" >"$W/odd"
 [ -s "$W/odd" ] \
   && fail "case.db: the head that entry $(cat "$W/odd") names has another time there"
-sed -n '1,/^— /p' checkpoint.note | cmp -s - "$W/heads/$COUNT" \
+[ "$SIGNED" = no ] || sed -n '1,/^— /p' checkpoint.note | cmp -s - "$W/heads/$COUNT" \
   || fail "case.db: the head of this export, checkpoint.note, is not in it"
+for key in "$W"/keys/*; do
+  case "$key" in *.since | *.until) continue ;; esac
+  key_id "$key"
+  echo "$KEY_ID" >"$key.id"
+done
 # What each says of the lines, whoever signed it.
 while read -r digest size; do
   ask "SELECT coalesce(frontier,'') FROM heads WHERE size=$size" >"$W/frontier"
@@ -434,22 +467,27 @@ while read -r digest size; do
     || fail "case.db: the frontier of the head of $size entries is another one"
   fits=no
   for key in "$W"/keys/*; do
-    case "$key" in *.since | *.until) continue ;; esac
+    case "$key" in *.since | *.until | *.id) continue ;; esac
     [ "$(cat "$key.since")" -le "$size" ] || continue
     [ ! -f "$key.until" ] || [ "$(cat "$key.until")" -gt "$size" ] || continue
-    signed_by "$W/heads/$size" "$key" && fits=yes
+    signed_by "$W/heads/$size" "$key" "$(cat "$key.id")" && fits=yes && break
   done
   [ "$fits" = yes ] \
     || fail "case.db: no key of the record signed the head of $size entries"
 done <"$W/stored"
-sed '/^$/,$d' checkpoint.note >"$W/body"
 say "   $(($(wc -l <"$W/signed"))) earlier heads are in case.db as they were signed"
 
 ANCHORS=
 OTHERS=
+FURTHER=0
+others() {
+sed '/^$/,$d' checkpoint.note >"$W/body"
 # No cosignature is older than the record.
 BEGAN=$(date -d "$(ask "SELECT json_extract(line,'\$.ts') FROM custody WHERE seq=1")" +%s 2>/dev/null) \
   || fail "entry 1: its time cannot be read"
+[ "$(tr -d '\000' <checkpoint.note | wc -c)" = "$(wc -c <checkpoint.note)" ] \
+  && [ "$(tail -c 1 checkpoint.note | od -An -tx1 | tr -d ' ')" = 0a ] \
+  || fail "checkpoint.note: it is no text of whole lines"
 sed '1,/^— /d' checkpoint.note >"$W/further"
 grep -v '^— [^ ]* [A-Za-z0-9+/]*=\{0,2\}$' "$W/further" >"$W/odd"
 [ -s "$W/odd" ] && fail "checkpoint.note: there are other lines behind its signature"
@@ -518,10 +556,17 @@ if [ -f checkpoint.tsr ]; then
 else
   say "   none here (no checkpoint.tsr)"
 fi
+}
+if [ "$SIGNED" = yes ]; then
+  others
+else
+  say "5. another key's signature on the head: there is no head of this export"
+  say "6. a time stamp of the head: there is no head of this export"
+  [ -z "$WITNESS" ] || fail "--witness: nobody signed this export, so that it has no head to be cosigned"
+fi
 
-# One member of a bundle, from tar's --to-command: its digest, its name as
-# manifests write it. A name with a line break can be in no bundle that impound
-# wrote; it is made into one that fits no manifest.
+# One member of a bundle, from tar's --to-command: its digest and its name, which
+# may hold anything but a zero byte.
 cat >"$W/member" <<'END'
 [ "$TAR_FILETYPE" = f ] || { cat >/dev/null; exit 0; }
 case "$TAR_FILENAME" in
@@ -529,11 +574,15 @@ case "$TAR_FILENAME" in
     digest=$(tee -a "$W/${TAR_FILENAME#./}" | sha256sum) ;;
   *) digest=$(sha256sum) ;;
 esac
-printf '%s  %s' "${digest%% *}" "$TAR_FILENAME" | tr '\n' '\001' \
-  | sed 's|%|%25|g; s|\r|%0D|g; s|  \./|  |'
-echo
+printf '%s  %s\000' "${digest%% *}" "$TAR_FILENAME"
 END
 export W
+
+# The names that export.list may have: its signature makes nothing part of the record.
+for file in $LISTED; do echo "$file"; done >"$W/places"
+for key in "$W"/keys/*; do
+  case "$key" in *.since | *.until | *.id) ;; *) echo "keys/${key##*/}.pem" ;; esac
+done >>"$W/places"
 
 # exhibit ID BUNDLE SHA256 MANIFEST_SHA256 TAGMANIFEST_SHA256
 exhibit() {
@@ -545,22 +594,24 @@ exhibit() {
   [ "$(cat "$W/seal")" = "$3 $4 $5" ] \
     || fail "$1: the record seals other digests than this script was made with"
   [ "$WITH_EXHIBITS" = yes ] || return 0
+  for file in @ENDINGS@; do echo "exhibits/$1$file"; done >>"$W/places"
   [ -f "exhibits/$2" ] || fail "exhibits/$2 is missing"
   found=$(sha256sum <"exhibits/$2" | cut -c1-64)
   [ "$found" = "$3" ] \
     || fail "exhibits/$2: its SHA-256 is $found, the record sealed $3"
   listed=$(sed -n "s|  exhibits/$2\$||p" export.list)
   [ "$listed" = "$3" ] || fail "exhibits/$2: export.list names another digest"
-  if [ -f "exhibits/$2.sha256" ]; then
-    [ "$(cat "exhibits/$2.sha256")" = "$3  $2" ] \
-      || fail "exhibits/$2.sha256 names another digest than the record"
-  fi
   # From format 2 on the record holds the digests of the files beside a bundle.
   ask "SELECT coalesce(json_extract(line,'\$.detail.seal_sha256'),'-'),
          coalesce(json_extract(line,'\$.detail.verify_txt_sha256'),'-')
        FROM custody WHERE json_extract(line,'\$.action')='bundle.seal'
          AND json_extract(line,'\$.item')='$1' ORDER BY seq LIMIT 1" >"$W/beside"
   read -r seal text <"$W/beside"
+  [ "$seal" = - ] || [ -f "exhibits/$2.sha256" ] || fail "exhibits/$2.sha256 is missing from this export"
+  if [ -f "exhibits/$2.sha256" ]; then
+    printf '%s  %s\n' "$3" "$2" | cmp -s - "exhibits/$2.sha256" \
+      || fail "exhibits/$2.sha256 names another digest than the record"
+  fi
   for file in "$1.seal.json $seal" "$1.VERIFY.txt $text"; do
     digest=${file#* }
     file=exhibits/${file% *}
@@ -574,7 +625,10 @@ exhibit() {
   rm -f "$W/manifest-sha256.txt" "$W/tagmanifest-sha256.txt"
   zstd -q -dc "exhibits/$2" \
     | (cd "$W/empty" && tar -xf - --to-command='sh "$W/member"' 2>"$W/tar.err") \
-    >"$W/members" || fail "exhibits/$2 is no whole tar: $(tail -n 1 "$W/tar.err")"
+    >"$W/raw" || fail "exhibits/$2 is no whole tar: $(tail -n 1 "$W/tar.err")"
+  # Names as manifests write them. One with a line break can be in no bundle that
+  # impound wrote; it is made into one that fits no manifest.
+  tr '\n\000' '\001\n' <"$W/raw" | sed 's|%|%25|g; s|\r|%0D|g; s|  \./|  |' >"$W/members"
   for list in manifest tagmanifest; do
     [ -f "$W/$list-sha256.txt" ] || fail "exhibits/$2 has no $list-sha256.txt"
   done
@@ -636,6 +690,7 @@ while read -r seq version result digest baseline reference; do
       reports/*) ;;
       *) fail "entry $seq: names the file $file" ;;
     esac
+    echo "$file" >>"$W/places"
     [ -f "$file" ] || fail "$file, which entry $seq names, is missing from this export"
     [ "$(sha256sum <"$file" | cut -c1-64)" = "$digest" ] \
       || fail "$file is not the one that entry $seq names"
@@ -648,20 +703,24 @@ else
 fi
 
 say "9. every file of this export"
+if [ "$SIGNED" = yes ]; then
 [ "$(($(wc -c <export.sig)))" = 89 ] && grep -q -x '[A-Za-z0-9+/]\{85\}[AQgw]==' export.sig \
   || fail "export.sig is not 64 bytes in base64 and a line break"
 base64 -d <export.sig >"$W/sig" 2>/dev/null \
   && openssl pkeyutl -verify -pubin -inkey signer.pub.pem -rawin \
     -in export.list -sigfile "$W/sig" >/dev/null 2>&1 \
   || fail "export.sig does not fit export.list and signer.pub.pem"
+fi
 grep -v '^[0-9a-f]\{64\}  [A-Za-z0-9][A-Za-z0-9._/-]*$' export.list >"$W/odd"
 [ -s "$W/odd" ] && fail "export.list: a line is no digest and name"
 cut -c67- export.list | sort >"$W/listed"
 [ -z "$(uniq -d "$W/listed")" ] || fail "export.list names a file twice"
-for file in @LISTED@; do
+for file in $LISTED; do
   grep -q -x "[0-9a-f]*  $file" "export.list" \
     || fail "export.list does not name $file"
 done
+sort -u "$W/places" | comm -23 "$W/listed" - >"$W/odd"
+[ -s "$W/odd" ] && fail "export.list names $(head -n 1 "$W/odd"), which is no file of this record"
 # A name with a line break is named by itself; it would read as two others.
 BREAK='
 '
@@ -680,6 +739,11 @@ while read -r digest name; do
     checkpoint.note)
       # As it was exported; whoever cosigns adds a line to it.
       found=$(sed -n '1,/^— /p' "$name" | sha256sum | cut -c1-64) ;;
+    keys/*)
+      key=${name#keys/}
+      cmp -s "$name" "$W/keys/${key%.pem}" \
+        || fail "$name: it is not the key that the record has under this fingerprint"
+      found=$(sha256sum <"$name" | cut -c1-64) ;;
     *) found=$(sha256sum <"$name" | cut -c1-64) ;;
   esac
   [ "$found" = "$digest" ] \
@@ -702,13 +766,18 @@ sort -u "$W/top" >"$W/extra"
 while IFS= read -r name; do
   case "$name" in
     export.list | export.sig) ;;
-    witness.pub.pem) ;;  # step 5
+    witness.pub.pem)  # step 5
+      [ "$SIGNED" = yes ] || foreign "$name" ;;
     checkpoint.tsr | tsa-chain.pem)  # step 6
-      [ -f checkpoint.tsr ] || foreign "$name" ;;
+      [ "$SIGNED" = yes ] && [ -f checkpoint.tsr ] || foreign "$name" ;;
     *) foreign "$name" ;;
   esac
 done <"$W/extra"
-say "   $(($(wc -l <export.list))) files are as the exporter signed them"
+if [ "$SIGNED" = yes ]; then
+  say "   $(($(wc -l <export.list))) files are as the exporter signed them"
+else
+  say "   $(($(wc -l <export.list))) files are as export.list says, which nobody signed"
+fi
 
 say "10. what the record says (read from custody.jsonl, not from the views of case.db)"
 # from_lines SQL: asks a table "l" of the lines, in a database of this script.
@@ -786,7 +855,12 @@ say "   when: of $COUNT entries, $(cat "$W/unsynchronised") were stamped by a cl
 say "     a clock is set by whoever owns the machine"
 [ -z "$WANTED_HEAD" ] \
   || say "   what follows entry $HEAD_AT, the head that you gave: only up to there it is anchored"
-if [ -z "$ANCHORS" ]; then
+if [ "$SIGNED" = no ]; then
+  say "   that it is all: nobody signed this export. Entries may be missing at its end,"
+  say "     and whatever neither an entry nor a seal covers may have been changed: the"
+  say "     journal in case.db, export.list, this script. NOT-RECORDED.txt says why:"
+  plain <NOT-RECORDED.txt | sed 's/^/     /'
+elif [ -z "$ANCHORS" ]; then
   say "   that it is all: no outside anchor is here that you vouched for. Whoever"
   say "     holds key $SIGNER"
   say "     could have written the record anew since, unless you know its head otherwise (--head):"
@@ -796,6 +870,10 @@ else
 fi
 [ -z "$OTHERS" ] || say "   who they are that also vouch for the head:$OTHERS"
 say "   that what was examined told the truth: a machine in other hands may lie to every reader"
+if [ "$SIGNED" = no ]; then
+  say "UNSIGNED: what is here is right, and nobody says that it is all; not part of it, and not checked: $FOREIGN"
+  exit 2
+fi
 if [ "$FOREIGN" != 0 ]; then
   say "THE RECORD IS OK; not part of it, and not checked: $FOREIGN (named in step 9)"
   exit 0
@@ -911,13 +989,24 @@ std::string verify_script(const ScriptFacts& facts) {
   fill(script, "@ORIGIN@", plain(facts.origin, "._-/", "an origin of heads"));
   fill(script, "@ENTRIES@", std::to_string(facts.entries));
   fill(script, "@HEAD@", plain(facts.head, "", "the head"));
+  fill(script, "@SIGNED@", facts.is_signed ? "yes" : "no");
   fill(script, "@WITH_EXHIBITS@", facts.with_exhibits ? "yes" : "no");
   fill(script, "@SEALED@", std::to_string(facts.exhibits.size()));
   fill(script, "@EXHIBITS@", exhibits);
   fill(script, "@OBJECTS@", known_objects());
   fill(script, "@FORMAT@", std::to_string(newest_schema()));
   fill(script, "@REQUIRED@", names_of(&ExportFile::is_required));
-  fill(script, "@LISTED@", names_of(&ExportFile::is_listed));
+  fill(script, "@REQUIRED_UNSIGNED@",
+       names_of(&ExportFile::is_required_unsigned));
+  fill(script, "@ONLY_SIGNED@", names_of(&ExportFile::is_only_signed));
+  fill(script, "@ONLY_UNSIGNED@", names_of(&ExportFile::is_only_unsigned));
+  fill(script, "@LISTED@", names_of(&ExportFile::is_listed_signed));
+  fill(script, "@LISTED_UNSIGNED@", names_of(&ExportFile::is_listed_unsigned));
+  std::string endings;
+  for (const std::string_view ending : kExhibitEndings) {
+    endings += fmt::format("{}{}", endings.empty() ? "" : " ", ending);
+  }
+  fill(script, "@ENDINGS@", endings);
   fill(script, "@ADDED@", names_of(&ExportFile::is_added));
   fill(script, "@FORBIDDEN@", names_of(&ExportFile::is_forbidden));
   std::string alone;

@@ -22,6 +22,7 @@ struct ScriptFacts {
   std::int64_t entries = 0;
   std::string head;
   bool with_exhibits = true;
+  bool is_signed = true;  ///< by whoever exports it; else NOT-RECORDED.txt
   std::vector<ScriptExhibit> exhibits;
 };
 

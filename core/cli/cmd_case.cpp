@@ -7,7 +7,9 @@
 #include "containment/registry.hpp"
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
+#include "core/casefile/export_list.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/looking.hpp"
 #include "core/cli/table.hpp"
 #include "core/engine/case_check.hpp"
 #include "core/engine/case_close.hpp"
@@ -270,18 +272,33 @@ struct ExportArguments {
 };
 
 ExitCode export_out(const Globals& globals, const ExportArguments& options) {
-  OpenCase open(globals);
-  const CaseExport result = export_case_folder(
-      open.session(),
-      {.folder = options.folder,
-       .with_exhibits = !options.without_exhibits,
-       .copies = options.link ? ExhibitCopies::shared : ExhibitCopies::apart,
-       .recipient = options.recipient,
-       .purpose = options.purpose});
+  Looking looking(globals, Looking::AfterClose::allowed);
+  if (is_export(looking.file().folder())) {
+    throw Error(Errc::bad_input,
+                fmt::format("{} is an export: hand on the folder as it is, or "
+                            "export the case itself",
+                            printable(looking.file().folder().native())));
+  }
+  const CaseExportRequest request{
+      .folder = options.folder,
+      .with_exhibits = !options.without_exhibits,
+      .copies = options.link ? ExhibitCopies::shared : ExhibitCopies::apart,
+      .recipient = options.recipient,
+      .purpose = options.purpose};
+  CaseExport result;
+  const LookRecord recording = looking.record_first(
+      [&](Session& session) { result = export_case_folder(session, request); });
+  if (recording.is_missing()) {
+    result = export_unrecorded(looking.file(), request, recording.why,
+                               globals.clock);
+  }
   if (globals.json) {
-    print_json(result.to_json());
+    Json document = result.to_json();
+    recording.add_to(document);
+    print_json(document);
   } else {
     print_text(globals, result.to_text());
+    print_text(globals, recording.in_words());
   }
   return ExitCode::clean;
 }
@@ -382,7 +399,8 @@ void add_case(CLI::App& app, Globals& globals, Run& run) {
   CLI::App* out = add_command(
       *group, "export",
       "Write the case into an empty folder with a check that needs only stock "
-      "tools.",
+      "tools. Without a key, or where the case cannot be written to, it is "
+      "made unsigned and says so.",
       "impound case export --out /media/usb/IR-2026-001 --recipient "
       "\"Counsel\"");
   auto options = std::make_shared<ExportArguments>();

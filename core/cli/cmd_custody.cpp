@@ -9,6 +9,7 @@
 #include "core/base/screen_text.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/entry_walk.hpp"
+#include "core/casefile/export_list.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/standard_output.hpp"
 #include "core/cli/table.hpp"
@@ -174,11 +175,14 @@ ExitCode verify(const Globals& globals, const VerifyArguments& arguments) {
   if (!globals.json) print_signers(globals, report);
   if (globals.json) {
     print_json(report.to_json());
-  } else if (report.ok()) {
+  } else if (report.problems.empty()) {
     print_text(globals,
                fmt::format("{} entries: every line, link and signature is "
                            "right{}\nhead {}\n",
                            report.entries, beside_text(report), report.head));
+    if (report.is_unsigned()) {
+      print_text(globals, fmt::format("{}\n", kUnsignedSentence));
+    }
     if (report.is_signer_compared) {
       print_text(globals, "The key that was written down opened the case.\n");
     } else {
@@ -225,7 +229,7 @@ ExitCode verify(const Globals& globals, const VerifyArguments& arguments) {
                              warning.found));
     }
   }
-  return report.ok() ? ExitCode::clean : ExitCode::tampered;
+  return exit_code_of(report.problems.empty(), report.is_unsigned());
 }
 
 ExitCode gaps(const Globals& globals) {

@@ -180,7 +180,7 @@ ExitCode show(const Globals& globals, const std::string& file) {
   return report.bundle.has_envelope() ? ExitCode::clean : ExitCode::failed;
 }
 
-void add_verify(CLI::App& group, Globals& globals, Run& run) {
+void add_verify_signature(CLI::App& group, Globals& globals, Run& run) {
   CLI::App* command = add_command(group, "verify",
                                   "Whether a model is what its signature says.",
                                   "impound signature verify model/ --signature "
@@ -301,7 +301,7 @@ void add_signature(CLI::App& app, Globals& globals, Run& run) {
       "impound signature verify model/ --signature model/model.sig --key "
       "publisher.pem");
   group->require_subcommand(1);
-  add_verify(*group, globals, run);
+  add_verify_signature(*group, globals, run);
   add_sign(*group, globals, run);
 
   CLI::App* digest = add_command(

@@ -95,4 +95,9 @@ CaseFile open_case_to_read(const Globals& globals) {
   return {find_case(globals.case_name), CaseMode::read_only, globals.clock};
 }
 
+ExitCode exit_code_of(bool is_right, bool is_unsigned) {
+  if (!is_right) return ExitCode::tampered;
+  return is_unsigned ? ExitCode::findings : ExitCode::clean;
+}
+
 }  // namespace impound

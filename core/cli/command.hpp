@@ -73,6 +73,9 @@ class OpenCase {
 /// The examiner of the global options.
 [[nodiscard]] Examiner examiner_for(const Globals& globals);
 
+/// Of a check: 4 if anything is wrong, 1 if nothing is and nobody signed it.
+[[nodiscard]] ExitCode exit_code_of(bool is_right, bool is_unsigned);
+
 /// Adds every command there is: the one list of them.
 void add_commands(CLI::App& app, Globals& globals, Run& run);
 
@@ -91,6 +94,7 @@ void add_diff(CLI::App& app, Globals& globals, Run& run);
 void add_scan(CLI::App& app, Globals& globals, Run& run);
 void add_signature(CLI::App& app, Globals& globals, Run& run);
 void add_gguf_hash(CLI::App& app, Globals& globals, Run& run);
+void add_verify(CLI::App& app, Globals& globals, Run& run);
 void add_exhibit(CLI::App& app, Globals& globals, Run& run);
 void add_custody(CLI::App& app, Globals& globals, Run& run);
 void add_doctor(CLI::App& app, Globals& globals, Run& run);

@@ -57,6 +57,7 @@ void add_commands(CLI::App& app, Globals& globals, Run& run) {
   add_exhibit(app, globals, run);
   add_case(app, globals, run);
   add_status(app, globals, run);
+  add_verify(app, globals, run);
   add_custody(app, globals, run);
   add_playbook(app, globals, run);
   add_examiner(app, globals, run);

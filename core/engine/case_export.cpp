@@ -139,32 +139,50 @@ Json CaseExport::to_json() const {
   json["head"] = head;
   json["exhibits"] = exhibits;
   json["with_exhibits"] = with_exhibits;
+  json["signed"] = is_signed;
   return json;
 }
 
 std::string CaseExport::to_text() const {
   return fmt::format(
-      "Exported to {}\n  {} entries, head {}\n  exhibits: {}{}\n  check it "
+      "Exported to {}\n  {} entries, head {}\n  exhibits: {}{}\n{}  check it "
       "with stock tools: sh {}/VERIFY.sh\n",
       printable(folder.native()), entries, head,
       exhibits.empty() ? "none" : fmt::format("{}", fmt::join(exhibits, ", ")),
       with_exhibits ? "" : " (left out: only their records are here)",
+      is_signed ? ""
+                : "  UNSIGNED: nobody says that this is all; every check of it "
+                  "says so\n",
       printable(folder.native()));
 }
 
-CaseExport export_case_folder(Session& session,
-                              const CaseExportRequest& request) {
-  const ExportOptions options{.folder = request.folder,
-                              .with_exhibits = request.with_exhibits,
-                              .copies = request.copies};
-  // Before anything is recorded: a disclosure that did not happen is none.
-  require_exportable(session.case_file, options);
+namespace {
+
+ExportOptions options_of(const CaseExportRequest& request) {
+  return {.folder = request.folder,
+          .with_exhibits = request.with_exhibits,
+          .copies = request.copies};
+}
+
+CaseExport planned(const CaseFile& case_file,
+                   const CaseExportRequest& request) {
   CaseExport result;
   result.folder = request.folder;
   result.with_exhibits = request.with_exhibits;
-  for (const ExhibitRow& row : session.case_file.exhibits()) {
+  for (const ExhibitRow& row : case_file.exhibits()) {
     if (row.state == "sealed") result.exhibits.push_back(row.id);
   }
+  return result;
+}
+
+}  // namespace
+
+CaseExport export_case_folder(Session& session,
+                              const CaseExportRequest& request) {
+  const ExportOptions options = options_of(request);
+  // Before anything is recorded: a disclosure that did not happen is none.
+  require_exportable(session.case_file, options);
+  CaseExport result = planned(session.case_file, request);
   EntryDraft draft = session.draft("export.disclose");
   draft.purpose = request.purpose;
   draft.detail["recipient"] = lossless_utf8(request.recipient);
@@ -179,6 +197,28 @@ CaseExport export_case_folder(Session& session,
   const ExportResult written = export_or_withdraw(session, options, announced);
   result.entries = written.entries;
   result.head = written.head;
+  return result;
+}
+
+CaseExport export_unrecorded(const CaseFile& case_file,
+                             const CaseExportRequest& request,
+                             std::string_view why, const Clock& clock) {
+  const ExportOptions options = options_of(request);
+  require_exportable(case_file, options);
+  CaseExport result = planned(case_file, request);
+  const ExportResult written = export_case_unsigned(
+      case_file, options,
+      fmt::format("This export of case {} was made at {} and stands in no "
+                  "record: {}.\nNobody signed it. Its entries are signed one "
+                  "by one and its exhibits are sealed by them; that nothing "
+                  "follows, and every other file, is nobody's word.\n"
+                  "recipient (as typed): {}\npurpose (as typed): {}\n",
+                  printable(case_file.id()), format_time(clock.now()),
+                  printable(why), printable(request.recipient),
+                  printable(request.purpose)));
+  result.entries = written.entries;
+  result.head = written.head;
+  result.is_signed = false;
   return result;
 }
 

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/casefile/export.hpp"
@@ -25,6 +26,7 @@ struct CaseExport {
   std::string head;
   std::vector<std::string> exhibits;
   bool with_exhibits = true;
+  bool is_signed = true;  ///< by the examiner who exported
 
   [[nodiscard]] Json to_json() const;
   [[nodiscard]] std::string to_text() const;
@@ -35,5 +37,14 @@ struct CaseExport {
 /// @throws Error{bad_input} if the folder is not empty, Error{io}.
 [[nodiscard]] CaseExport export_case_folder(Session& session,
                                             const CaseExportRequest& request);
+
+/// The same where nothing can be recorded: from write-protected media, or
+/// without a key. Nobody signs it, and it says so inside itself.
+/// @param why what stood against recording it.
+/// @throws as export_case_folder().
+[[nodiscard]] CaseExport export_unrecorded(const CaseFile& case_file,
+                                           const CaseExportRequest& request,
+                                           std::string_view why,
+                                           const Clock& clock);
 
 }  // namespace impound

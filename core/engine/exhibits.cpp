@@ -11,6 +11,7 @@
 #include "core/base/fs.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/export_list.hpp"
+#include "core/casefile/record_files.hpp"
 #include "core/crypto/digest.hpp"
 #include "core/engine/next_command.hpp"
 #include "core/evidence/layout.hpp"
@@ -166,8 +167,13 @@ bool ExportedExhibits::ok() const {
 namespace {
 
 /// True if the export was made with its exhibits: by what its newest disclosure
-/// says; where none is recorded, by what is there.
+/// says; where none is recorded, by what is there. An export that is not
+/// recorded itself is none that an entry could tell of.
 bool has_exhibits(const CaseFile& case_file) {
+  if (is_unsigned_export(case_file.folder())) {
+    return static_cast<bool>(
+        stat_path(case_file.folder() / "exhibits", Links::refuse));
+  }
   const auto entries = case_file.entries();
   const auto disclosure =
       std::find_if(entries.rbegin(), entries.rend(), [](const Entry& entry) {
@@ -190,9 +196,8 @@ VerifyReport check_strangers(const CaseFile& case_file, bool is_with_exhibits) {
   std::set<std::string> known;
   for (const ExhibitRow& row : case_file.exhibits()) {
     if (row.state != "sealed" || !is_with_exhibits) continue;
-    for (const char* ending :
-         {".tar.zst", ".tar.zst.sha256", ".seal.json", ".VERIFY.txt"}) {
-      known.insert(row.id + ending);
+    for (const std::string_view ending : kExhibitEndings) {
+      known.insert(row.id + std::string(ending));
     }
   }
   const auto names = list_directory(case_file.folder() / "exhibits");
@@ -233,12 +238,13 @@ ExportedExhibits verify_exported(const CaseFile& case_file,
       continue;
     }
     if (const auto stat = stat_path(bundle, Links::refuse);
-        stat && stat->kind != FileKind::regular) {
+        !stat || stat->kind != FileKind::regular) {
       VerifyReport report;
       report.exhibit = row.id;
       report.problems.push_back({"file", printable(bundle.filename().native()),
                                  "a file of this export",
-                                 std::string(to_string(stat->kind))});
+                                 stat ? std::string(to_string(stat->kind))
+                                      : stat.failure().message()});
       result.reports.push_back(std::move(report));
       continue;
     }

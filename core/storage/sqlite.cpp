@@ -157,7 +157,11 @@ void Database::set_busy_timeout(int milliseconds) {
 void Database::fail(std::string_view act, int code) const {
   const char* words =
       handle_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(handle_.get());
-  throw Error(reason_of(code),
+  // What a statement stumbles on in a row is the file's fault, not the disk's.
+  const bool is_row =
+      (code & 0xff) == SQLITE_ERROR &&
+      std::string_view(words).find("malformed JSON") != std::string_view::npos;
+  throw Error(is_row ? Errc::malformed : reason_of(code),
               fmt::format("{} {}: {} (SQLite {})", act,
                           printable(path_.native()), words, code));
 }
