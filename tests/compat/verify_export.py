@@ -9,8 +9,9 @@ else: not from the program, not from VERIFY.sh. Where it could not be written
 from them, the documents were mended. Needs Python 3.9, python3-cryptography, the
 command zstd, and openssl where somebody added a time stamp.
 
-The last line is "OK", or "OK, not part of the record: N" (exit status 0), or
-"FAIL: " and the first thing that is wrong (exit status 4).
+The last line is "OK", or "OK, not part of the record: N" (exit status 0),
+"UNSIGNED" and the same count (exit status 1), or "FAIL: " and the first thing
+that is wrong (exit status 4).
 """
 import argparse
 import base64
@@ -521,7 +522,9 @@ def check_bundle(folder, item, sealed, case):
         if key in detail:
             need(file_sha256(os.path.join(folder, item + ending)) == detail[key],
                  f"{item}{ending}: not the one that was sealed")
-    need(read(os.path.join(folder, name + ".sha256")) == f"{sealed[0]['sha256']}  {name}\n".encode(),
+    beside = os.path.join(folder, name + ".sha256")
+    need("seal_sha256" not in detail or os.path.isfile(beside), f"{name}.sha256: missing")
+    need(not os.path.lexists(beside) or read(beside) == f"{sealed[0]['sha256']}  {name}\n".encode(),
          f"{name}.sha256: another text")
 
 
@@ -641,25 +644,54 @@ def check_seal(path, item, sealed, frames, first, meta_offset, total):
 RECORD_FOLDERS = ("exhibits", "keys", "reports")
 SIDES = ("case.db-wal", "case.db-shm", "case.db-journal")
 LATER = ("witness.pub.pem", "checkpoint.tsr", "tsa-chain.pem")
-LISTED = ("VERIFY.sh", "case.db", "custody.jsonl", "custody.sig", "checkpoint.note", "signer.pub.pem")
+ALWAYS = ("VERIFY.sh", "case.db", "custody.jsonl", "custody.sig", "export.list")
+SIGNED = ("checkpoint.note", "signer.pub.pem", "export.sig")
+UNSIGNED = ("NOT-RECORDED.txt",)
+ENDINGS = (".tar.zst", ".tar.zst.sha256", ".seal.json", ".VERIFY.txt")
 
 
-def check_list(folder, chain):
-    signer = key_of(read(os.path.join(folder, "signer.pub.pem")), "signer.pub.pem")
-    known = chain.signers.get(fingerprint(signer))
-    need(known, "signer.pub.pem: the record does not introduce it")
-    need(known.closed is None, "signer.pub.pem: the record closes this key")
+def is_unsigned(folder):
+    return os.path.lexists(os.path.join(folder, UNSIGNED[0]))
+
+
+def places(chain, unsigned, with_exhibits):
+    """Every name that a list may have: what the record says that there is."""
+    names = {name for name in ALWAYS + (UNSIGNED if unsigned else SIGNED)
+             if name not in ("export.list", "export.sig")}
+    required = set(names)
+    names |= {f"keys/{found}.pem" for found in chain.signers}
+    if with_exhibits:
+        names |= {f"exhibits/{item}{ending}" for item in chain.seals for ending in ENDINGS}
+        names |= {detail.get(f"{what}_file") for _, detail in chain.diffs for what in ("result", "baseline")}
+    return required, names
+
+
+def check_list(folder, chain, unsigned):
     content = read(os.path.join(folder, "export.list"))
-    signature = read(os.path.join(folder, "export.sig"))
-    need(signature.endswith(b"\n"), "export.sig: no line")
-    need(fits(signer, plain_base64(signature[:-1], "export.sig"), content),
-         "export.sig does not fit export.list")
+    signer = None if unsigned else check_list_signature(folder, chain, content)
     need(content.endswith(b"\n"), "export.list: its last line is torn")
     listed = {}
     for line in content.decode().splitlines():
         match = re.fullmatch(r"([0-9a-f]{64})  ([A-Za-z0-9][A-Za-z0-9._/-]*)", line)
         need(match and match.group(2) not in listed, "export.list: no digest and name, or a name twice")
         listed[match.group(2)] = match.group(1)
+    return signer, listed
+
+
+def check_list_signature(folder, chain, content):
+    signer = key_of(read(os.path.join(folder, "signer.pub.pem")), "signer.pub.pem")
+    known = chain.signers.get(fingerprint(signer))
+    need(known, "signer.pub.pem: the record does not introduce it")
+    need(known.closed is None, "signer.pub.pem: the record closes this key")
+    signature = read(os.path.join(folder, "export.sig"))
+    need(signature.endswith(b"\n"), "export.sig: no line")
+    need(fits(signer, plain_base64(signature[:-1], "export.sig"), content),
+         "export.sig does not fit export.list")
+    return signer
+
+
+def check_files(folder, chain, listed, unsigned, with_exhibits):
+    """Every file of the folder, by the list; returns what is no part of the record."""
     foreign, here = set(), set()
     for top, folders, files in os.walk(folder):
         for name in folders + files:
@@ -678,12 +710,17 @@ def check_list(folder, chain):
             need(head not in RECORD_FOLDERS, f"{short}: was added to the record")
             if short in LATER:
                 need(stat.S_ISREG(os.lstat(path).st_mode), f"{short}: no file")
-                # Certificates alone are certificates of nothing.
-                if short != "tsa-chain.pem" or os.path.lexists(os.path.join(folder, "checkpoint.tsr")):
+                # Certificates alone are certificates of nothing, and without a head there is
+                # nothing that others could vouch for.
+                alone = short == "tsa-chain.pem" and not os.path.lexists(os.path.join(folder, "checkpoint.tsr"))
+                if not unsigned and not alone:
                     continue
             foreign.add(head)
-    for name in LISTED:
+    required, known = places(chain, unsigned, with_exhibits)
+    for name in sorted(required):
         need(name in listed, f"export.list does not name {name}")
+    for name in listed:
+        need(name in known, f"export.list names {name}, which is no file of this record")
     for name, digest in listed.items():
         need(name in here, f"{name}: missing")
         data = os.path.join(folder, name)
@@ -691,8 +728,12 @@ def check_list(folder, chain):
             found = sha256(own_note(read(data).decode()).encode())
         else:
             found = file_sha256(data)
-        need(found == digest, f"{name}: not as the exporter signed it")
-    return signer, listed, foreign
+        need(found == digest, f"{name}: not as export.list says")
+        if name.startswith("keys/"):
+            need(read(data) == chain.signers[name[5:-4]].key.public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
+                 f"{name}: not the key that the record has under this fingerprint")
+    return foreign
 
 
 def own_note(note):
@@ -787,8 +828,10 @@ def check_objects(database, version, document):
 
 def verify(folder, documents, head=None, signers=(), witness=None):
     schema = read(os.path.join(documents, "core/casefile/SCHEMA.md")).decode()
-    for name in ("case.db", "custody.jsonl", "custody.sig", "checkpoint.note", "signer.pub.pem",
-                 "export.list", "export.sig"):
+    unsigned = is_unsigned(folder)
+    for name in SIGNED if unsigned else UNSIGNED:
+        need(not os.path.lexists(os.path.join(folder, name)), f"{name}: contradicts what else is here")
+    for name in ALWAYS + (UNSIGNED if unsigned else SIGNED):
         path = os.path.join(folder, name)
         need(os.path.isfile(path) and not os.path.islink(path), f"{name}: missing")
     database, version = check_case_file(folder)
@@ -805,11 +848,13 @@ def verify(folder, documents, head=None, signers=(), witness=None):
     for wanted in signers:
         need(wanted == next(iter(chain.signers)), f"the key {wanted} did not open this case")
     chain.check_vouchers()
-    signer, listed, foreign = check_list(folder, chain)
-    extra = check_head_of_export(folder, chain, heads, signer, witness)
+    signer, listed = check_list(folder, chain, unsigned)
+    if chain.with_exhibits is None or unsigned:  # no entry tells of this export
+        chain.with_exhibits = any(name.startswith(("exhibits/", "reports/")) for name in listed)
+    foreign = check_files(folder, chain, listed, unsigned, chain.with_exhibits)
+    need(not unsigned or witness is None, "--witness: nobody signed this export")
+    extra = 0 if unsigned else check_head_of_export(folder, chain, heads, signer, witness)
     exhibits = os.path.join(folder, "exhibits")
-    if chain.with_exhibits is None:
-        chain.with_exhibits = any(name.startswith("exhibits/") for name in listed)
     if chain.with_exhibits:
         for item, sealed in sorted(chain.seals.items()):
             need(f"exhibits/{item}.tar.zst" in listed, f"exhibits/{item}.tar.zst: missing")
@@ -822,7 +867,12 @@ def verify(folder, documents, head=None, signers=(), witness=None):
                 need(re.fullmatch(r"reports/[a-z0-9.-]+", name), f"{where}: names {name}")
                 need(name in listed and listed[name] == detail[f"{what}_sha256"],
                      f"{name}: not the one that {where} names")
-    return chain, len(foreign) + extra
+    return chain, len(foreign) + extra, unsigned
+
+
+# What a spoilt file can make of the libraries below; anything else is a fault of this script.
+ERRORS = (Wrong, OSError, sqlite3.Error, tarfile.TarError, struct.error, ValueError,
+          KeyError, TypeError)
 
 
 def main():
@@ -835,8 +885,8 @@ def main():
         os.path.abspath(__file__)), "../.."), help="where core/casefile/SCHEMA.md lies")
     options = parser.parse_args()
     try:
-        chain, foreign = verify(options.folder, options.documents, options.head, options.signer, options.witness)
-    except (Wrong, OSError, sqlite3.Error, tarfile.TarError, ValueError, KeyError, TypeError) as error:
+        chain, foreign, unsigned = verify(options.folder, options.documents, options.head, options.signer, options.witness)
+    except ERRORS as error:
         text = str(error) if isinstance(error, Wrong) else f"{type(error).__name__}: {error}"
         print("FAIL: " + "".join(c if c.isprintable() else "?" for c in text))
         return 4
@@ -844,6 +894,9 @@ def main():
     for found, signer in chain.signers.items():
         how = "introduced by itself" if signer.itself else "vouched for"
         print(f"signer {found} {how}" + (f", closed by entry {signer.closed}" if signer.closed else ""))
+    if unsigned:
+        print(f"UNSIGNED, not part of the record: {foreign}")
+        return 1
     print("OK" if foreign == 0 else f"OK, not part of the record: {foreign}")
     return 0
 

@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The third verifier judges the tamper matrix as the two others do.
+"""The third verifier reads what it was written for: exports of all kinds and ages.
 
     verify_export_test.py IMPOUND EXPORT_CASE_MAIN SIGNER_ATTACKS_MAIN
 
-verify_export.py is written from the documents; the rows and what is expected of
-each are those of tamper_matrix.py. Rows of VERIFY.sh itself are left out: to the
-third verifier it is a file of the list like any other.
+verify_export.py is written from the documents. Here it is run as a stranger runs
+it; the rows of tamper_matrix.py go through it there, beside the two others.
 """
-import collections
-import concurrent.futures
-import os
 import pathlib
 import shutil
 import sqlite3
@@ -22,9 +18,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 SCRIPT = HERE / "verify_export.py"
 MAKER, ATTACKS = sys.argv[2:4]
 
-# What two of three verifiers notice and this one cannot, and why.
-ONLY_OURS = {}
-
 
 def run(folder, *arguments):
     done = subprocess.run(["/usr/bin/python3", str(SCRIPT), str(folder), *arguments],
@@ -34,27 +27,11 @@ def run(folder, *arguments):
         return "ok", last
     if done.returncode == 0 and last.startswith("OK, not part of the record: "):
         return matrix.FOREIGN, last
+    if done.returncode == 1 and last.startswith("UNSIGNED, "):
+        return matrix.UNSIGNED, last
     if done.returncode == 4 and last.startswith("FAIL: "):
         return "fail", last
     return "broken", done.stdout.decode(errors="replace")
-
-
-def judge(job):
-    number, name, act, expected = job
-    folder = matrix.WORK / f"third{number}"
-    shutil.copytree(matrix.EXPORT, folder, symlinks=True)
-    for path in folder.rglob("*"):
-        path.chmod(0o700)
-    act(folder)
-    verdict, last = run(folder)
-    shutil.rmtree(folder)
-    for left in matrix.WORK.glob(f"*.third{number}"):
-        left.unlink()
-    if name in matrix.HARMLESS:
-        expected = "ok"
-    if name in ONLY_OURS:
-        expected = "ok"
-    return name, expected, verdict, last
 
 
 def main():
@@ -67,12 +44,17 @@ def main():
             failures += 1
             print(f"NOT OK: {what}: {found[0]} instead of {wanted}: {found[1]}")
 
+    spoilt = matrix.WORK / "spoilt"
+    shutil.copytree(matrix.EXPORT, spoilt)
+    matrix.flip("custody.jsonl")(spoilt)
     check("untouched", run(matrix.EXPORT), "ok")
     head = subprocess.run(["/usr/bin/python3", str(SCRIPT), str(matrix.EXPORT)],
                           stdout=subprocess.PIPE, check=False).stdout.decode().split("head ")[1].split()[0]
     check("its head", run(matrix.EXPORT, "--head", head), "ok")
     check("another head", run(matrix.EXPORT, "--head", "0" * 64), "fail")
     check("another signer", run(matrix.EXPORT, "--signer", "0" * 64), "fail")
+    check("nobody's export", run(matrix.UNSIGNED_EXPORT), matrix.UNSIGNED)
+    check("a spoilt one", run(spoilt), "fail")
     # Names that a careless check trips over, two signers, no exhibits, a case of format 1.
     made = matrix.WORK / "made"
     subprocess.run([MAKER, str(made)], check=True, stdout=subprocess.DEVNULL)
@@ -98,17 +80,7 @@ def main():
     if len(forged) < 20:
         failures += 1
         print("NOT OK: hardly any forged record was made")
-    jobs = [(number, *row[:3]) for number, row in enumerate(matrix.rows())]
-    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        results = list(pool.map(judge, jobs))
-    for name, expected, verdict, last in results:
-        if verdict != expected:
-            failures += 1
-            print(f"NOT OK: {name}: {verdict} instead of {expected}: {last}")
-    print(f"{len(forged)} records of signers, {len(results)} rows: {dict(collections.Counter(r[2] for r in results))}; {failures} wrong")
-    if len(results) < 60:
-        failures += 1
-        print("NOT OK: hardly any rows were made")
+    print(f"{len(forged)} records of signers; {failures} wrong")
     shutil.rmtree(matrix.WORK, ignore_errors=True)
     sys.exit(1 if failures else 0)
 
