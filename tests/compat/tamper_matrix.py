@@ -101,7 +101,7 @@ def make_case(env, name):
 
 
 def make_export():
-    """One small case: a model, its baseline, two exhibits, one comparison, two signers."""
+    """One small case: a model, its baseline, an exhibit, a comparison, two signers."""
     (WORK / "home").mkdir()
     model = WORK / "d/model"
     model.mkdir(parents=True)
@@ -125,9 +125,8 @@ def make_export():
     must(IMPOUND, "case", "signer", "add", str(WORK / "config2/impound/examiner.json"),
          "--fingerprint", card["fingerprint"], "--rights", "act")
     must(IMPOUND, "case", "export", "--out", str(OLDER), "--recipient", "counsel")
-    must(IMPOUND, "collect", "model-files", "--deployment", "d/d.toml")
+    must(IMPOUND, "case", "note", "seen again")
     must(IMPOUND, "case", "export", "--out", str(EXPORT), "--recipient", "counsel")
-    must(IMPOUND, "collect", "model-files", "--deployment", "d/d.toml", env=others)
     must(IMPOUND, "case", "export", "--out", str(FOREIGN_CASE), "--recipient", "counsel", env=others)
     must(IMPOUND, "case", "export", "--out", str(UNSIGNED_EXPORT),
          env=dict(ENV, XDG_CONFIG_HOME=str(WORK / "nobody")))
@@ -266,9 +265,9 @@ def whole(source):
 
 
 # Places in a file where a byte is flipped, and more of them in what is large.
-PLACES = 7
+PLACES = 11
 LARGE = 2048
-PLACES_IN_LARGE = 25
+PLACES_IN_LARGE = 33
 
 
 def places(size):
@@ -284,12 +283,18 @@ def spoil(name, other):
     for what, spoilt in (("cut in half", content[:len(content) // 2]), ("emptied", b""),
                          ("its last byte cut off", content[:-1]), ("a byte added", content + b"x"),
                          ("a line break added", content + b"\n"), ("a zero byte added", content + b"\0"),
-                         ("doubled", content * 2), ("a byte put in front", b"\n" + content)):
+                         ("doubled", content * 2), ("only zeros", bytes(len(content))),
+                         ("a byte put in front", b"\n" + content)):
         yield what, put(name, spoilt)
     yield "removed", drop(name)
     yield "replaced by a link to its copy", by_symlink(name)
     yield "replaced by a folder", both(drop(name), lambda folder: (folder / name).mkdir())
     yield "replaced by a pipe", both(drop(name), lambda folder: os.mkfifo(folder / name))
+
+    def exchange(folder):
+        (folder / name).write_bytes((EXPORT / other).read_bytes())
+        (folder / other).write_bytes(content)
+    yield f"exchanged with {other}", exchange
     yield f"replaced by {other}", take(name, EXPORT / other)
 
 
