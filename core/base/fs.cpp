@@ -375,10 +375,15 @@ void write_file_durably(const fs::path& path, ByteView bytes,
   fs::path temporary = path;
   temporary += ".new";
   ::unlink(temporary.c_str());  // left by a crash; never evidence
-  const UniqueFd fd = create_file(temporary, mode);
-  write_all(fd, bytes, temporary);
-  sync_fd(fd, temporary);
-  rename_durably(temporary, path);
+  try {
+    const UniqueFd fd = create_file(temporary, mode);
+    write_all(fd, bytes, temporary);
+    sync_fd(fd, temporary);
+    rename_durably(temporary, path);
+  } catch (const Error&) {
+    remove_file(temporary);
+    throw;
+  }
 }
 
 void create_folders(const fs::path& path) {

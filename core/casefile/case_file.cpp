@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
+#include "core/base/durable_folders.hpp"
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/case_file_impl.hpp"
@@ -27,9 +29,31 @@ bool is_case_id(std::string_view id) {
          });
 }
 
+/// Beside a database; alone they are what an attempt left that was taken back.
+constexpr std::array<std::string_view, 3> kDatabaseSides{
+    "case.db-wal", "case.db-shm", "case.db-journal"};
+
+/// @throws Error{bad_input} that names the case in the folder.
+[[noreturn]] void refuse_second_case(const fs::path& folder,
+                                     const Clock& clock) {
+  std::string which;
+  try {
+    const CaseFile there(folder, CaseMode::read_only, clock);
+    const CaseSummary summary = there.summary();
+    which = fmt::format("{}, opened {}: go on in it", printable(summary.id),
+                        summary.opened_at);
+  } catch (const Error& error) {
+    which = fmt::format("which cannot be read: {}", error.what());
+  }
+  throw Error(Errc::bad_input,
+              fmt::format("{} holds a case already, {}; a new case needs a "
+                          "folder of its own",
+                          printable(folder.native()), which));
+}
+
 /// A folder may be made into a case if it holds nothing, or only what an
 /// interrupted attempt of ours left [I11].
-void clear_unfinished(const fs::path& folder) {
+void clear_unfinished(const fs::path& folder, const Clock& clock) {
   const auto names = list_directory(folder);
   if (!names) {
     if (names.failure().is_missing()) return;
@@ -37,9 +61,13 @@ void clear_unfinished(const fs::path& folder) {
                                       printable(folder.native()),
                                       names.failure().message()));
   }
+  if (std::ranges::find(*names, kCaseDatabase) != names->end()) {
+    refuse_second_case(folder, clock);
+  }
   std::vector<std::string> leftovers;
   for (const std::string& name : *names) {
-    if (name.starts_with(kUnfinishedDatabase)) {
+    if (name.starts_with(kUnfinishedDatabase) ||
+        std::ranges::find(kDatabaseSides, name) != kDatabaseSides.end()) {
       leftovers.push_back(name);
       continue;
     }
@@ -62,6 +90,9 @@ void clear_unfinished(const fs::path& folder) {
 void withdraw(const fs::path& folder) {
   std::error_code failure;
   fs::rename(folder / kCaseDatabase, folder / kUnfinishedDatabase, failure);
+  // What cannot be taken back stays whole; refuse_second_case() says what it
+  // is.
+  if (stat_path(folder / kCaseDatabase, Links::refuse)) return;
   for (const char* const end : {"-wal", "-shm"}) {
     fs::remove(folder / (std::string(kCaseDatabase) + end), failure);
   }
@@ -92,6 +123,18 @@ EntryDraft genesis(const CaseOpening& opening, const Examiner& examiner,
   return draft;
 }
 
+/// Moves everything that was committed from the WAL into the file itself, so
+/// that the file alone is the database. Closing does the same, and cannot say
+/// that it failed.
+void bring_up_to_date(const Database& database, const fs::path& file) {
+  Statement result = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)");
+  if (!result.step() || result.integer(0) != 0) {
+    throw Error(Errc::io, fmt::format("cannot bring {} up to date: another "
+                                      "process reads it",
+                                      printable(file.native())));
+  }
+}
+
 void write_genesis(const fs::path& file, const CaseOpening& opening,
                    const Examiner& examiner, const Clock& clock) {
   const std::string nonce = to_hex(random_bytes(kNonceBytes));
@@ -115,6 +158,8 @@ void write_genesis(const fs::path& file, const CaseOpening& opening,
   insert.bind(":line", entry.line).bind(":signature", entry.signature);
   insert.run();
   transaction.commit();
+  // Only the file itself gets its final name.
+  bring_up_to_date(database, file);
 }
 
 fs::path database_in(const fs::path& folder) {
@@ -191,8 +236,8 @@ CaseFile CaseFile::create(const fs::path& folder, const CaseOpening& opening,
                             "approve a containment",
                             opening.approvals));
   }
-  clear_unfinished(folder);
-  create_folders(folder);
+  clear_unfinished(folder, clock);
+  create_folders_durably(folder);
   create_folders(folder / "evidence");
   create_folders(folder / "reports");
   const fs::path unfinished = folder / kUnfinishedDatabase;
@@ -201,6 +246,9 @@ CaseFile CaseFile::create(const fs::path& folder, const CaseOpening& opening,
     create_file(unfinished, 0660).reset();
     write_genesis(unfinished, opening, examiner, clock);
     rename_durably(unfinished, folder / kCaseDatabase);
+    for (const char* const end : {"-wal", "-shm", "-journal"}) {
+      remove_file(folder / (std::string(kUnfinishedDatabase) + end));
+    }
     return {folder, CaseMode::write, clock};
   } catch (const Error&) {
     // A full disk shows itself after the rename as well, when the new case is

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "core/cli/completion.hpp"
 #include "core/cli/help.hpp"
 #include "core/cli/known_things.hpp"
+#include "core/cli/out_of_memory.hpp"
 #include "core/cli/standard_output.hpp"
 #include "lua/host/playbook_commands.hpp"
 
@@ -72,6 +74,13 @@ int finish(int code) {
              : static_cast<int>(impound::ExitCode::failed);
 }
 
+/// Said without asking for memory, of which there is none. What the act had
+/// committed stays; the rest is as after any failure.
+int report_out_of_memory(const impound::Globals& globals) {
+  impound::write_out_of_memory(globals.json);
+  return static_cast<int>(impound::ExitCode::failed);
+}
+
 /// Does what the command line asks for.
 /// @return the exit code, unless the output could not be written.
 int act(impound::Globals& globals, const impound::Run& run) {
@@ -81,6 +90,8 @@ int act(impound::Globals& globals, const impound::Run& run) {
     const auto exit = impound::exit_code_for(error.code());
     report_error(globals, to_string(error.code()), error.what(), exit);
     return static_cast<int>(exit);
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::exception& error) {
     report_error(globals, "internal", error.what(), impound::ExitCode::failed);
   }
@@ -129,14 +140,7 @@ int answer_to(const CLI::App& app, const CLI::ParseError& error,
   return static_cast<int>(impound::ExitCode::usage);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (argc == 2 && std::strcmp(argv[1], "playbook-child") == 0) {
-    return impound::lua::run_child(impound::lua::kChildSocket);
-  }
-  impound::reserve_standard_descriptors();
-  impound::Globals globals;
+int run_program(int argc, char** argv, impound::Globals& globals) {
   globals.cancellation = &cancellation;
   impound::Run run;
 
@@ -156,4 +160,19 @@ int main(int argc, char** argv) {
                             .value_or(impound::ColorChoice::automatic));
   listen_for_interrupts();
   return finish(act(globals, run));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "playbook-child") == 0) {
+    return impound::lua::run_child(impound::lua::kChildSocket);
+  }
+  impound::reserve_standard_descriptors();
+  impound::Globals globals;
+  try {
+    return run_program(argc, argv, globals);
+  } catch (const std::bad_alloc&) {
+    return finish(report_out_of_memory(globals));
+  }
 }

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "core/base/screen_text.hpp"
+#include "core/cli/out_of_memory.hpp"
 #include "core/cli/paint.hpp"
 
 namespace impound {
@@ -118,6 +119,14 @@ void write_error(std::string_view message) {
   const bool is_named =
       indented.starts_with("impound:") || indented.starts_with("impound ");
   write_stderr(fmt::format("{}{}\n", is_named ? "" : "impound: ", indented));
+}
+
+void write_out_of_memory(bool as_json) {
+  put_stderr("impound: out of memory\n");
+  if (!as_json) return;
+  write_stdout_bytes(
+      "{\"ok\":false,\"error\":{\"code\":\"io\",\"message\":\"out of "
+      "memory\"},\"exit_code\":3}\n");
 }
 
 void draw_progress_line(std::string_view line) {

@@ -9,6 +9,7 @@
 #include "core/base/error.hpp"
 #include "core/base/handle.hpp"
 #include "core/base/limits.hpp"
+#include "core/crypto/openssl_memory.hpp"
 
 namespace impound {
 namespace {
@@ -16,14 +17,16 @@ namespace {
 using EvpContext = Handle<EVP_MD_CTX, EVP_MD_CTX_free>;
 
 void require(int openssl_result, const char* call) {
-  if (openssl_result != 1) {
-    throw Error(Errc::unsupported, std::string("OpenSSL refused ") + call);
-  }
+  openssl::require(openssl_result == 1, call);
 }
 
 /// Fetched once: looking the algorithm up costs more than hashing a page.
 const EVP_MD* algorithm() {
-  static EVP_MD* const kSha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  static EVP_MD* const kSha256 = [] {
+    EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    openssl::require(fetched != nullptr, "EVP_MD_fetch");  // asked again else
+    return fetched;
+  }();
   return kSha256;
 }
 
@@ -48,6 +51,7 @@ struct Sha256::Context {
 };
 
 Sha256::Sha256() : context_(std::make_unique<Context>()) {
+  openssl::require_made(context_->evp);
   require(EVP_DigestInit_ex(context_->evp.get(), algorithm(), nullptr),
           "EVP_DigestInit_ex");
 }

@@ -19,6 +19,7 @@ namespace {
 using openssl::chars;
 using openssl::DigestContext;
 using openssl::require;
+using openssl::require_made;
 
 /// Bytes of the longest curve name that OpenSSL knows, with some to spare.
 constexpr std::size_t kMaxGroupName = 80;
@@ -145,7 +146,7 @@ bool EcPublicKey::verify(std::string_view message, ByteView signature,
   const openssl::Key key = decode_spki(spki_);
   require(key != nullptr, "d2i_PUBKEY");
   const DigestContext context(EVP_MD_CTX_new());
-  require(context != nullptr, "EVP_MD_CTX_new");
+  require_made(context);
   require(EVP_DigestVerifyInit(context.get(), nullptr, openssl_hash(hash),
                                nullptr, key.get()) == 1,
           "EVP_DigestVerifyInit");
@@ -188,7 +189,7 @@ Bytes EcSigningKey::sign(std::string_view message) const {
   const EVP_MD* hash =
       openssl_hash(hash_of(curve_of(key_->evp.get(), "the signing key")));
   const DigestContext context(EVP_MD_CTX_new());
-  require(context != nullptr, "EVP_MD_CTX_new");
+  require_made(context);
   require(EVP_DigestSignInit(context.get(), nullptr, hash, nullptr,
                              key_->evp.get()) == 1,
           "EVP_DigestSignInit");

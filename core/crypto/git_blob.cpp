@@ -9,6 +9,7 @@
 #include "core/base/error.hpp"
 #include "core/base/handle.hpp"
 #include "core/base/limits.hpp"
+#include "core/crypto/openssl_memory.hpp"
 
 namespace impound {
 namespace {
@@ -16,15 +17,14 @@ namespace {
 using EvpContext = Handle<EVP_MD_CTX, EVP_MD_CTX_free>;
 
 void require(int openssl_result, const char* call) {
-  if (openssl_result != 1) {
-    throw Error(Errc::unsupported, std::string("OpenSSL refused ") + call);
-  }
+  openssl::require(openssl_result == 1, call);
 }
 
 }  // namespace
 
 std::string git_blob_name(const ByteSource& source) {
   const EvpContext context{EVP_MD_CTX_new()};
+  openssl::require_made(context);
   require(EVP_DigestInit_ex(context.get(), EVP_sha1(), nullptr),
           "EVP_DigestInit_ex");
   const auto update = [&](ByteView bytes) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "core/base/error.hpp"
 
@@ -28,6 +29,11 @@ std::string last_words() {
 
 void require(bool done, const char* call) {
   if (!done) {
+    // The machine's want, and nothing that this OpenSSL does not know.
+    if (ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE) {
+      ERR_clear_error();
+      throw std::bad_alloc();
+    }
     throw Error(Errc::unsupported,
                 std::string("OpenSSL refused ") + call + ": " + last_words());
   }

@@ -6,6 +6,7 @@
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -22,8 +23,16 @@ using MemoryStream = Handle<BIO, BIO_free_all>;
 /// The library's reason for its last failure, which is forgotten then.
 [[nodiscard]] std::string last_words();
 
-/// @throws Error{unsupported} with the library's words unless `done`.
+/// @throws Error{unsupported} with the library's words unless `done`;
+///         std::bad_alloc if it says that there was no memory.
 void require(bool done, const char* call);
+
+/// For calls that do nothing but allocate, which OpenSSL does not always say.
+/// @throws std::bad_alloc if `made` is null.
+template <typename T>
+void require_made(const T& made) {
+  if (made == nullptr) throw std::bad_alloc();
+}
 
 /// A stream that reads `text`, which outlives it.
 [[nodiscard]] MemoryStream stream_over(std::string_view text);

@@ -18,6 +18,7 @@ using openssl::content_of;
 using openssl::DigestContext;
 using openssl::not_a_key;
 using openssl::require;
+using openssl::require_made;
 using EvpKey = openssl::Key;
 
 constexpr std::size_t kSignatureSize = 64;  // RFC 8032
@@ -81,7 +82,7 @@ bool PublicKey::verify(ByteView message, ByteView signature) const {
   if (signature.size() != kSignatureSize) return false;
   const EvpKey key = evp_public(raw_);
   const DigestContext context(EVP_MD_CTX_new());
-  require(context != nullptr, "EVP_MD_CTX_new");
+  require_made(context);
   require(EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr,
                                key.get()) == 1,
           "EVP_DigestVerifyInit");
@@ -133,7 +134,7 @@ PublicKey SigningKey::public_key() const {
 
 Bytes SigningKey::sign(ByteView message) const {
   const DigestContext context(EVP_MD_CTX_new());
-  require(context != nullptr, "EVP_MD_CTX_new");
+  require_made(context);
   require(EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr,
                              key_->evp.get()) == 1,
           "EVP_DigestSignInit");

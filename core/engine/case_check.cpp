@@ -249,6 +249,7 @@ std::optional<CaseCheckItem> check_begun(Session& session,
 constexpr std::array<std::string_view, 4> kSealedEndings{
     ".tar.zst", ".tar.zst.sha256", ".VERIFY.txt", ".seal.json"};
 constexpr std::string_view kPartialEnding = ".tar.zst.partial";
+constexpr std::string_view kLockEnding = ".lock";
 
 /// Records where a file of a failed acquisition is from now on.
 void record_move(Session& session, const std::string& exhibit,
@@ -290,7 +291,11 @@ class EvidenceFolder {
       return std::move(items_);
     }
     for (const std::string& name : *names) {
-      if (name != "aside" && !name.ends_with(".lock")) file(name);
+      if (name.ends_with(kLockEnding)) {
+        lock(name);
+      } else if (name != "aside") {
+        file(name);
+      }
     }
     return std::move(items_);
   }
@@ -337,6 +342,14 @@ class EvidenceFolder {
     if (!is_there(folder_ / name)) return;  // renamed since it was listed
     if (state == "failed" && is_of_writer) return leftover(exhibit, name);
     add("stray", printable(name), "lies in evidence/ and no entry mentions it");
+  }
+
+  /// Whoever holds a lock removes it at the end; one that is free was left by a
+  /// process that could not. It says nothing about the evidence.
+  void lock(const std::string& name) const {
+    if (!repair_) return;
+    static_cast<void>(EvidenceLock::try_take(
+        folder_, name.substr(0, name.size() - kLockEnding.size())));
   }
 
   void leftover(const std::string& exhibit, const std::string& name) {

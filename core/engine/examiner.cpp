@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include "core/base/durable_folders.hpp"
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
 #include "core/base/json.hpp"
@@ -67,6 +68,25 @@ void write_profile(const ExaminerProfile& profile, const PublicKey& key) {
   write_file_durably(profile_file(), as_bytes(dump_pretty(json)), 0644);
 }
 
+/// A key until its profile is durable: nobody can sign with it yet.
+fs::path unfinished_key(const fs::path& key_file) {
+  fs::path name = key_file;
+  name += ".new";
+  return name;
+}
+
+/// An init that ended between profile and key may be made again.
+bool was_cut_off() {
+  if (!stat_path(profile_file(), Links::refuse)) return false;
+  try {
+    const fs::path key_file = load_profile().key_file;
+    return !stat_path(key_file, Links::refuse) &&
+           stat_path(unfinished_key(key_file), Links::refuse);
+  } catch (const Error&) {
+    return false;  // no profile of ours
+  }
+}
+
 }  // namespace
 
 ExaminerProfile create_examiner(const ExaminerProfile& wanted,
@@ -79,15 +99,28 @@ ExaminerProfile create_examiner(const ExaminerProfile& wanted,
     profile.key_file = config_folder() / "examiner.key";
   }
   profile.key_file = fs::absolute(profile.key_file);
-  refuse_existing(profile_file());
+  if (!was_cut_off()) refuse_existing(profile_file());
   refuse_existing(profile.key_file);
-  create_folders(config_folder());
-  create_folders(profile.key_file.parent_path());
+  create_folders_durably(config_folder());
+  create_folders_durably(profile.key_file.parent_path());
 
   const SigningKey key = SigningKey::generate();
   profile.fingerprint = key.public_key().fingerprint().hex();
-  write_key(key, profile.key_file, passphrase);
-  write_profile(profile, key.public_key());
+  const fs::path unfinished = unfinished_key(profile.key_file);
+  try {
+    remove_file(unfinished);
+    write_key(key, unfinished, passphrase);
+    sync_folder(unfinished.parent_path());
+    write_profile(profile, key.public_key());
+    rename_durably(unfinished, profile.key_file);
+  } catch (const Error&) {
+    // Nobody was told of this key, and nothing was signed with it.
+    for (const fs::path& made :
+         {profile_file(), profile.key_file, unfinished}) {
+      remove_file(made);
+    }
+    throw;
+  }
   return profile;
 }
 

@@ -5,6 +5,8 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <system_error>
+
 #include "core/base/bytes.hpp"
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
@@ -77,6 +79,18 @@ void refuse_other_kinds(const std::filesystem::path& path) {
   }
 }
 
+/// What the operating system said where SQLite only says that it failed. Not of
+/// a file that could not be opened: SQLite tries that in several ways, and the
+/// last one need not be the one that tells.
+std::string system_words(sqlite3* handle, int code) {
+  if (handle == nullptr || (code & 0xff) != SQLITE_IOERR) return "";
+  const int number = sqlite3_system_errno(handle);
+  return number == 0
+             ? ""
+             : "; " +
+                   std::error_code(number, std::generic_category()).message();
+}
+
 void set_option(sqlite3* handle, int option, int value) {
   // Options that this SQLite does not know are refused with an error; the
   // minimum version in cmake/Dependencies.cmake knows all of them.
@@ -134,8 +148,8 @@ Database::Database(const std::filesystem::path& path, Mode mode) : path_(path) {
   if (mode == Mode::create || mode == Mode::write) {
     // SQLite falls back to reading where it may not write.
     if (sqlite3_db_readonly(raw, "main") != 0) {
-      throw Error(Errc::io, fmt::format("cannot write to {}: the file or its "
-                                        "disk is read-only",
+      throw Error(Errc::io, fmt::format("cannot write to {}: it could only be "
+                                        "opened read-only",
                                         printable(path_.native())));
     }
     const std::string journal = text_of("PRAGMA journal_mode=WAL");
@@ -161,9 +175,10 @@ void Database::fail(std::string_view act, int code) const {
   const bool is_row =
       (code & 0xff) == SQLITE_ERROR &&
       std::string_view(words).find("malformed JSON") != std::string_view::npos;
-  throw Error(is_row ? Errc::malformed : reason_of(code),
-              fmt::format("{} {}: {} (SQLite {})", act,
-                          printable(path_.native()), words, code));
+  throw Error(
+      is_row ? Errc::malformed : reason_of(code),
+      fmt::format("{} {}: {} (SQLite {}{})", act, printable(path_.native()),
+                  words, code, system_words(handle_.get(), code)));
 }
 
 Statement Database::prepare(std::string_view sql) const {

@@ -377,6 +377,30 @@ TEST_CASE("An interrupted creation does not stand in the way [I11]",
                                        make_examiner(), clock));
 }
 
+TEST_CASE("What an attempt left that was taken back is no case [I11]",
+          "[casefile]") {
+  const TempDir temp;
+  const FixedClock clock;
+  (void)temp.write("c/case.db-wal", "torn");
+  (void)temp.write("c/case.db-shm", "torn");
+  CHECK_NOTHROW((void)CaseFile::create(temp.path() / "c", opening(),
+                                       make_examiner(), clock));
+}
+
+TEST_CASE("A second case in a folder is refused by the name of the first",
+          "[casefile]") {
+  const Scene scene;
+  try {
+    (void)CaseFile::create(scene.folder, opening("IR-2"), scene.eve,
+                           scene.clock);
+    FAIL("nothing was thrown");
+  } catch (const Error& error) {
+    CHECK(error.code() == Errc::bad_input);
+    CHECK(std::string(error.what()).find("holds a case already, IR-2026-001") !=
+          std::string::npos);
+  }
+}
+
 TEST_CASE("A locked case says who holds it up, after waiting", "[casefile]") {
   Scene scene;
   const Database other(scene.folder / "case.db", Database::Mode::write);

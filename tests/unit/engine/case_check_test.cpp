@@ -498,3 +498,16 @@ TEST_CASE("an acquisition that met one gap is partial, and says which") {
           to_string(outcome));
   }
 }
+
+TEST_CASE("a check takes away the locks that nobody holds, and no other") {
+  Acting acting;
+  const EvidenceLock held(acting.evidence(), "E007");
+  acting.put("E008.lock");
+  acting.put("containment.lock");
+  CHECK(acting.kinds(false).empty());
+  CHECK(stat_path(acting.evidence() / "E008.lock", Links::refuse));
+  CHECK(acting.kinds(true).empty());
+  CHECK(stat_path(acting.evidence() / "E007.lock", Links::refuse));
+  CHECK_FALSE(stat_path(acting.evidence() / "E008.lock", Links::refuse));
+  CHECK_FALSE(stat_path(acting.evidence() / "containment.lock", Links::refuse));
+}
