@@ -18,6 +18,7 @@
 
 #include "core/base/handle.hpp"
 #include "core/base/held_locks.hpp"
+#include "core/base/holes.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 
@@ -75,7 +76,7 @@ FileStat convert(const struct stat& raw) {
   return stat;
 }
 
-class FileSource final : public ByteSource {
+class FileSource final : public SparseSource {
  public:
   FileSource(UniqueFd fd, std::uint64_t size, fs::path path)
       : fd_(std::move(fd)), size_(size), path_(std::move(path)) {}
@@ -101,7 +102,37 @@ class FileSource final : public ByteSource {
     }
   }
 
+  [[nodiscard]] std::uint64_t next_data(std::uint64_t offset) const override {
+    return seek(offset, SEEK_DATA).value_or(std::min(offset, size_));
+  }
+  [[nodiscard]] std::uint64_t next_hole(std::uint64_t offset) const override {
+    return seek(offset, SEEK_HOLE).value_or(size_);
+  }
+
  private:
+  /// Empty where the file system knows no holes. Bytes are read by their place
+  /// alone: where this leaves the descriptor is nobody's.
+  [[nodiscard]] std::optional<std::uint64_t> seek(std::uint64_t offset,
+                                                  int whence) const {
+    if (offset >= size_) return size_;
+    const off_t found = ::lseek(fd_.get(), static_cast<off_t>(offset), whence);
+    if (found >= 0) {
+      return std::clamp(static_cast<std::uint64_t>(found), offset, size_);
+    }
+    if (errno != ENXIO) return std::nullopt;
+    // A hole to the end; or an end that is nearer now, behind which nothing is
+    // known to be zero.
+    const auto now = stat_fd(fd_);
+    if (!now) fail("cannot read", path_, now.failure().code);
+    if (now->size < size_) {
+      throw Error(Errc::io,
+                  fmt::format("{} became shorter while it was read: {} of {} "
+                              "bytes",
+                              printable(path_.native()), now->size, size_));
+    }
+    return size_;
+  }
+
   UniqueFd fd_;
   std::uint64_t size_;
   fs::path path_;

@@ -8,6 +8,7 @@
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/data_options.hpp"
+#include "core/cli/json_list.hpp"
 #include "core/cli/looking.hpp"
 #include "core/compare/delta/heat_map.hpp"
 #include "core/engine/exhibits.hpp"
@@ -54,9 +55,14 @@ ExitCode show(const Globals& globals, const Options& options,
                "compared as training data, row by row; --model compares files");
   }
   if (globals.json) {
-    Json document = result.to_json();
+    Json document = result.to_json_without_tensors();
     recording.add_to(document);
-    print_json(document);
+    const std::vector<TensorChange>& tensors = result.diff.tensors;
+    std::size_t at = 0;
+    print_json_with_list(document, "tensors", [&]() -> std::optional<Json> {
+      if (at == tensors.size()) return std::nullopt;
+      return tensors[at++].to_json();
+    });
   } else {
     std::string text = result.to_text();
     if (recording.is_missing()) text += "\n" + recording.in_words();

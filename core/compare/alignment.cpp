@@ -53,8 +53,9 @@ std::map<std::string, Cover> covers_of(const ModelView& model,
   const auto add = [&](const ViewTensor& theirs, std::size_t ours) {
     Cover& cover = covers[theirs.file];
     cover.tensors.insert(ours);
-    const std::optional<Digest>& digest = one.tensors[ours].sha256;
-    if (digest && digest == theirs.sha256) ++cover.same_bytes;
+    if (same_bytes(one.tensors[ours], theirs) == SameBytes::yes) {
+      ++cover.same_bytes;
+    }
   };
   std::set<std::string_view> theirs;
   std::vector<const ViewTensor*> left_theirs;
@@ -139,9 +140,9 @@ std::vector<std::string> file_by_bytes(const ModelView& model,
                                        const ViewFile& one) {
   std::vector<std::string> found;
   // Empty files are all alike and say nothing.
-  if (!one.sha256 || one.size == 0) return found;
+  if (one.size == 0) return found;
   for (const ViewFile& file : model.files) {
-    if (file.sha256 == one.sha256) found.push_back(file.path);
+    if (same_bytes(file, one) == SameBytes::yes) found.push_back(file.path);
   }
   if (found.size() > 1) {
     const auto namesake =

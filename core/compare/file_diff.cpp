@@ -16,11 +16,18 @@ FileStatus compare_content(const ViewFile& before, const ViewFile& after) {
                                                    : FileStatus::changed;
   }
   if (before.kind != FileKind::regular) return FileStatus::identical;
-  if (before.sha256 && after.sha256) {
-    return *before.sha256 == *after.sha256 ? FileStatus::identical
-                                           : FileStatus::changed;
+  switch (same_bytes(before, after)) {
+    case SameBytes::yes:
+      return FileStatus::identical;
+    case SameBytes::no:
+      return FileStatus::changed;
+    case SameBytes::unknown:
+      break;
   }
-  return FileStatus::unreadable;
+  // Of what could be opened, the size is measured as well.
+  const bool are_known = before.failure.empty() && after.failure.empty();
+  return are_known && before.size != after.size ? FileStatus::changed
+                                                : FileStatus::unreadable;
 }
 
 /// Turns one removed and one added file with the same bytes into one renamed.
@@ -29,15 +36,18 @@ void join_renamed(std::vector<FileChange>& changes) {
   std::multimap<Digest, std::size_t> removed;
   for (std::size_t i = 0; i < changes.size(); ++i) {
     const FileChange& change = changes[i];
-    if (change.status == FileStatus::removed && change.before->sha256 &&
-        change.before->size > 0) {
-      removed.emplace(*change.before->sha256, i);
+    if (change.status != FileStatus::removed || change.before->size == 0) {
+      continue;
     }
+    const std::optional<Digest>& digest = lookup_digest(*change.before);
+    if (digest) removed.emplace(*digest, i);
   }
   std::vector<bool> is_gone(changes.size(), false);
   for (FileChange& change : changes) {
-    if (change.status != FileStatus::added || !change.after->sha256) continue;
-    const auto twin = removed.find(*change.after->sha256);
+    if (change.status != FileStatus::added) continue;
+    const std::optional<Digest>& digest = lookup_digest(*change.after);
+    if (!digest) continue;
+    const auto twin = removed.find(*digest);
     if (twin == removed.end()) continue;
     change.status = FileStatus::renamed;
     change.before = changes[twin->second].before;
@@ -55,10 +65,13 @@ void join_renamed(std::vector<FileChange>& changes) {
 }  // namespace
 
 FileChange compare_files(const ViewFile& before, const ViewFile& after) {
+  const FileStatus status = compare_content(before, after);
+  const std::string& why =
+      before.unhashed.empty() ? after.unhashed : before.unhashed;
   return {.path = after.path,
           .old_path = before.path == after.path ? "" : before.path,
-          .status = compare_content(before, after),
-          .why = {},
+          .status = status,
+          .why = status == FileStatus::unreadable ? why : std::string(),
           .before = before,
           .after = after,
           .content = nullptr};
@@ -99,6 +112,12 @@ Json FileChange::to_json() const {
     json["sha256_before"] = before->sha256->hex();
   }
   if (after && after->sha256) json["sha256_after"] = after->sha256->hex();
+  if (before && before->folded) {
+    json["folded_sha256_before"] = before->folded->hex();
+  }
+  if (after && after->folded) {
+    json["folded_sha256_after"] = after->folded->hex();
+  }
   if (!why.empty()) json["why"] = why;
   if (!content.is_null()) json["content"] = content;
   if (mode_changed()) {

@@ -256,12 +256,25 @@ void tell_unread_from_absent(const ModelView& before, const ModelView& after,
   }
 }
 
-ModelDiff diff_whole(const ModelView& before, const ModelView& after) {
+/// What is said of the sides themselves.
+ModelDiff begin_diff(const ModelView& before, const ModelView& after) {
   ModelDiff diff;
   diff.before = side_of(before);
   diff.after = side_of(after);
+  return diff;
+}
+
+/// A side without a file (a link, a folder) has nothing to be recognised by.
+bool is_part(const ModelView& one, const ModelView& other) {
+  return one.is_one_file && one.kind != "baseline" && !other.is_one_file &&
+         one.files.size() == 1;
+}
+
+/// Of two wholes, what is left to say: `diff` has their tensors, which the
+/// views may have lost to it.
+ModelDiff diff_whole(const ModelView& before, const ModelView& after,
+                     ModelDiff diff) {
   diff.files = diff_files(before, after);
-  diff.tensors = diff_tensors(before, after);
   tell_unread_from_absent(before, after, diff);
   diff.metadata = diff_metadata(before, after);
   return diff;
@@ -528,22 +541,25 @@ ComparedCounts ModelDiff::compared() const {
 }
 
 Json ModelDiff::to_json() const {
+  Json json = to_json_without_tensors();
+  Json& list = json["tensors"];
+  for (const TensorChange& change : tensors) list.push_back(change.to_json());
+  return json;
+}
+
+Json ModelDiff::to_json_without_tensors() const {
   Json json = {{"identical", identical()},
                {"tensors_identical", tensors_identical()},
                {"before", side_json(before)},
                {"after", side_json(after)}};
   Json file_list = Json::array();
   for (const FileChange& change : files) file_list.push_back(change.to_json());
-  Json tensor_list = Json::array();
-  for (const TensorChange& change : tensors) {
-    tensor_list.push_back(change.to_json());
-  }
   Json metadata_list = Json::array();
   for (const MetadataChange& change : metadata) {
     metadata_list.push_back(change.to_json());
   }
   json["files"] = std::move(file_list);
-  json["tensors"] = std::move(tensor_list);
+  json["tensors"] = Json::array();
   json["metadata"] = std::move(metadata_list);
   json["scope"] = to_string(scope);
   json["compared"] = compared().to_json();
@@ -636,14 +652,20 @@ std::string ModelDiff::to_text() const {
 }
 
 ModelDiff diff_models(const ModelView& before, const ModelView& after) {
-  // A side without a file (a link, a folder) has nothing to be recognised by.
-  const auto is_part = [](const ModelView& one, const ModelView& other) {
-    return one.is_one_file && one.kind != "baseline" && !other.is_one_file &&
-           one.files.size() == 1;
-  };
   if (is_part(after, before)) return diff_part(before, after, Model::before);
   if (is_part(before, after)) return diff_part(after, before, Model::after);
-  return diff_whole(before, after);
+  ModelDiff diff = begin_diff(before, after);
+  diff.tensors = diff_tensors(before, after);
+  return diff_whole(before, after, std::move(diff));
+}
+
+ModelDiff take_diff(ModelView& before, ModelView& after) {
+  if (is_part(after, before) || is_part(before, after)) {
+    return diff_models(before, after);
+  }
+  ModelDiff diff = begin_diff(before, after);
+  diff.tensors = take_tensors_diff(before, after);
+  return diff_whole(before, after, std::move(diff));
 }
 
 ModelDiff check_against(const Baseline& baseline, const Tree& tree,

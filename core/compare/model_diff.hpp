@@ -104,6 +104,9 @@ struct ModelDiff {
   /// {"identical","files":[{"path","status"}],"tensors":[{"name","status",
   /// "dtype","shape"}],…}; docs/diff.md.
   [[nodiscard]] Json to_json() const;
+  /// The same with an empty list of tensors: of hundreds of thousands, each is
+  /// printed by itself (TensorChange::to_json()).
+  [[nodiscard]] Json to_json_without_tensors() const;
   /// For a person: counts, then every difference. Hostile names are escaped.
   [[nodiscard]] std::string to_text() const;
 };
@@ -112,6 +115,10 @@ struct ModelDiff {
 /// of one file is a whole: it says all of what is known good.
 [[nodiscard]] ModelDiff diff_models(const ModelView& before,
                                     const ModelView& after);
+
+/// The same for views whose tensors nobody needs any more: where both are
+/// wholes, they are moved into the result (take_tensors_diff()).
+[[nodiscard]] ModelDiff take_diff(ModelView& before, ModelView& after);
 
 /// What differs between a baseline and what lies there now.
 /// @throws what view_tree() throws.

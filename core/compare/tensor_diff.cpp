@@ -14,45 +14,63 @@ TensorStatus compare_content(const ViewTensor& before,
                              const ViewTensor& after) {
   if (before.dtype != after.dtype) return TensorStatus::retyped;
   if (before.shape != after.shape) return TensorStatus::reshaped;
-  if (!before.sha256 || !after.sha256) return TensorStatus::unreadable;
-  return *before.sha256 == *after.sha256 ? TensorStatus::identical
-                                         : TensorStatus::changed;
-}
-
-/// Tensors of one name: one in a sound model, several where shards disagree.
-using ByName = std::map<std::string_view, std::vector<const ViewTensor*>>;
-
-ByName by_name(const ModelView& view) {
-  ByName map;
-  for (const ViewTensor& tensor : view.tensors) {
-    map[tensor.name].push_back(&tensor);
+  switch (same_bytes(before, after)) {
+    case SameBytes::yes:
+      return TensorStatus::identical;
+    case SameBytes::no:
+      return TensorStatus::changed;
+    case SameBytes::unknown:
+      break;
   }
-  return map;
+  return TensorStatus::unreadable;
 }
 
-TensorChange change_of(const ViewTensor* before, const ViewTensor* after) {
-  TensorChange change;
-  change.name = after != nullptr ? after->name : before->name;
-  if (before != nullptr) change.before = *before;
-  if (after != nullptr) change.after = *after;
-  change.status = before == nullptr  ? TensorStatus::added
-                  : after == nullptr ? TensorStatus::removed
-                                     : compare_content(*before, *after);
-  return change;
+/// Two tensors that are held against each other, or one that has no twin.
+struct Pair {
+  const ViewTensor* before = nullptr;
+  const ViewTensor* after = nullptr;
+  TensorStatus status = TensorStatus::identical;
+  bool is_mapped = false;  ///< by the names of other formats
+  std::optional<TensorReorder> reorder = {};
+  bool is_tied = false;
+
+  [[nodiscard]] const std::string& name() const {
+    return after != nullptr ? after->name : before->name;
+  }
+};
+
+Pair pair_of(const ViewTensor* before, const ViewTensor* after) {
+  return {.before = before,
+          .after = after,
+          .status = before == nullptr  ? TensorStatus::added
+                    : after == nullptr ? TensorStatus::removed
+                                       : compare_content(*before, *after)};
+}
+
+using Tensors = std::vector<const ViewTensor*>;
+
+/// By name, those of one name in their order.
+Tensors by_name(const ModelView& view) {
+  Tensors sorted;
+  sorted.reserve(view.tensors.size());
+  for (const ViewTensor& tensor : view.tensors) sorted.push_back(&tensor);
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const ViewTensor* a, const ViewTensor* b) {
+                     return a->name < b->name;
+                   });
+  return sorted;
 }
 
 /// Pairs the bearers of one name: those in the same file first, then those
 /// with the same bytes, then in order.
-void pair_up(std::vector<const ViewTensor*> before,
-             std::vector<const ViewTensor*> after,
-             std::vector<TensorChange>& out) {
+void pair_up(Tensors before, Tensors after, std::vector<Pair>& out) {
   const auto take = [&](auto matches) {
     std::erase_if(before, [&](const ViewTensor* one) {
       const auto twin = std::find_if(
           after.begin(), after.end(),
           [&](const ViewTensor* two) { return matches(*one, *two); });
       if (twin == after.end()) return false;
-      out.push_back(change_of(one, *twin));
+      out.push_back(pair_of(one, *twin));
       after.erase(twin);
       return true;
     });
@@ -66,8 +84,8 @@ void pair_up(std::vector<const ViewTensor*> before,
     });
   }
   take([](const ViewTensor&, const ViewTensor&) { return true; });
-  for (const ViewTensor* one : before) out.push_back(change_of(one, nullptr));
-  for (const ViewTensor* two : after) out.push_back(change_of(nullptr, two));
+  for (const ViewTensor* one : before) out.push_back(pair_of(one, nullptr));
+  for (const ViewTensor* two : after) out.push_back(pair_of(nullptr, two));
 }
 
 /// Status of two tensors whose numbers may stand in different orders.
@@ -79,28 +97,76 @@ TensorStatus compare_mapped(const TensorMatch& match) {
 
 /// Joins what was removed and what was added where formats name it differently.
 void join_mapped(const ModelView& before, const ModelView& after,
-                 std::vector<TensorChange>& changes,
-                 const std::vector<const ViewTensor*>& removed,
-                 const std::vector<const ViewTensor*>& added) {
+                 std::vector<Pair>& pairs, const Tensors& removed,
+                 const Tensors& added) {
   if (removed.empty() && added.empty()) return;
   std::set<std::pair<std::string, std::string>> gone;  // name and file
-  std::vector<TensorChange> joined;
+  std::vector<Pair> joined;
   for (const TensorMatch& match : match_names(before, after, removed, added)) {
-    TensorChange change = change_of(match.before, match.after);
-    change.old_name = match.before->name;
-    change.status = compare_mapped(match);
-    change.reorder = match.reorder;
-    change.is_tied = match.is_tied;
+    Pair pair = pair_of(match.before, match.after);
+    pair.is_mapped = true;
+    pair.status = compare_mapped(match);
+    pair.reorder = match.reorder;
+    pair.is_tied = match.is_tied;
     gone.emplace(match.before->name, match.before->file);
     gone.emplace(match.after->name, match.after->file);
-    joined.push_back(std::move(change));
+    joined.push_back(pair);
   }
-  std::erase_if(changes, [&](const TensorChange& change) {
-    if (change.before && change.after) return false;
-    const ViewTensor& only = change.before ? *change.before : *change.after;
+  std::erase_if(pairs, [&](const Pair& pair) {
+    if (pair.before != nullptr && pair.after != nullptr) return false;
+    const ViewTensor& only =
+        pair.before != nullptr ? *pair.before : *pair.after;
     return gone.contains({only.name, only.file});
   });
-  std::move(joined.begin(), joined.end(), std::back_inserter(changes));
+  pairs.insert(pairs.end(), joined.begin(), joined.end());
+}
+
+/// Every tensor of both sides, sorted by name.
+std::vector<Pair> pair_tensors(const ModelView& before,
+                               const ModelView& after) {
+  const Tensors old = by_name(before);
+  const Tensors now = by_name(after);
+  std::vector<Pair> pairs;
+  pairs.reserve(std::max(old.size(), now.size()));
+  Tensors removed;
+  Tensors added;
+  // Both sides in step: the bearers of the least name of the two.
+  auto a = old.begin();
+  auto b = now.begin();
+  while (a != old.end() || b != now.end()) {
+    const bool is_old =
+        b == now.end() || (a != old.end() && (*a)->name < (*b)->name);
+    const std::string& name = is_old ? (*a)->name : (*b)->name;
+    const auto is_other = [&](const ViewTensor* one) {
+      return one->name != name;
+    };
+    const auto a_end = std::find_if(a, old.end(), is_other);
+    const auto b_end = std::find_if(b, now.end(), is_other);
+    if (b == b_end) removed.insert(removed.end(), a, a_end);
+    if (a == a_end) added.insert(added.end(), b, b_end);
+    pair_up({a, a_end}, {b, b_end}, pairs);
+    a = a_end;
+    b = b_end;
+  }
+  join_mapped(before, after, pairs, removed, added);
+  std::stable_sort(
+      pairs.begin(), pairs.end(),
+      [](const Pair& x, const Pair& y) { return x.name() < y.name(); });
+  return pairs;
+}
+
+/// The change that a pair is, with its tensors from `tensor_of`.
+template <typename TensorOf>
+TensorChange change_of(const Pair& pair, TensorOf tensor_of) {
+  TensorChange change;
+  change.name = pair.name();
+  if (pair.is_mapped) change.old_name = pair.before->name;
+  change.status = pair.status;
+  change.reorder = pair.reorder;
+  change.is_tied = pair.is_tied;
+  if (pair.before != nullptr) change.before = tensor_of(pair.before);
+  if (pair.after != nullptr) change.after = tensor_of(pair.after);
+  return change;
 }
 
 using Texts = std::map<std::string, const ViewMetadata*>;
@@ -188,6 +254,12 @@ Json TensorChange::to_json() const {
   }
   if (before && before->sha256) json["sha256_before"] = before->sha256->hex();
   if (after && after->sha256) json["sha256_after"] = after->sha256->hex();
+  if (before && before->folded) {
+    json["folded_sha256_before"] = before->folded->hex();
+  }
+  if (after && after->folded) {
+    json["folded_sha256_after"] = after->folded->hex();
+  }
   if (!label.empty()) json["label"] = label;
   if (!stats.is_null()) json["stats"] = stats;
   return json;
@@ -195,33 +267,38 @@ Json TensorChange::to_json() const {
 
 std::vector<TensorChange> diff_tensors(const ModelView& before,
                                        const ModelView& after) {
-  const ByName old = by_name(before);
-  const ByName now = by_name(after);
+  const std::vector<Pair> pairs = pair_tensors(before, after);
   std::vector<TensorChange> changes;
-  for (const auto& [name, bearers] : old) {
-    const auto twin = now.find(name);
-    pair_up(bearers,
-            twin == now.end() ? std::vector<const ViewTensor*>{} : twin->second,
-            changes);
+  changes.reserve(pairs.size());
+  for (const Pair& pair : pairs) {
+    changes.push_back(
+        change_of(pair, [](const ViewTensor* one) { return *one; }));
   }
-  for (const auto& [name, bearers] : now) {
-    if (!old.contains(name)) pair_up({}, bearers, changes);
+  return changes;
+}
+
+std::vector<TensorChange> take_tensors_diff(ModelView& before,
+                                            ModelView& after) {
+  const std::vector<Pair> pairs = pair_tensors(before, after);
+  std::vector<TensorChange> changes(pairs.size());
+  // An embedding that an output matrix is held against has a twin of its own as
+  // well: it is copied before it is moved.
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    if (!pairs[i].is_tied) continue;
+    changes[i] =
+        change_of(pairs[i], [](const ViewTensor* one) { return *one; });
   }
-  std::vector<const ViewTensor*> removed;
-  std::vector<const ViewTensor*> added;
-  for (const auto& [name, bearers] : old) {
-    if (now.contains(name)) continue;
-    removed.insert(removed.end(), bearers.begin(), bearers.end());
+  // A pair only looks at its tensors; these are of views that may be changed.
+  const auto moved = [](const ViewTensor* one) {
+    return std::move(const_cast<ViewTensor&>(*one));
+  };
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    if (!pairs[i].is_tied) changes[i] = change_of(pairs[i], moved);
   }
-  for (const auto& [name, bearers] : now) {
-    if (old.contains(name)) continue;
-    added.insert(added.end(), bearers.begin(), bearers.end());
+  for (ModelView* view : {&before, &after}) {
+    view->tensors.clear();
+    view->tensors.shrink_to_fit();
   }
-  join_mapped(before, after, changes, removed, added);
-  std::stable_sort(changes.begin(), changes.end(),
-                   [](const TensorChange& a, const TensorChange& b) {
-                     return a.name < b.name;
-                   });
   return changes;
 }
 

@@ -56,6 +56,11 @@ struct TensorChange {
 [[nodiscard]] std::vector<TensorChange> diff_tensors(const ModelView& before,
                                                      const ModelView& after);
 
+/// The same for views whose tensors nobody needs any more: they are moved into
+/// the changes and the views have none, which takes half the memory.
+[[nodiscard]] std::vector<TensorChange> take_tensors_diff(ModelView& before,
+                                                          ModelView& after);
+
 struct MetadataChange {
   std::string file;  ///< on the side that has it
   std::string key;

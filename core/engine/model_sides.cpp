@@ -327,6 +327,26 @@ void compare_data(const ModelSide& before, const ModelSide& after,
   result.dataset = diff_datasets(olds, news, how, progress, cancellation);
 }
 
+/// How two sides are held against each other where holes are many.
+HoleDigests holes_between(const ModelSide& one, const ModelSide& two) {
+  if (one.baseline || two.baseline) return HoleDigests::bounded;
+  const bool are_many = has_many_holes(*one.tree, model_folder(*one.tree)) ||
+                        has_many_holes(*two.tree, model_folder(*two.tree));
+  return are_many ? HoleDigests::folded : HoleDigests::hashed;
+}
+
+ModelView view_against(const ModelSide& side, const ModelSide& other,
+                       HoleDigests holes, unsigned threads, Progress& progress,
+                       const Cancellation& cancellation) {
+  if (side.baseline) return side.baseline->view;
+  ViewOptions options;
+  options.threads = threads;
+  options.folder = model_folder(*side.tree);
+  options.holes = holes;
+  if (other.baseline) options.known = &other.baseline->view;
+  return view_tree(*side.tree, options, progress, cancellation);
+}
+
 }  // namespace
 
 ModelSide open_model_side(const std::string& what, const CaseFile* case_file) {
@@ -406,7 +426,16 @@ bool SideDiff::identical() const {
 }
 
 Json SideDiff::to_json() const {
-  Json json = diff.to_json();
+  Json json = to_json_without_tensors();
+  Json& tensors = json["tensors"];
+  for (const TensorChange& change : diff.tensors) {
+    tensors.push_back(change.to_json());
+  }
+  return json;
+}
+
+Json SideDiff::to_json_without_tensors() const {
+  Json json = diff.to_json_without_tensors();
   if (!dataset) return json;
   json["identical"] = identical();
   json["dataset"] = dataset->to_json();
@@ -449,11 +478,12 @@ SideDiff compare_sides(const ModelSide& a, const ModelSide& b,
     compare_data(before, after, options, choice, progress, cancellation,
                  result);
   } else {
-    const ModelView old_view =
-        view_side(before, options.threads, progress, cancellation);
-    const ModelView new_view =
-        view_side(after, options.threads, progress, cancellation);
-    result.diff = diff_models(old_view, new_view);
+    const HoleDigests holes = holes_between(before, after);
+    ModelView old_view = view_against(before, after, holes, options.threads,
+                                      progress, cancellation);
+    ModelView new_view = view_against(after, before, holes, options.threads,
+                                      progress, cancellation);
+    result.diff = take_diff(old_view, new_view);
     explain_files(result.diff, old_view, new_view);
     explain_changes(result.diff, old_view, new_view, options, progress,
                     cancellation);

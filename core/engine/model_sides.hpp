@@ -73,6 +73,8 @@ struct SideDiff {
   /// Of training data: the same rows, however they are cut into shards.
   [[nodiscard]] bool identical() const;
   [[nodiscard]] Json to_json() const;
+  /// ModelDiff::to_json_without_tensors(), with what this adds.
+  [[nodiscard]] Json to_json_without_tensors() const;
   [[nodiscard]] std::string to_text() const;
 };
 

@@ -18,6 +18,12 @@ constexpr std::array kRules{
     Rule{"tree-incomplete", Severity::medium,
          "a part that could not be looked at",
          "What lies there was not compared.", ""},
+    Rule{"holes-not-hashed", Severity::low,
+         "a sparse file whose holes were not hashed",
+         "Its holes read as zeros by the word of the file system. It is "
+         "compared by its data and the places of it, with a baseline by its "
+         "size alone.",
+         ""},
     Rule{"unreadable", Severity::high, "a file that could not be read",
          "Nothing is known about it.", "AML.T0076"},
     Rule{"weights-unreadable", Severity::high,

@@ -7,6 +7,8 @@
 #include <bit>
 #include <cmath>
 
+#include "core/base/holes.hpp"
+#include "core/base/text.hpp"
 #include "core/compare/delta/delta_bounds.hpp"
 #include "core/compare/delta/delta_truncation.hpp"
 
@@ -63,6 +65,13 @@ bool decide_bit_flips(TensorFindings& found, const TensorBytes& after) {
       : is_small             ? " (mantissa only: small)"
                              : "");
   return true;
+}
+
+void decide_new_values(TensorFindings& found) {
+  const DeltaSums& sums = found.statistics.sums;
+  found.label = "new-values";
+  found.because = fmt::format("{} NaN and {} infinities where there were none",
+                              sums.nan_introduced, sums.inf_introduced);
 }
 
 bool decide_payload(TensorFindings& found, const TensorBytes& after) {
@@ -231,10 +240,7 @@ TensorFindings decide(const TensorBytes& before, const TensorBytes& after,
     return found;
   }
   if (sums.nan_introduced + sums.inf_introduced > 0) {
-    found.label = "new-values";
-    found.because =
-        fmt::format("{} NaN and {} infinities where there were none",
-                    sums.nan_introduced, sums.inf_introduced);
+    decide_new_values(found);
     return found;
   }
   if (decide_payload(found, after)) return found;
@@ -259,6 +265,37 @@ TensorFindings decide(const TensorBytes& before, const TensorBytes& after,
   found.because = found.shape.because;
   found.rank = found.shape.rank;
   if (found.label == "sparse" && found.statistics.bits_are_comparable) {
+    found.changes =
+        list_changes(before, after, found.statistics, kMostListedChanges);
+  }
+  return found;
+}
+
+TensorFindings decide_sparse(const TensorBytes& before,
+                             const TensorBytes& after, unsigned threads) {
+  TensorFindings found;
+  found.statistics = measure_delta(before, after, threads, best_instructions());
+  const DeltaSums& sums = found.statistics.sums;
+  if (sums.changed == 0) {
+    found.label = "identical";
+    found.because = "every number is the same";
+    return found;
+  }
+  found.range = find_changed_range(before, after, found.statistics);
+  const bool are_few = decide_bit_flips(found, after);
+  if (!are_few && sums.nan_introduced + sums.inf_introduced > 0) {
+    decide_new_values(found);
+  } else if (!are_few) {
+    found.label = "unclassified";
+    found.because = fmt::format(
+        "{} of {} numbers differ, relative change {:.3g}; the kind of change "
+        "was not measured: {} before and {} after are holes, which are not "
+        "read",
+        sums.changed, found.statistics.elements, found.statistics.relative(),
+        human_bytes(hole_bytes(*before.source, before.offset, before.size)),
+        human_bytes(hole_bytes(*after.source, after.offset, after.size)));
+  }
+  if (are_few) {
     found.changes =
         list_changes(before, after, found.statistics, kMostListedChanges);
   }

@@ -55,4 +55,13 @@ struct TensorFindings {
                                     const TensorBytes& after, unsigned threads,
                                     const Cancellation& cancellation);
 
+/// The same for tensors of one type whose holes are not read: measures the data
+/// and decides what it alone tells: identical, bit-flips, new-values; else
+/// unclassified, with why.
+/// Precondition: both sparse (TensorBytes::is_sparse), of the same type and
+/// number of numbers, no more than kMaxSparseNumbers.
+[[nodiscard]] TensorFindings decide_sparse(const TensorBytes& before,
+                                           const TensorBytes& after,
+                                           unsigned threads);
+
 }  // namespace impound

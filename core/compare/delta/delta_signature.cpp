@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/base/error.hpp"
+#include "core/base/holes.hpp"
 #include "core/base/text.hpp"
 #include "core/compare/delta/delta_label.hpp"
 #include "core/compare/delta/model_sentence.hpp"
@@ -81,6 +82,43 @@ bool is_float(Dtype dtype) {
   return traits(dtype).kind == NumberKind::floating;
 }
 
+/// Its file has more holes than are hashed.
+bool is_unhashed(const ViewTensor& tensor) {
+  return !tensor.sha256 && tensor.folded && !tensor.access;
+}
+
+/// Bytes of both sides that lie in holes, where a file has more of them than
+/// are hashed.
+std::uint64_t holes_in(const OpenPair& pair, const TensorChange& change) {
+  const auto holes = [](const OpenTensor& open, const ViewTensor& tensor) {
+    return is_unhashed(tensor)
+               ? hole_bytes(*open.bytes.source, open.bytes.offset, tensor.size)
+               : 0;
+  };
+  return holes(pair.before, *change.before) + holes(pair.after, *change.after);
+}
+
+/// Why the numbers of a tensor with holes are not measured; empty if they are.
+std::string reason_for_holes(const OpenPair& pair, const TensorChange& change) {
+  const TensorBytes& before = pair.before.bytes;
+  const bool can_skip = change.before->dtype == change.after->dtype &&
+                        !change.reorder && !change.before->access &&
+                        !change.after->access &&
+                        zero_bytes_are_zeros(before.dtype);
+  if (!can_skip) {
+    return fmt::format(
+        "not measured: {} of both sides are holes, which are not read, and the "
+        "numbers do not stand in one type and order",
+        human_bytes(holes_in(pair, change)));
+  }
+  if (before.numbers() > kMaxSparseNumbers) {
+    return fmt::format(
+        "not measured: {} numbers, of those of sparse tensors at most {} are",
+        before.numbers(), kMaxSparseNumbers);
+  }
+  return {};
+}
+
 /// What is left of a change when the noise of the quantiser is taken away: the
 /// old numbers through the same quantiser against the new ones. Empty where the
 /// type has no single quantiser.
@@ -129,14 +167,39 @@ TensorFindings explain(const OpenPair& pair, unsigned threads,
   return found;
 }
 
+/// As measure(), of tensors with more holes than are read.
+std::optional<TensorFindings> measure_sparse(TensorChange& change,
+                                             OpenPair& pair, unsigned threads) {
+  std::string reason = reason_for_none(pair.before.bytes, pair.after.bytes);
+  if (reason.empty()) reason = reason_for_holes(pair, change);
+  if (!reason.empty()) {
+    change.stats = {{"because", reason}};
+    return std::nullopt;
+  }
+  pair.before.bytes.is_sparse = true;
+  pair.after.bytes.is_sparse = true;
+  TensorFindings found =
+      decide_sparse(pair.before.bytes, pair.after.bytes, threads);
+  change.stats = found.to_json();
+  return found;
+}
+
 /// Sets the stats of a change; empty, with the reason in the stats, where there
 /// are no numbers or they cannot be read. `as_they_stand` gets it where the
 /// order of its heads is not the one that its format asks for.
 std::optional<TensorFindings> measure(
     TensorChange& change, OpenTensors& old_files, OpenTensors& new_files,
     unsigned threads, const Cancellation& cancellation,
-    std::vector<TensorChange*>& as_they_stand) {
+    std::uint64_t& hole_budget, std::vector<TensorChange*>& as_they_stand) {
   try {
+    if (is_unhashed(*change.before) || is_unhashed(*change.after)) {
+      OpenPair pair{.before = old_files.open(*change.before, std::nullopt),
+                    .after = new_files.open(*change.after, std::nullopt),
+                    .reorder = std::nullopt};
+      const std::uint64_t holes = holes_in(pair, change);
+      if (holes > hole_budget) return measure_sparse(change, pair, threads);
+      hole_budget -= holes;
+    }
     const OpenPair pair = open_pair(change, old_files, new_files);
     if (change.reorder && !pair.reorder) {
       if (change.reorder->kind == TensorReorder::Kind::heads) {
@@ -206,21 +269,31 @@ void describe(const TensorFindings& found, SentenceTensor& tensor) {
 
 /// A changed tensor that holds the old bytes of another one of its shape.
 void mark_moved(const ModelDiff& diff, std::vector<SentenceTensor>& tensors) {
-  std::map<std::string, const std::string*> old;
+  // Only what changed is looked for: most of a model has not.
+  std::map<Digest, const std::string*> old;
   for (const TensorChange& change : diff.tensors) {
-    if (change.before && change.before->sha256) {
-      old.emplace(change.before->sha256->hex(), &change.name);
+    if (change.status != TensorStatus::changed) continue;
+    const auto& digest = lookup_digest(*change.after);
+    if (digest) old.emplace(*digest, nullptr);
+  }
+  if (old.empty()) return;
+  for (const TensorChange& change : diff.tensors) {
+    if (!change.before) continue;
+    const auto& digest = lookup_digest(*change.before);
+    const auto found = digest ? old.find(*digest) : old.end();
+    if (found != old.end() && found->second == nullptr) {
+      found->second = &change.name;
     }
   }
   std::map<std::string_view, SentenceTensor*> by_name;
   for (SentenceTensor& tensor : tensors) by_name[tensor.name] = &tensor;
   for (const TensorChange& change : diff.tensors) {
-    if (change.status != TensorStatus::changed || !change.after->sha256) {
-      continue;
-    }
-    const auto from = old.find(change.after->sha256->hex());
+    if (change.status != TensorStatus::changed) continue;
+    const auto& digest = lookup_digest(*change.after);
+    const auto from = digest ? old.find(*digest) : old.end();
     const auto tensor = by_name.find(change.name);
-    if (from != old.end() && tensor != by_name.end()) {
+    if (from != old.end() && from->second != nullptr &&
+        tensor != by_name.end()) {
       tensor->second->moved_from = *from->second;
     }
   }
@@ -372,13 +445,18 @@ void judge_by_digests(ModelDiff& diff) {
     return;
   }
   diff.label = "unknown";
+  // What could not be compared may be the same.
+  const auto unread = static_cast<std::size_t>(
+      std::ranges::count(diff.tensors, TensorStatus::unreadable,
+                         [](const TensorChange& one) { return one.status; }));
   diff.sentence = fmt::format(
       "the kind of change was not measured: a baseline has digests, and "
       "numbers "
       "need the bytes of both sides; {} changed, {} added, {} removed, {} "
-      "identical",
-      counted(numbers.tensors_changed, "tensor"), numbers.tensors_added,
-      numbers.tensors_removed, numbers.tensors_identical);
+      "identical{}",
+      counted(numbers.tensors_changed - unread, "tensor"),
+      numbers.tensors_added, numbers.tensors_removed, numbers.tensors_identical,
+      unread == 0 ? "" : fmt::format(", {} not compared", unread));
 }
 
 }  // namespace
@@ -401,6 +479,8 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
   progress.begin("explain", total);
   OpenTensors old_files(before);
   OpenTensors new_files(after);
+  // Of tensors with few holes all is measured, the zeros are read.
+  std::uint64_t hole_budget = kMaxHashedHoles;
   std::vector<TensorChange*> as_they_stand;
   std::vector<SentenceTensor> tensors;
   std::size_t added = 0;
@@ -420,7 +500,7 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
     if (change.status != TensorStatus::identical) {
       const std::optional<TensorFindings> found =
           measure(change, old_files, new_files, options.threads, cancellation,
-                  as_they_stand);
+                  hole_budget, as_they_stand);
       if (cancellation.requested()) break;
       tensor.label = found ? found->label : "unclassified";
       settle_status(change, found);

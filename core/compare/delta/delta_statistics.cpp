@@ -2,6 +2,7 @@
 #include "core/compare/delta/delta_statistics.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <exception>
@@ -9,6 +10,7 @@
 #include <limits>
 #include <thread>
 
+#include "core/base/holes.hpp"
 #include "core/base/limits.hpp"
 #include "core/formats/numbers.hpp"
 
@@ -39,6 +41,13 @@ std::uint64_t bytes_of(Dtype dtype, std::uint64_t numbers) {
   return numbers / parts / type.block_elements * (type.block_bits / 8);
 }
 
+/// Whether `size` bytes at `offset` of the tensor lie in one hole.
+bool is_hole(const TensorBytes& tensor, std::uint64_t offset,
+             std::uint64_t size) {
+  const std::uint64_t from = tensor.offset + offset;
+  return next_data(*tensor.source, from) >= from + size;
+}
+
 /// Every step-th window from `first` on, with buffers of its own.
 DeltaSums measure_windows(const TensorBytes& before, const TensorBytes& after,
                           Span span, Instructions set,
@@ -50,10 +59,19 @@ DeltaSums measure_windows(const TensorBytes& before, const TensorBytes& after,
   Bytes b;
   std::vector<double> va(by_bits ? 0 : kTileElements);
   std::vector<double> vb(va.size());
+  const bool has_holes = before.is_sparse && after.is_sparse;
   DeltaSums sums;
   for (std::uint64_t w = span.first; w * kWindow < total; w += span.step) {
     const std::uint64_t from = w * kWindow;
     const std::uint64_t count = std::min(kWindow, total - from);
+    // Zeros on both sides add nothing to any sum.
+    if (has_holes &&
+        is_hole(before, bytes_of(before.dtype, from),
+                bytes_of(before.dtype, count)) &&
+        is_hole(after, bytes_of(after.dtype, from),
+                bytes_of(after.dtype, count))) {
+      continue;
+    }
     a.resize(static_cast<std::size_t>(bytes_of(before.dtype, count)));
     b.resize(static_cast<std::size_t>(bytes_of(after.dtype, count)));
     before.source->read(before.offset + bytes_of(before.dtype, from), a);
@@ -115,6 +133,14 @@ void TensorBytes::read_floats(std::uint64_t first, std::span<float> out) const {
   Bytes raw(static_cast<std::size_t>(bytes_of(dtype, out.size())));
   source->read(offset + bytes_of(dtype, first), raw);
   decode_floats(dtype, raw, out);
+}
+
+bool zero_bytes_are_zeros(Dtype dtype) {
+  if (!is_decodable(dtype)) return false;
+  std::array<double, kTileElements> values{};
+  const Bytes zeros(static_cast<std::size_t>(bytes_of(dtype, values.size())));
+  decode_doubles(dtype, zeros, values);
+  return std::ranges::all_of(values, [](double x) { return x == 0; });
 }
 
 bool is_measurable(const TensorBytes& tensor) {

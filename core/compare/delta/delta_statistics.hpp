@@ -14,6 +14,11 @@
 
 namespace impound {
 
+/// Numbers of a tensor with more holes than are hashed (kMaxHashedHoles) that
+/// are measured: its density takes 64 MiB. Of a larger one the kind of change
+/// is not measured, and that is said.
+inline constexpr std::uint64_t kMaxSparseNumbers = std::uint64_t{1} << 37U;
+
 /// A tensor whose bytes are at hand. Owns nothing.
 struct TensorBytes {
   const ByteSource* source = nullptr;
@@ -21,6 +26,9 @@ struct TensorBytes {
   std::vector<std::uint64_t> shape;
   std::uint64_t offset = 0;  ///< in the source
   std::uint64_t size = 0;    ///< bytes
+  /// The source knows its holes, and they are many: where both sides have one,
+  /// nothing is read. Precondition: zero_bytes_are_zeros(dtype).
+  bool is_sparse = false;
 
   /// Numbers in it (a complex one counts twice).
   [[nodiscard]] std::uint64_t numbers() const;
@@ -32,6 +40,10 @@ struct TensorBytes {
   /// block of the type.
   void read_floats(std::uint64_t first, std::span<float> out) const;
 };
+
+/// Whether bytes of zeros are zeros as numbers: not so of a type that is an
+/// exponent alone.
+[[nodiscard]] bool zero_bytes_are_zeros(Dtype dtype);
 
 /// True if bytes and shape fit each other and the numbers can be decoded.
 [[nodiscard]] bool is_measurable(const TensorBytes& tensor);

@@ -5,9 +5,12 @@
 #include <array>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 
+#include "core/base/holes.hpp"
 #include "core/base/limits.hpp"
+#include "core/crypto/folded_digest.hpp"
 
 namespace impound {
 namespace {
@@ -15,30 +18,72 @@ namespace {
 constexpr std::size_t kPiece = 4 * limits::kMiB;
 constexpr std::size_t kMostOverlaps = 64;
 
+/// A part of a file: its bytes, or none where it is a hole.
+struct Piece {
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  ByteView bytes;
+};
+
+/// The digests of one file or tensor while its bytes pass by.
+class Hashing {
+ public:
+  Hashing(bool whole, bool folded, std::uint64_t size) {
+    if (whole) whole_.emplace();
+    if (folded) folded_.emplace(size);
+  }
+
+  void update(ByteView bytes) {
+    if (whole_) whole_->update(bytes);
+    if (folded_) folded_->update(bytes);
+  }
+  /// Zeros that nobody read are in no digest of every byte.
+  void hole(std::uint64_t count) {
+    whole_.reset();
+    if (folded_) folded_->zeros(count);
+  }
+  [[nodiscard]] KnownDigests finish() {
+    KnownDigests digests;
+    if (whole_) digests.sha256 = whole_->finish();
+    if (folded_) digests.folded = folded_->finish();
+    return digests;
+  }
+
+ private:
+  std::optional<Sha256> whole_;
+  std::optional<FoldedSha256> folded_;
+};
+
 /// Hashes tensors out of the pieces of a file that pass by in order.
 class TensorLane {
  public:
-  explicit TensorLane(const std::vector<TensorInfo>& tensors)
-      : tensors_(tensors), digests_(tensors.size()) {}
+  TensorLane(const ByteSource& source, const std::vector<TensorInfo>& tensors,
+             HashedAs as)
+      : source_(source), tensors_(tensors), as_(as), digests_(tensors.size()) {}
 
-  void update(std::uint64_t offset, ByteView piece) {
-    const std::uint64_t end = offset + piece.size();
+  void update(const Piece& piece) {
+    const std::uint64_t end = piece.offset + piece.length;
     while (next_ < tensors_.size() && tensors_[next_].offset < end) {
       start(next_++);
     }
     std::erase_if(active_, [&](Active& each) {
       const TensorInfo& tensor = tensors_[each.index];
-      const std::uint64_t from = std::max(offset, tensor.offset);
+      const std::uint64_t from = std::max(piece.offset, tensor.offset);
       const std::uint64_t to = std::min(end, tensor.offset + tensor.size);
-      each.hash.update(piece.subspan(static_cast<std::size_t>(from - offset),
-                                     static_cast<std::size_t>(to - from)));
+      if (piece.bytes.empty()) {
+        each.hashing.hole(to - from);
+      } else {
+        each.hashing.update(
+            piece.bytes.subspan(static_cast<std::size_t>(from - piece.offset),
+                                static_cast<std::size_t>(to - from)));
+      }
       if (to < tensor.offset + tensor.size) return false;
-      digests_[each.index] = each.hash.finish();
+      digests_[each.index] = each.hashing.finish();
       return true;
     });
   }
 
-  [[nodiscard]] std::vector<std::optional<Digest>> finish() {
+  [[nodiscard]] std::vector<KnownDigests> finish() {
     while (next_ < tensors_.size()) start(next_++);  // empty ones at the end
     return std::move(digests_);
   }
@@ -46,19 +91,25 @@ class TensorLane {
  private:
   struct Active {
     std::size_t index;
-    Sha256 hash;
+    Hashing hashing;
   };
 
   void start(std::size_t index) {
-    if (tensors_[index].size == 0) {
-      digests_[index] = sha256(ByteView{});
+    const TensorInfo& tensor = tensors_[index];
+    const bool is_whole = as_ != HashedAs::folded ||
+                          hole_bytes(source_, tensor.offset, tensor.size) == 0;
+    Hashing hashing(is_whole, as_ != HashedAs::whole, tensor.size);
+    if (tensor.size == 0) {
+      digests_[index] = hashing.finish();
     } else if (active_.size() < kMostOverlaps) {
-      active_.push_back({index, Sha256()});
+      active_.push_back({index, std::move(hashing)});
     }
   }
 
+  const ByteSource& source_;
   const std::vector<TensorInfo>& tensors_;
-  std::vector<std::optional<Digest>> digests_;
+  HashedAs as_;
+  std::vector<KnownDigests> digests_;
   std::vector<Active> active_;
   std::size_t next_ = 0;
 };
@@ -81,9 +132,9 @@ class SecondLane {
     return slot;
   }
   /// Hands over the slot got last.
-  void push(std::uint64_t offset, ByteView piece) {
+  void push(const Piece& piece) {
     const std::lock_guard lock(mutex_);
-    pieces_[pushed_ % kSlots] = {offset, piece};
+    pieces_[pushed_ % kSlots] = piece;
     ++pushed_;
     changed_.notify_all();
   }
@@ -99,10 +150,6 @@ class SecondLane {
 
  private:
   static constexpr std::size_t kSlots = 4;
-  struct Piece {
-    std::uint64_t offset = 0;
-    ByteView bytes;
-  };
 
   void run() {
     for (;;) {
@@ -113,7 +160,7 @@ class SecondLane {
         if (done_ == pushed_) return;
         piece = pieces_[done_ % kSlots];
       }
-      lane_.update(piece.offset, piece.bytes);
+      lane_.update(piece);
       const std::lock_guard lock(mutex_);
       ++done_;
       changed_.notify_all();
@@ -135,9 +182,14 @@ class SecondLane {
 
 std::optional<ContentDigests> digest_content(
     const ByteSource& source, const std::vector<TensorInfo>& tensors,
-    HashLanes lanes, const HashStep& step) {
-  Sha256 file;
-  TensorLane tensor_lane(tensors);
+    HashedAs as, HashLanes lanes, const HashStep& step) {
+  if (as == HashedAs::nothing) {
+    return ContentDigests{.file = {},
+                          .tensors = std::vector<KnownDigests>(tensors.size())};
+  }
+  const bool skips_holes = as == HashedAs::folded;
+  Hashing file(!skips_holes, as != HashedAs::whole, source.size());
+  TensorLane tensor_lane(source, tensors, as);
   std::optional<SecondLane> second;
   Bytes own;
   if (lanes == HashLanes::two && !tensors.empty()) {
@@ -147,19 +199,30 @@ std::optional<ContentDigests> digest_content(
         std::min<std::uint64_t>(source.size(), kPiece)));
   }
   for (std::uint64_t offset = 0; offset < source.size();) {
-    const auto count = static_cast<std::size_t>(
-        std::min<std::uint64_t>(source.size() - offset, kPiece));
-    const std::span<std::byte> room =
-        (second ? second->acquire() : std::span(own)).first(count);
-    source.read(offset, room);
-    if (second) {
-      second->push(offset, room);
+    const std::uint64_t data = skips_holes ? next_data(source, offset) : offset;
+    // A file that changes meanwhile may have a hole there by now.
+    const std::uint64_t end =
+        data > offset ? data
+        : skips_holes ? std::max(next_hole(source, offset), offset + 1)
+                      : source.size();
+    Piece piece{.offset = offset, .length = end - offset, .bytes = {}};
+    const std::span<std::byte> room = second ? second->acquire() : own;
+    if (data > offset) {
+      file.hole(piece.length);
     } else {
-      tensor_lane.update(offset, room);
+      piece.length = std::min<std::uint64_t>(piece.length, kPiece);
+      const auto bytes = room.first(static_cast<std::size_t>(piece.length));
+      source.read(offset, bytes);
+      piece.bytes = bytes;
     }
-    file.update(room);
-    offset += count;
-    if (!step(count)) return std::nullopt;
+    if (second) {
+      second->push(piece);
+    } else {
+      tensor_lane.update(piece);
+    }
+    if (!piece.bytes.empty()) file.update(piece.bytes);
+    offset += piece.length;
+    if (!step(piece.length)) return std::nullopt;
   }
   if (second) second->join();
   return ContentDigests{.file = file.finish(), .tensors = tensor_lane.finish()};

@@ -8,16 +8,27 @@
 #include <vector>
 
 #include "core/base/source.hpp"
+#include "core/compare/view/known_digests.hpp"
 #include "core/crypto/digest.hpp"
 #include "core/formats/tensor.hpp"
 
 namespace impound {
 
 struct ContentDigests {
-  Digest file;
+  KnownDigests file;
   /// One for each tensor, in their order; empty where more than 64 tensors
   /// claim the same bytes (only a hostile header does that).
-  std::vector<std::optional<Digest>> tensors;
+  std::vector<KnownDigests> tensors;
+};
+
+/// Which digests are taken, and whether holes are read for them.
+enum class HashedAs : std::uint8_t {
+  whole,             ///< SHA-256 of every byte
+  whole_and_folded,  ///< both, of every byte
+  /// Holes are not read: the folded one, and the SHA-256 of tensors that lie in
+  /// data alone.
+  folded,
+  nothing,  ///< nothing is read
 };
 
 enum class HashLanes : std::uint8_t {
@@ -33,6 +44,6 @@ using HashStep = std::function<bool(std::uint64_t)>;
 /// @throws what source.read() throws.
 [[nodiscard]] std::optional<ContentDigests> digest_content(
     const ByteSource& source, const std::vector<TensorInfo>& tensors,
-    HashLanes lanes, const HashStep& step);
+    HashedAs as, HashLanes lanes, const HashStep& step);
 
 }  // namespace impound

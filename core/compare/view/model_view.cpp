@@ -91,7 +91,7 @@ void check_doubles(ModelView& view) {
     const ViewTensor& one = view.tensors[i - 1];
     const ViewTensor& two = view.tensors[i];
     if (one.name != two.name || one.file == two.file) continue;
-    const bool is_same = one.sha256 && one.sha256 == two.sha256 &&
+    const bool is_same = same_bytes(one, two) == SameBytes::yes &&
                          one.dtype == two.dtype && one.shape == two.shape;
     Doubles& doubles = pairs[{one.file, two.file}];
     ++(is_same ? doubles.same : doubles.other);
@@ -117,14 +117,26 @@ void check_doubles(ModelView& view) {
   }
 }
 
+/// What the weights of each file hold, where an index says what they should.
+std::vector<Safetensors> listings_of(const std::vector<FileContent>& content) {
+  std::vector<Safetensors> listings(content.size());
+  const bool has_index = std::ranges::any_of(
+      content, [](const FileContent& file) { return file.index.has_value(); });
+  for (std::size_t i = 0; has_index && i < content.size(); ++i) {
+    if (content[i].weights) listings[i] = listing(*content[i].weights);
+  }
+  return listings;
+}
+
 /// Rules that hold between files: shard indexes, names that stand twice.
-void check_together(const std::vector<FileContent>& content, ModelView& view) {
+void check_together(const std::vector<FileContent>& content,
+                    const std::vector<Safetensors>& listings, ModelView& view) {
   for (std::size_t i = 0; i < content.size(); ++i) {
     if (!content[i].index) continue;
     const std::string_view folder = folder_of(view.files[i].path);
     const bool is_safetensors =
         view.files[i].path.ends_with(".safetensors.index.json");
-    std::vector<Safetensors> listed;
+    std::vector<const Safetensors*> listed;
     std::vector<std::string> names;
     for (std::size_t j = 0; j < content.size(); ++j) {
       if (!content[j].weights || folder_of(view.files[j].path) != folder ||
@@ -132,11 +144,11 @@ void check_together(const std::vector<FileContent>& content, ModelView& view) {
         continue;
       }
       names.emplace_back(base_name(view.files[j].path));
-      listed.push_back(listing(*content[j].weights));
+      listed.push_back(&listings[j]);
     }
     std::vector<Shard> shards;
     for (std::size_t j = 0; j < listed.size(); ++j) {
-      shards.push_back({names[j], &listed[j]});
+      shards.push_back({names[j], listed[j]});
     }
     for (const Problem& problem : content[i].index->problems) {
       view.problems.push_back({view.files[i].path, problem});
@@ -201,12 +213,13 @@ ModelView view_tree(const Tree& tree, const ViewOptions& options,
 
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const unsigned threads = options.threads == 0 ? cores : options.threads;
-  const std::vector<FileContent> content =
-      read_files(tree, view.files, threads, progress, cancellation);
+  std::vector<FileContent> content =
+      read_files(tree, view.files, options, threads, progress, cancellation);
 
+  const std::vector<Safetensors> listings = listings_of(content);
   for (std::size_t i = 0; i < content.size(); ++i) {
     ViewFile& file = view.files[i];
-    const FileContent& read = content[i];
+    FileContent& read = content[i];
     file.failure = read.failure;
     if (file.kind == FileKind::regular && file.failure.empty()) {
       file.format = read.format;
@@ -215,6 +228,12 @@ ModelView view_tree(const Tree& tree, const ViewOptions& options,
     if (!file.failure.empty()) {
       view.problems.push_back(
           {file.path, {"unreadable", Severity::high, 0, file.failure}});
+    }
+    file.folded = read.folded;
+    file.unhashed = read.unhashed;
+    if (!file.unhashed.empty()) {
+      view.problems.push_back(
+          {file.path, {"holes-not-hashed", Severity::low, 0, file.unhashed}});
     }
     if (read.sha256) {
       file.sha256 = read.sha256;
@@ -231,13 +250,18 @@ ModelView view_tree(const Tree& tree, const ViewOptions& options,
     for (const Problem& problem : read.weights->problems) {
       view.problems.push_back({file.path, problem});
     }
-    for (ViewMetadata text : read.weights->metadata) {
+    for (ViewMetadata& text : read.weights->metadata) {
       text.file = file.path;
       view.metadata.push_back(std::move(text));
     }
-    for (const ViewTensor& tensor : read.weights->tensors) {
-      view.tensors.push_back(tensor);
+    // Of a model in one file they are as they are.
+    std::vector<ViewTensor>& tensors = read.weights->tensors;
+    if (view.tensors.empty()) {
+      view.tensors = std::move(tensors);
+    } else {
+      std::ranges::move(tensors, std::back_inserter(view.tensors));
     }
+    tensors = {};
   }
   std::stable_sort(view.tensors.begin(), view.tensors.end(),
                    [](const ViewTensor& a, const ViewTensor& b) {
@@ -247,8 +271,15 @@ ModelView view_tree(const Tree& tree, const ViewOptions& options,
                    [](const ViewMetadata& a, const ViewMetadata& b) {
                      return std::tie(a.file, a.key) < std::tie(b.file, b.key);
                    });
-  check_together(content, view);
+  check_together(content, listings, view);
   return view;
+}
+
+bool has_many_holes(const Tree& tree, const std::string& folder) {
+  const std::vector<std::uint64_t> holes =
+      holes_of(tree, files_below(tree, folder));
+  return std::accumulate(holes.begin(), holes.end(), std::uint64_t{0}) >
+         kMaxHashedHoles;
 }
 
 std::string model_folder(const Tree& tree) {

@@ -11,8 +11,10 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/boxed.hpp"
 #include "core/base/json.hpp"
 #include "core/base/progress.hpp"
+#include "core/compare/view/known_digests.hpp"
 #include "core/compare/view/tensor_access.hpp"
 #include "core/crypto/digest.hpp"
 #include "core/evidence/tree.hpp"
@@ -30,7 +32,11 @@ struct ViewFile {
   std::string link_target;       ///< symlinks
   std::string found_as;          ///< the link that was followed to it
   std::optional<Digest> sha256;  ///< regular files that could be read
-  std::string failure;           ///< why there is no digest
+  /// FoldedSha256 of the same, of HoleDigests::folded.
+  std::optional<Digest> folded = {};
+  /// Why there is no sha256 of a file that can be read: its holes.
+  std::string unhashed = {};
+  std::string failure;  ///< why there is no digest
   /// What it is; empty for what is no regular file, and in baselines of before
   /// formats were recorded.
   std::optional<Format> format;
@@ -48,8 +54,10 @@ struct ViewTensor {
   std::uint64_t size = 0;    ///< bytes of its numbers
   /// Of its numbers row-major and little-endian, however they are kept.
   std::optional<Digest> sha256;
+  /// FoldedSha256 of the same, of HoleDigests::folded.
+  std::optional<Digest> folded = {};
   /// Where they do not stand in the file as they are.
-  std::optional<TensorAccess> access;
+  Boxed<TensorAccess> access;
 
   [[nodiscard]] static ViewTensor in_place(TensorInfo info);
 };
@@ -96,11 +104,42 @@ struct ModelView {
 /// problems.
 inline constexpr std::uint64_t kMostRereads = 16;
 
+/// Bytes in the holes of all files of one side that a comparison hashes as the
+/// zeros that they read as, so that every file has its SHA-256. They cost
+/// nothing to make (`truncate -s 64T`) and a second a gigabyte to hash. Above
+/// it, files are compared by their data and the places of it (FoldedSha256);
+/// with a baseline, which has a SHA-256 only, by their sizes.
+inline constexpr std::uint64_t kMaxHashedHoles = std::uint64_t{1} << 30U;
+/// Files below this have no holes to speak of, and are not asked.
+inline constexpr std::uint64_t kLeastSparseFile = std::uint64_t{64} << 10U;
+
+/// How the holes of sparse files are looked at. A hole is zeros by the word of
+/// the file system; making one costs nothing, hashing it a second a gigabyte.
+enum class HoleDigests : std::uint8_t {
+  hashed,  ///< as zeros: every file has its SHA-256, whatever that takes
+  /// As zeros, while the holes of the side are no more than
+  /// kMaxHashedHoles (and once the bytes of ViewOptions::known). Files
+  /// beyond that have no digest: ViewFile::unhashed.
+  bounded,
+  /// Not at all where the holes of the side are more than
+  /// kMaxHashedHoles; everything has a folded digest. For two sides
+  /// with bytes.
+  folded,
+};
+
 struct ViewOptions {
   unsigned threads = 0;  ///< 0 = all cores
   /// Only files below this folder count, named relative to it; "" = the tree.
   std::string folder;
+  HoleDigests holes = HoleDigests::hashed;
+  /// Of HoleDigests::bounded: the other side, of which SHA-256 are known. Files
+  /// of the sizes that it has are hashed before others.
+  const ModelView* known = nullptr;
 };
+
+/// Whether the holes of a tree are too many to be hashed
+/// (kMaxHashedHoles). Asks the file system, reads nothing.
+[[nodiscard]] bool has_many_holes(const Tree& tree, const std::string& folder);
 
 /// Reads every regular file once and hashes it and the tensors in it from the
 /// same bytes, in parallel, holding about 20 MB a core. Tensors that are packed

@@ -235,11 +235,11 @@ class Matching {
             core != "embed_out.weight") {
           continue;
         }
-        if (used_.contains(output) || !output->sha256) continue;
+        if (used_.contains(output)) continue;
         const ViewTensor* const mine = embedding(own);
         const ViewTensor* const theirs = embedding(other);
         if (mine != nullptr && theirs != nullptr &&
-            mine->sha256 == output->sha256) {
+            same_bytes(*mine, *output) == SameBytes::yes) {
           return {output, theirs};
         }
       }

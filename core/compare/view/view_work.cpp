@@ -10,9 +10,11 @@
 #include <thread>
 
 #include "core/base/error.hpp"
+#include "core/base/holes.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/compare/view/content_digest.hpp"
+#include "core/crypto/folded_digest.hpp"
 
 namespace impound {
 namespace {
@@ -117,14 +119,79 @@ std::string why_not_viewed(const FileContent& content, ByteView head) {
                                 : "no known format";
 }
 
+/// How one file is hashed.
+struct FilePlan {
+  HashedAs as = HashedAs::whole;
+  std::uint64_t holes = 0;  ///< bytes; 0 where they are few
+};
+
+/// Files of the sizes that are known are hashed first, those of a known name
+/// before all: an attacker who puts many sparse files beside a model does not
+/// get the model passed over.
+int rank_of(const ViewFile& file, const ModelView* known) {
+  if (known == nullptr) return 2;
+  const ViewFile* const namesake = known->find_file(file.path);
+  if (namesake != nullptr && namesake->size == file.size) return 0;
+  return std::ranges::find(known->files, file.size, &ViewFile::size) !=
+                 known->files.end()
+             ? 1
+             : 2;
+}
+
+void plan_bounded(const std::vector<ViewFile>& files, const ModelView* known,
+                  std::vector<FilePlan>& plans) {
+  std::uint64_t budget = kMaxHashedHoles;
+  if (known != nullptr) {
+    for (const ViewFile& file : known->files) budget += file.size;
+  }
+  std::vector<std::pair<int, std::size_t>> order;
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    if (plans[i].holes > 0) order.emplace_back(rank_of(files[i], known), i);
+  }
+  std::ranges::sort(order);
+  for (const auto& [rank, index] : order) {
+    FilePlan& plan = plans[index];
+    if (plan.holes > budget) {
+      plan.as = HashedAs::nothing;
+    } else {
+      budget -= plan.holes;
+    }
+  }
+}
+
+std::vector<FilePlan> plan_hashing(const Tree& tree,
+                                   const std::vector<ViewFile>& files,
+                                   const ViewOptions& options) {
+  std::vector<FilePlan> plans(files.size());
+  if (options.holes == HoleDigests::hashed) return plans;
+  const std::vector<std::uint64_t> holes = holes_of(tree, files);
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    plans[i].holes = holes[i];
+    total += holes[i];
+  }
+  const bool are_many = total > kMaxHashedHoles;
+  if (options.holes == HoleDigests::folded) {
+    for (FilePlan& plan : plans) {
+      plan.as = are_many && plan.holes > 0 ? HashedAs::folded
+                                           : HashedAs::whole_and_folded;
+    }
+  } else if (are_many) {
+    plan_bounded(files, options.known, plans);
+  }
+  return plans;
+}
+
 /// Shared by the workers of one view.
 class Work {
  public:
-  Work(const Tree& tree, const std::vector<ViewFile>& files, unsigned threads,
-       Progress& progress, const Cancellation& cancellation)
+  Work(const Tree& tree, const std::vector<ViewFile>& files,
+       const ViewOptions& options, unsigned threads, Progress& progress,
+       const Cancellation& cancellation)
       : tree_(tree),
         files_(files),
         content_(files.size()),
+        plan_(plan_hashing(tree, files, options)),
         threads_(threads),
         progress_(progress),
         cancellation_(cancellation) {
@@ -174,6 +241,8 @@ class Work {
       } catch (const std::exception& error) {
         content_[index].failure = error.what();
         content_[index].sha256.reset();
+        content_[index].folded.reset();
+        content_[index].unhashed.clear();
       }
     }
   }
@@ -192,7 +261,7 @@ class Work {
       content.index = parse_shard_index(as_text(text), base_name(file.path));
     }
     find_tensors(weights, content);
-    hash(*source, file, content);
+    hash(*source, index, content);
     if (!content.weights || content.weights->tensors.empty()) {
       content.not_viewed = why_not_viewed(content, head);
     }
@@ -226,8 +295,9 @@ class Work {
   }
 
   /// The file and its tensors from the same bytes; then those that are decoded.
-  void hash(const ByteSource& source, const ViewFile& file,
-            FileContent& content) {
+  void hash(const ByteSource& source, std::size_t index, FileContent& content) {
+    const ViewFile& file = files_[index];
+    const FilePlan& plan = plan_[index];
     std::vector<ViewTensor> none;
     std::vector<ViewTensor>& tensors =
         content.weights ? content.weights->tensors : none;
@@ -257,7 +327,7 @@ class Work {
     // A file that is more than one core's share would be the last to end.
     const bool is_alone = threads_ > 1 && file.size > total_ / threads_;
     const auto digests = digest_content(
-        source, plain, is_alone ? HashLanes::two : HashLanes::one,
+        source, plain, plan.as, is_alone ? HashLanes::two : HashLanes::one,
         [&](std::uint64_t bytes) {
           const std::lock_guard lock(mutex_);
           done_ += bytes;
@@ -265,19 +335,39 @@ class Work {
           return !cancellation_.requested();
         });
     if (!digests) return;
-    content.sha256 = digests->file;
-    for (std::size_t i = 0; i < owners.size(); ++i) {
-      owners[i]->sha256 = digests->tensors[i];
+    content.sha256 = digests->file.sha256;
+    content.folded = digests->file.folded;
+    if (!content.sha256) {
+      content.unhashed = fmt::format(
+          "{} of its {} are holes, which read as zeros and were not hashed: it "
+          "has no SHA-256{}",
+          human_bytes(plan.holes), human_bytes(file.size),
+          plan.as == HashedAs::folded
+              ? ", and is compared by its data and the places of it"
+              : "");
     }
-    if (content.weights) hash_decoded(source, file, *content.weights);
+    for (std::size_t i = 0; i < owners.size(); ++i) {
+      owners[i]->sha256 = digests->tensors[i].sha256;
+      owners[i]->folded = digests->tensors[i].folded;
+    }
+    if (content.weights) hash_decoded(source, plan, file, *content.weights);
   }
 
-  void hash_decoded(const ByteSource& source, const ViewFile& file,
-                    FoundTensors& weights) {
-    std::uint64_t budget = kAlwaysReread + file.size * kMostRereads;
+  void hash_decoded(const ByteSource& source, const FilePlan& plan,
+                    const ViewFile& file, FoundTensors& weights) {
+    const bool skips_holes =
+        plan.as == HashedAs::folded || plan.as == HashedAs::nothing;
+    std::uint64_t budget =
+        kAlwaysReread +
+        (file.size - (skips_holes ? plan.holes : 0)) * kMostRereads;
     std::erase_if(weights.tensors, [&](ViewTensor& tensor) {
-      if (tensor.sha256 || cancellation_.requested()) return false;
-      const std::string problem = hash_tensor(source, tensor, budget);
+      if (tensor.sha256 || tensor.folded || cancellation_.requested()) {
+        return false;
+      }
+      if (plan.as == HashedAs::nothing && !tensor.access) return false;
+      const bool is_folded = plan.as != HashedAs::whole;
+      const std::string problem =
+          hash_tensor(source, tensor, is_folded, budget);
       if (problem.empty()) return false;
       weights.unviewed(info_of(tensor), problem);
       return true;
@@ -286,7 +376,7 @@ class Work {
 
   /// @return why it cannot be, or nothing.
   std::string hash_tensor(const ByteSource& source, ViewTensor& tensor,
-                          std::uint64_t& budget) {
+                          bool is_folded, std::uint64_t& budget) {
     std::unique_ptr<ByteSource> other;
     if (tensor.access && !tensor.access->data_file.empty()) {
       const auto found = std::lower_bound(
@@ -314,30 +404,34 @@ class Work {
       const ByteSource& file = other ? *other : source;
       const TensorStream stream(file, tensor.access.value_or(TensorAccess{}),
                                 tensor.offset, tensor.size);
-      tensor.sha256 = digest_of(stream, tensor.size);
+      digest_of(stream, is_folded, tensor);
     } catch (const Error& error) {
       return error.what();
     }
     return {};
   }
 
-  std::optional<Digest> digest_of(const TensorStream& stream,
-                                  std::uint64_t size) const {
+  void digest_of(const TensorStream& stream, bool is_folded,
+                 ViewTensor& tensor) const {
     Sha256 hash;
+    FoldedSha256 folded(tensor.size);
     Bytes piece;
-    for (std::uint64_t at = 0; at < size; at += piece.size()) {
-      if (cancellation_.requested()) return std::nullopt;
+    for (std::uint64_t at = 0; at < tensor.size; at += piece.size()) {
+      if (cancellation_.requested()) return;
       piece.resize(static_cast<std::size_t>(
-          std::min<std::uint64_t>(size - at, limits::kMiB)));
+          std::min<std::uint64_t>(tensor.size - at, limits::kMiB)));
       stream.source().read(stream.offset() + at, piece);
       hash.update(piece);
+      if (is_folded) folded.update(piece);
     }
-    return hash.finish();
+    tensor.sha256 = hash.finish();
+    if (is_folded) tensor.folded = folded.finish();
   }
 
   const Tree& tree_;
   const std::vector<ViewFile>& files_;
   std::vector<FileContent> content_;
+  std::vector<FilePlan> plan_;
   unsigned threads_;
   Progress& progress_;
   const Cancellation& cancellation_;
@@ -350,11 +444,30 @@ class Work {
 
 }  // namespace
 
+std::vector<std::uint64_t> holes_of(const Tree& tree,
+                                    const std::vector<ViewFile>& files) {
+  std::vector<std::uint64_t> holes(files.size(), 0);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const TreeFile& file = tree.files()[files[i].tree_index];
+    if (file.kind != FileKind::regular || file.size < kLeastSparseFile) {
+      continue;
+    }
+    try {
+      const std::unique_ptr<ByteSource> source = tree.open(file);
+      holes[i] = hole_bytes(*source, 0, source->size());
+    } catch (const Error&) {
+      // Whoever reads it says why it cannot be read.
+    }
+  }
+  return holes;
+}
+
 std::vector<FileContent> read_files(const Tree& tree,
                                     const std::vector<ViewFile>& files,
+                                    const ViewOptions& options,
                                     unsigned threads, Progress& progress,
                                     const Cancellation& cancellation) {
-  return Work(tree, files, threads, progress, cancellation).run();
+  return Work(tree, files, options, threads, progress, cancellation).run();
 }
 
 }  // namespace impound

@@ -56,7 +56,7 @@ struct Checkpoint {
   std::uint64_t out = 0;  ///< bytes unpacked before it
   std::uint64_t in = 0;   ///< the next packed byte
   int bits = 0;           ///< bits of the byte before that are still to come
-  Bytes window;
+  Bytes window;           ///< empty: a stream of several begins here
 };
 
 }  // namespace
@@ -99,6 +99,7 @@ struct InflateSource::State {
   std::mutex mutex;
   Bytes buffer;
   std::unique_ptr<Inflater> running;
+  bool is_running_raw = false;  ///< without its wrapping: from within a stream
   std::uint64_t running_in = 0;
   std::uint64_t running_out = 0;
 };
@@ -109,7 +110,6 @@ void InflateSource::State::first_pass() {
   std::uint64_t position = 0;
   Bytes ring(kWindow);
   uLong crc = ::crc32(0L, nullptr, 0);
-  bool is_several = false;
   while (true) {
     feed(stream, position);
     // Output goes to one window, always from its place in the ring, so that
@@ -131,7 +131,7 @@ void InflateSource::State::first_pass() {
     if (is_whole) {
       const auto* const first = ring.data() + at;
       whole.insert(whole.end(), first, first + made);
-      if (whole.size() > kKeepWhole && !is_several) {
+      if (whole.size() > kKeepWhole) {
         is_whole = false;
         whole = Bytes();
       }
@@ -146,14 +146,14 @@ void InflateSource::State::first_pass() {
               : Bytes();
       if (magic.size() == 2 && std::to_integer<int>(magic[0]) == 0x1f &&
           std::to_integer<int>(magic[1]) == 0x8b) {
-        if (!is_whole) {
-          outcome.problem = "several gzip streams, too large to be joined";
-          outcome.has_ended = false;
-          break;
-        }
-        is_several = true;
         outcome.has_ended = false;
         inflateReset(&stream);
+        const std::uint64_t noted =
+            checkpoints.empty() ? 0 : checkpoints.back().out;
+        if (outcome.unpacked >= noted + kSpacing) {
+          checkpoints.push_back(
+              {.out = outcome.unpacked, .in = next, .bits = 0, .window = {}});
+        }
         continue;
       }
       break;
@@ -197,13 +197,17 @@ void InflateSource::State::restart(std::uint64_t wanted) {
   if (running && running_out <= wanted && running_out >= start) return;
   if (from == nullptr) {
     running = std::make_unique<Inflater>(window_bits(wrapping));
+    is_running_raw = false;
     running_in = 0;
     running_out = 0;
     return;
   }
-  running = std::make_unique<Inflater>(-15);
+  is_running_raw = !from->window.empty();
+  running =
+      std::make_unique<Inflater>(is_running_raw ? -15 : window_bits(wrapping));
   running_in = from->in;
   running_out = from->out;
+  if (!is_running_raw) return;
   if (from->bits != 0) {
     const Bytes before = packed.head(offset + from->in - 1, 1);
     inflatePrime(&running->stream, from->bits,
@@ -216,8 +220,9 @@ void InflateSource::State::restart(std::uint64_t wanted) {
 }
 
 void InflateSource::State::produce(std::span<std::byte> out) {
-  z_stream& stream = running->stream;
+  constexpr std::uint64_t kTrailer = 8;  // of gzip, RFC 1952: CRC-32 and size
   while (!out.empty()) {
+    z_stream& stream = running->stream;
     feed(stream, running_in);
     const std::size_t room = std::min<std::size_t>(out.size(), 1U << 30U);
     stream.next_out = zbytes(out.data());
@@ -227,6 +232,16 @@ void InflateSource::State::produce(std::span<std::byte> out) {
     running_out += made;
     out = out.subspan(made);
     if (out.empty()) return;
+    if (result == Z_STREAM_END && wrapping == DeflateWrapping::gzip) {
+      running_in =
+          running_in - stream.avail_in + (is_running_raw ? kTrailer : 0);
+      running = std::make_unique<Inflater>(window_bits(wrapping));
+      is_running_raw = false;
+      if (running_in >= packed_size) {
+        throw Error(Errc::io, "packed data changed while it was read");
+      }
+      continue;
+    }
     if (made == 0 && (result != Z_OK || stream.avail_in == 0) &&
         (result != Z_BUF_ERROR || running_in >= packed_size)) {
       throw Error(Errc::io, "packed data changed while it was read");
