@@ -10,7 +10,7 @@
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/standard_output.hpp"
-#include "core/compare/trust/gguf_digest.hpp"
+#include "core/trust/gguf_digest.hpp"
 
 namespace impound {
 namespace {

@@ -12,9 +12,9 @@
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/looking.hpp"
-#include "core/compare/trust/model_signer.hpp"
 #include "core/engine/exhibits.hpp"
 #include "core/engine/model_signatures.hpp"
+#include "core/trust/model_signer.hpp"
 
 namespace impound {
 namespace {

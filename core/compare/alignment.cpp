@@ -7,8 +7,8 @@
 #include <set>
 #include <tuple>
 
-#include "core/compare/view/name_map.hpp"
 #include "core/evidence/model_items.hpp"
+#include "core/view/name_map.hpp"
 
 namespace impound {
 namespace {

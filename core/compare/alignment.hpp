@@ -23,7 +23,7 @@
 #include <string>
 #include <vector>
 
-#include "core/compare/view/model_view.hpp"
+#include "core/view/model_view.hpp"
 
 namespace impound {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/base/json.hpp"
-#include "core/compare/view/model_view.hpp"
+#include "core/view/model_view.hpp"
 
 namespace impound {
 

@@ -9,7 +9,7 @@
 #include <tuple>
 
 #include "core/base/text.hpp"
-#include "core/compare/text_changes.hpp"
+#include "core/compare/meaning/text_changes.hpp"
 
 namespace impound {
 namespace {

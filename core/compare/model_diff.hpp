@@ -15,8 +15,8 @@
 #include "core/compare/alignment.hpp"
 #include "core/compare/file_diff.hpp"
 #include "core/compare/tensor_diff.hpp"
-#include "core/compare/trust/baseline.hpp"
-#include "core/compare/view/model_view.hpp"
+#include "core/view/baseline.hpp"
+#include "core/view/model_view.hpp"
 
 namespace impound {
 

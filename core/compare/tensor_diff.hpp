@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "core/base/json.hpp"
-#include "core/compare/view/model_view.hpp"
-#include "core/compare/view/name_map.hpp"
+#include "core/view/model_view.hpp"
+#include "core/view/name_map.hpp"
 
 namespace impound {
 

@@ -13,8 +13,8 @@
 #include <string_view>
 
 #include "core/base/json.hpp"
-#include "core/compare/trust/baseline.hpp"
 #include "core/engine/model_sides.hpp"
+#include "core/view/baseline.hpp"
 
 namespace impound {
 

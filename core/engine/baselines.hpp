@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "core/compare/trust/baseline.hpp"
-#include "core/compare/trust/mbom.hpp"
 #include "core/engine/model_sides.hpp"
+#include "core/trust/mbom.hpp"
+#include "core/view/baseline.hpp"
 
 namespace impound {
 

@@ -7,11 +7,11 @@
 #include <memory>
 #include <optional>
 
-#include "core/compare/dataset/dataset_diff.hpp"
-#include "core/compare/dataset/dataset_document.hpp"
-#include "core/compare/trust/baseline.hpp"
+#include "core/dataset/dataset_diff.hpp"
+#include "core/dataset/dataset_document.hpp"
 #include "core/evidence/tree.hpp"
 #include "core/formats/byte_stream.hpp"
+#include "core/view/baseline.hpp"
 
 namespace impound {
 

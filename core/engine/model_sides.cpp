@@ -9,7 +9,7 @@
 #include "core/base/fs.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
-#include "core/compare/text_changes.hpp"
+#include "core/compare/meaning/text_changes.hpp"
 #include "core/engine/baselines.hpp"
 #include "core/engine/data_sides.hpp"
 #include "core/engine/exhibits.hpp"

@@ -7,12 +7,12 @@
 #include <optional>
 #include <string>
 
-#include "core/compare/dataset/dataset_diff.hpp"
 #include "core/compare/delta/delta_signature.hpp"
 #include "core/compare/model_diff.hpp"
-#include "core/compare/trust/baseline.hpp"
+#include "core/dataset/dataset_diff.hpp"
 #include "core/engine/session.hpp"
 #include "core/evidence/tree.hpp"
+#include "core/view/baseline.hpp"
 
 namespace impound {
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "core/compare/trust/model_signature.hpp"
 #include "core/crypto/ec_key.hpp"
 #include "core/engine/session.hpp"
+#include "core/trust/model_signature.hpp"
 
 namespace impound {
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/formats/dequantise.hpp"
+#include "core/formats/gguf/dequantise.hpp"
 
 namespace impound {
 namespace {

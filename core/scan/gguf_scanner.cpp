@@ -2,7 +2,7 @@
 /// GGUF: a structure that readers in C trust, a chat template that is a
 /// program, and room for what belongs to no tensor.
 
-#include "core/formats/gguf.hpp"
+#include "core/formats/gguf/gguf.hpp"
 
 #include "core/base/text.hpp"
 #include "core/scan/metadata_report.hpp"

@@ -2,7 +2,7 @@
 /// Keras: the configuration that says which objects a loader constructs, in
 /// config.json, in an attribute of an HDF5 file, or beside a SavedModel.
 
-#include "core/formats/keras.hpp"
+#include "core/formats/hdf5/keras.hpp"
 
 #include <fmt/format.h>
 
@@ -11,8 +11,8 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/formats/config_json.hpp"
-#include "core/formats/hdf5.hpp"
-#include "core/formats/keras_metadata.hpp"
+#include "core/formats/hdf5/hdf5.hpp"
+#include "core/formats/hdf5/keras_metadata.hpp"
 #include "core/scan/pickle_lists.hpp"
 #include "core/scan/scanners.hpp"
 

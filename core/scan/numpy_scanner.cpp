@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// NumPy arrays: an array of objects is a pickle.
 
-#include "core/formats/numpy.hpp"
+#include "core/formats/numpy/numpy.hpp"
 
 #include "core/scan/pickle_report.hpp"
 #include "core/scan/scanners.hpp"

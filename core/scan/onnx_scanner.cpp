@@ -2,7 +2,7 @@
 /// ONNX: data that lies in other files, and operators that only a foreign
 /// library can run.
 
-#include "core/formats/onnx.hpp"
+#include "core/formats/onnx/onnx.hpp"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 /// safetensors: no code, but a structure that may hide something, and metadata
 /// that may carry it.
 
-#include "core/formats/safetensors.hpp"
+#include "core/formats/safetensors/safetensors.hpp"
 
 #include <algorithm>
 

@@ -8,7 +8,7 @@
 #include <cctype>
 
 #include "core/base/text.hpp"
-#include "core/formats/savedmodel.hpp"
+#include "core/formats/tensorflow/savedmodel.hpp"
 #include "core/scan/scanners.hpp"
 #include "core/scan/tensorflow_ops.hpp"
 

@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "core/base/source.hpp"
-#include "core/formats/gguf.hpp"
+#include "core/formats/gguf/gguf.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {

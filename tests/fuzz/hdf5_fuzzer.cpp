@@ -8,8 +8,8 @@
 
 #include "core/base/error.hpp"
 #include "core/base/source.hpp"
-#include "core/formats/hdf5.hpp"
-#include "core/formats/keras.hpp"
+#include "core/formats/hdf5/hdf5.hpp"
+#include "core/formats/hdf5/keras.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {

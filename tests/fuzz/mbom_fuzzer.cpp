@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// rooms: compare
+// rooms: trust
 /// A bill of material that somebody else wrote: any bytes give a report or a
 /// named error, and the counts add up.
 #include <cstddef>
@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "core/base/error.hpp"
-#include "core/compare/trust/mbom.hpp"
+#include "core/trust/mbom.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes,
                                       std::size_t size) {

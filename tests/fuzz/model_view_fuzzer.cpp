@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/base/error.hpp"
-#include "core/compare/view/open_tensors.hpp"
+#include "core/compare/delta/open_tensors.hpp"
 #include "tests/support/memory_tree.hpp"
 
 using namespace impound;

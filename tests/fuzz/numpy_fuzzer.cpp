@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "core/base/source.hpp"
-#include "core/formats/numpy.hpp"
+#include "core/formats/numpy/numpy.hpp"
 
 using namespace impound;
 

@@ -8,8 +8,8 @@
 #include <cstdlib>
 
 #include "core/base/source.hpp"
-#include "core/formats/keras_metadata.hpp"
-#include "core/formats/onnx.hpp"
+#include "core/formats/hdf5/keras_metadata.hpp"
+#include "core/formats/onnx/onnx.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {

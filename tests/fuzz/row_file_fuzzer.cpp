@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// rooms: compare formats evidence crypto base
+// rooms: dataset view compare formats evidence crypto base
 /// The dataset part of a baseline document: any JSON, with a row file that has
 /// the digest it names, is a dataset or is refused with Error.
 
@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "core/base/error.hpp"
-#include "core/compare/dataset/dataset_document.hpp"
+#include "core/dataset/dataset_document.hpp"
 
 using namespace impound;
 

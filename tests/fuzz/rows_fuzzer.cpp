@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "core/formats/row_reader.hpp"
+#include "core/formats/rows/row_reader.hpp"
 
 using namespace impound;
 

@@ -7,8 +7,8 @@
 #include <cstdlib>
 
 #include "core/base/source.hpp"
-#include "core/formats/safetensors.hpp"
-#include "core/formats/safetensors_index.hpp"
+#include "core/formats/safetensors/safetensors.hpp"
+#include "core/formats/safetensors/safetensors_index.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "core/base/source.hpp"
-#include "core/formats/savedmodel.hpp"
+#include "core/formats/tensorflow/savedmodel.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {

@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "core/base/source.hpp"
-#include "core/compare/config_meaning.hpp"
+#include "core/compare/meaning/config_meaning.hpp"
 #include "core/formats/sentencepiece.hpp"
 
 using namespace impound;

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/compare/dataset/dataset_diff.hpp"
+#include "core/dataset/dataset_diff.hpp"
 #include "tests/support/memory_tree.hpp"
 
 namespace impound::test {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/formats/row_reader.hpp"
+#include "core/formats/rows/row_reader.hpp"
 
 namespace impound::test {
 

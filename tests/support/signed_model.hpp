@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "core/base/json.hpp"
-#include "core/compare/trust/model_signature.hpp"
-#include "core/compare/trust/model_signer.hpp"
 #include "core/crypto/dsse.hpp"
+#include "core/trust/model_signature.hpp"
+#include "core/trust/model_signer.hpp"
 
 namespace impound::test {
 

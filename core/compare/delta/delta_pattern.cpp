@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/formats/dequantise.hpp"
+#include "core/formats/gguf/dequantise.hpp"
 #include "core/formats/numbers.hpp"
 
 namespace impound {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "core/formats/dequantise.hpp"
+#include "core/formats/gguf/dequantise.hpp"
 #include "core/formats/numbers.hpp"
 
 namespace impound {

@@ -14,8 +14,8 @@
 #include "core/compare/delta/delta_label.hpp"
 #include "core/compare/delta/model_sentence.hpp"
 #include "core/compare/delta/npy_writer.hpp"
-#include "core/compare/view/open_tensors.hpp"
-#include "core/formats/dequantise.hpp"
+#include "core/compare/delta/open_tensors.hpp"
+#include "core/formats/gguf/dequantise.hpp"
 
 namespace impound {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "core/base/json.hpp"
 #include "core/base/progress.hpp"
-#include "core/compare/view/model_view.hpp"
 #include "core/formats/problem.hpp"
+#include "core/view/model_view.hpp"
 
 namespace impound {
 

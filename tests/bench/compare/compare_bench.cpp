@@ -16,9 +16,9 @@
 #include "core/base/fs.hpp"
 #include "core/compare/delta/delta_spectrum.hpp"
 #include "core/compare/delta/delta_statistics.hpp"
-#include "core/compare/view/model_view.hpp"
 #include "core/evidence/tree.hpp"
 #include "core/formats/numbers.hpp"
+#include "core/view/model_view.hpp"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compare/trust/baseline.hpp"
+#include "core/view/baseline.hpp"
 
 #include "core/base/error.hpp"
 #include "core/compare/model_diff.hpp"

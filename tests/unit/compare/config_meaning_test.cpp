@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a change beside the tensors means, in words that a person can act on.
-#include "core/compare/config_meaning.hpp"
+#include "core/compare/meaning/config_meaning.hpp"
 
 #include <algorithm>
 
-#include "core/compare/metadata_changes.hpp"
-#include "core/compare/text_changes.hpp"
-#include "core/compare/vocabulary_diff.hpp"
+#include "core/compare/meaning/metadata_changes.hpp"
+#include "core/compare/meaning/text_changes.hpp"
+#include "core/compare/meaning/vocabulary_diff.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/memory_tree.hpp"
 #include "tests/support/protobuf_writer.hpp"

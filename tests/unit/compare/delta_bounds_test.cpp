@@ -9,7 +9,7 @@
 #include "core/compare/delta/delta_rank.hpp"
 #include "core/compare/delta/delta_statistics.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/unit/compare/made_weights.hpp"
+#include "tests/support/made_weights.hpp"
 
 namespace impound::test {
 namespace {

@@ -5,9 +5,9 @@
 
 #include <limits>
 
-#include "core/formats/dequantise.hpp"
+#include "core/formats/gguf/dequantise.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/unit/compare/made_weights.hpp"
+#include "tests/support/made_weights.hpp"
 
 namespace impound::test {
 namespace {

@@ -3,7 +3,7 @@
 #include "core/compare/delta/delta_panel.hpp"
 
 #include "tests/support/catch.hpp"
-#include "tests/unit/compare/made_weights.hpp"
+#include "tests/support/made_weights.hpp"
 
 namespace impound::test {
 namespace {

@@ -7,11 +7,11 @@
 #include "core/compare/delta/delta_label.hpp"
 #include "core/compare/delta/heat_map.hpp"
 #include "core/compare/delta/model_sentence.hpp"
-#include "core/formats/numpy.hpp"
+#include "core/formats/numpy/numpy.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/made_weights.hpp"
 #include "tests/support/memory_tree.hpp"
 #include "tests/support/safetensors_builder.hpp"
-#include "tests/unit/compare/made_weights.hpp"
 
 namespace impound::test {
 namespace {

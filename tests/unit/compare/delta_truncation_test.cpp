@@ -6,9 +6,9 @@
 #include "core/compare/delta/delta_label.hpp"
 #include "core/compare/delta/delta_signature.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/made_weights.hpp"
 #include "tests/support/memory_tree.hpp"
 #include "tests/support/safetensors_builder.hpp"
-#include "tests/unit/compare/made_weights.hpp"
 
 namespace impound::test {
 namespace {

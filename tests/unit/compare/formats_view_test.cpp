@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "core/compare/model_diff.hpp"
-#include "core/compare/view/tensor_format.hpp"
+#include "core/view/tensor_format.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/memory_tree.hpp"
 #include "tests/support/pickle_writer.hpp"

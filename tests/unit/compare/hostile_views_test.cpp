@@ -3,8 +3,8 @@
 // inside the file, and nothing grows with what a file claims.
 #include <zlib.h>
 
-#include "core/compare/view/model_view.hpp"
-#include "core/compare/view/open_tensors.hpp"
+#include "core/compare/delta/open_tensors.hpp"
+#include "core/view/model_view.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/memory_tree.hpp"
 #include "tests/support/pickle_writer.hpp"

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compare/view/name_map.hpp"
+#include "core/view/name_map.hpp"
 
 #include "core/compare/delta/delta_signature.hpp"
-#include "core/formats/dequantise.hpp"
+#include "core/formats/gguf/dequantise.hpp"
 #include "core/formats/numbers.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/made_weights.hpp"
 #include "tests/support/memory_tree.hpp"
 #include "tests/support/safetensors_builder.hpp"
-#include "tests/unit/compare/made_weights.hpp"
 #include "tests/unit/formats/gguf_builder.hpp"
 
 namespace impound::test {

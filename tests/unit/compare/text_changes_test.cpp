@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compare/text_changes.hpp"
+#include "core/compare/meaning/text_changes.hpp"
 
-#include "core/compare/line_diff.hpp"
+#include "core/compare/meaning/line_diff.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/memory_tree.hpp"
 

@@ -4,7 +4,7 @@
 #include "core/engine/baseline_check.hpp"
 
 #include "core/base/error.hpp"
-#include "core/compare/trust/baseline.hpp"
+#include "core/view/baseline.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_dir.hpp"
 

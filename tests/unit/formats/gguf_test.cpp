@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/formats/gguf.hpp"
+#include "core/formats/gguf/gguf.hpp"
 
 #include <algorithm>
 

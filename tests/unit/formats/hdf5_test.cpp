@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/formats/hdf5.hpp"
+#include "core/formats/hdf5/hdf5.hpp"
 
 #include <algorithm>
 

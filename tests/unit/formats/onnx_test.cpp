@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/formats/onnx.hpp"
+#include "core/formats/onnx/onnx.hpp"
 
 #include <algorithm>
 

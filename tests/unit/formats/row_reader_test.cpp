@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/formats/row_reader.hpp"
+#include "core/formats/rows/row_reader.hpp"
 
 #include "tests/support/catch.hpp"
 #include "tests/support/row_list.hpp"

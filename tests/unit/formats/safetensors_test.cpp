@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/formats/safetensors.hpp"
+#include "core/formats/safetensors/safetensors.hpp"
 
 #include <algorithm>
 
-#include "core/formats/safetensors_index.hpp"
+#include "core/formats/safetensors/safetensors_index.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/safetensors_builder.hpp"
 

@@ -24,7 +24,8 @@ struct Room {
 
 const std::vector<std::string> kBelowEngine{
     "core/base/",     "core/crypto/",   "core/storage/", "core/formats/",
-    "core/evidence/", "core/casefile/", "core/compare/", "core/scan/"};
+    "core/evidence/", "core/casefile/", "core/view/",    "core/compare/",
+    "core/dataset/",  "core/trust/",    "core/scan/"};
 
 const std::vector<Room>& rooms() {
   static const std::vector<Room> kRooms{
@@ -36,9 +37,21 @@ const std::vector<Room>& rooms() {
       {"core/casefile/",
        {"core/base/", "core/crypto/", "core/storage/", "core/evidence/"},
        {}},
-      {"core/compare/",
+      {"core/view/",
        {"core/base/", "core/crypto/", "core/formats/", "core/evidence/"},
+       {}},
+      {"core/compare/",
+       {"core/base/", "core/crypto/", "core/formats/", "core/evidence/",
+        "core/view/"},
        {"Eigen/"}},
+      {"core/dataset/",
+       {"core/base/", "core/crypto/", "core/formats/", "core/view/",
+        "core/compare/"},
+       {}},
+      {"core/trust/",
+       {"core/base/", "core/crypto/", "core/formats/", "core/evidence/",
+        "core/view/"},
+       {}},
       {"core/scan/", {"core/base/", "core/formats/", "core/evidence/"}, {}},
       {"collectors/",
        {"core/base/", "core/crypto/", "core/formats/", "core/evidence/"},

@@ -2,7 +2,7 @@
 /// Keras models, as config.json of a .keras file and as HDF5.
 
 #include "core/base/json.hpp"
-#include "core/formats/keras.hpp"
+#include "core/formats/hdf5/keras.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/hdf5_writer.hpp"
 #include "tests/support/pickle_writer.hpp"

@@ -3,7 +3,7 @@
 // sample of this program's tests, whatever they are about (scan_bytes.hpp).
 #include "core/base/text.hpp"
 #include "core/compare/model_diff.hpp"
-#include "core/compare/view/model_view.hpp"
+#include "core/view/model_view.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/hdf5_writer.hpp"
 #include "tests/support/scan_bytes.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// TensorFlow graphs, binary and as text.
 
-#include "core/formats/savedmodel.hpp"
+#include "core/formats/tensorflow/savedmodel.hpp"
 #include "core/scan/tensorflow_ops.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/protobuf_writer.hpp"
