@@ -12,12 +12,9 @@
 
 using namespace impound;
 
-int main(int argc, char** argv) {
-  if (argc < 2) return 2;
-  const fs::path folder(argv[1]);
+void write_bundle_reader_seeds(const std::filesystem::path& folder) {
   const fs::path work = folder.parent_path() / "bundle_reader.work";
   fs::remove_all(work);
-  fs::create_directories(folder);
   fs::create_directories(work / "evidence");
   std::ofstream(work / "file") << "some content\n";
   fs::create_hard_link(work / "file", work / "again");
@@ -57,5 +54,4 @@ int main(int argc, char** argv) {
   seed.insert(seed.end(), content.begin(), content.end());
   put("tar", seed);
   fs::remove_all(work);
-  return 0;
 }

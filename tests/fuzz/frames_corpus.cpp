@@ -10,10 +10,7 @@
 
 using namespace impound;
 
-int main(int argc, char** argv) {
-  if (argc < 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
+void write_frames_seeds(const std::filesystem::path& folder) {
   FrameEncoder encoder;
   Bytes file;
   std::vector<FrameEntry> frames;
@@ -36,5 +33,4 @@ int main(int argc, char** argv) {
   const Bytes table = encode_seek_table(frames);
   file.insert(file.end(), table.begin(), table.end());
   std::ofstream(folder / "file", std::ios::binary) << as_text(file);
-  return 0;
 }

@@ -17,10 +17,7 @@ void write(const std::filesystem::path& folder, const char* name,
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc != 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
+void write_gguf_seeds(const std::filesystem::path& folder) {
   impound::test::GgufBuilder builder = impound::test::honest_gguf();
   write(folder, "honest", builder.build());
   builder.version = 2;
@@ -31,5 +28,4 @@ int main(int argc, char** argv) {
   builder.trailing = "PK";
   builder.padding = 'x';
   write(folder, "padding", builder.build());
-  return 0;
 }

@@ -8,10 +8,7 @@
 
 #include "tests/support/hdf5_writer.hpp"
 
-int main(int argc, char** argv) {
-  if (argc != 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
+void write_hdf5_seeds(const std::filesystem::path& folder) {
   for (const bool is_new : {false, true}) {
     for (const bool is_variable : {false, true}) {
       impound::test::Hdf5Writer writer;
@@ -28,5 +25,4 @@ int main(int argc, char** argv) {
       std::ofstream(folder / name, std::ios::binary) << writer.build();
     }
   }
-  return 0;
 }

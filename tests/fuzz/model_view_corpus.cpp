@@ -7,9 +7,8 @@
 #include <fstream>
 #include <string>
 
-// Fuzz programs link rooms only, so the writer comes along as source.
 #include "tests/support/hdf5_writer.hpp"
-#include "tests/support/pickle_writer.cpp"
+#include "tests/support/pickle_writer.hpp"
 #include "tests/support/protobuf_writer.hpp"
 #include "tests/support/safetensors_builder.hpp"
 #include "tests/unit/formats/gguf_builder.hpp"
@@ -18,10 +17,7 @@ using namespace impound;
 using namespace impound::test;
 using namespace std::string_literals;
 
-int main(int argc, char** argv) {
-  if (argc < 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
+void write_model_view_seeds(const std::filesystem::path& folder) {
   const auto put = [&folder](const char* name, const std::string& content) {
     std::ofstream(folder / name, std::ios::binary) << content;
   };
@@ -123,5 +119,4 @@ int main(int argc, char** argv) {
               .message(
                   5, ProtoWriter().number(1, 2).number(2, 7).text(8, "v").text(
                          7, "\x05\xff\x01"))));
-  return 0;
 }

@@ -6,16 +6,12 @@
 #include <fstream>
 #include <string>
 
-// Fuzz programs link rooms only, so the writer comes along as source.
-#include "tests/support/pickle_writer.cpp"
+#include "tests/support/pickle_writer.hpp"
 
 using namespace impound::test;
 using namespace std::string_literals;
 
-int main(int argc, char** argv) {
-  if (argc < 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
+void write_numpy_seeds(const std::filesystem::path& folder) {
   const auto put = [&folder](const char* name, const std::string& content) {
     std::ofstream(folder / name, std::ios::binary) << content;
   };
@@ -33,5 +29,4 @@ int main(int argc, char** argv) {
       "{'descr': [('a', '<f8'), ('b', '<i4', (2, 2))], 'fortran_order': True, "
       "'shape': (3,), }\n",
       std::string(72, 'x'));
-  return 0;
 }

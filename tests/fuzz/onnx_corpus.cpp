@@ -8,11 +8,8 @@
 
 #include "tests/support/protobuf_writer.hpp"
 
-int main(int argc, char** argv) {
+void write_onnx_seeds(const std::filesystem::path& folder) {
   using namespace impound::test;
-  if (argc != 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
   ProtoWriter body;
   body.message(1, onnx_node("inner", "Run", "com.other"))
       .message(5, onnx_external("w", 4, "../x", "0", "16"));
@@ -21,5 +18,4 @@ int main(int argc, char** argv) {
   ProtoWriter graph;
   graph.message(1, loop).message(5, onnx_tensor("w", 4, std::string(16, 'w')));
   std::ofstream(folder / "model", std::ios::binary) << onnx_model(graph);
-  return 0;
 }

@@ -7,16 +7,12 @@
 #include <fstream>
 #include <string>
 
-// Fuzz programs link rooms only, so the writer comes along as source.
-#include "tests/support/pickle_writer.cpp"
+#include "tests/support/pickle_writer.hpp"
 
 using namespace impound::test;
 using namespace std::string_literals;
 
-int main(int argc, char** argv) {
-  if (argc < 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
+void write_pickle_seeds(const std::filesystem::path& folder) {
   const auto put = [&folder](const char* name, const std::string& content) {
     std::ofstream(folder / name, std::ios::binary) << content;
   };
@@ -46,5 +42,4 @@ int main(int argc, char** argv) {
                     .text("u1")
                     .raw("\x85Rub1234")
                     .stop());
-  return 0;
 }

@@ -5,10 +5,7 @@
 #include <fstream>
 #include <string>
 
-int main(int argc, char** argv) {
-  if (argc != 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
+void write_python_source_seeds(const std::filesystem::path& folder) {
   const auto write = [&](const char* name, const std::string& text) {
     std::ofstream(folder / name, std::ios::binary) << text;
   };
@@ -20,5 +17,4 @@ int main(int argc, char** argv) {
         "'''a\n\\''' b = \"c\\\"d\" # e\nr'\\' + exec(\n\"\"\"x\n\"\"\")\n\\\n"
         "socket.socket \\\n ()\n");
   write("open.py", "x = 'never closed\ny = (((\n'''");
-  return 0;
 }

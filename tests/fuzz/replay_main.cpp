@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Runs a fuzz target without libFuzzer: every file given (folders are walked),
 /// then deterministic mutations of it. A crash leaves the input that caused it
-/// in ./fuzz-crash-input.
+/// in ./fuzz-crash-input. All targets are in one program: to link each with its
+/// rooms took longer than to run it.
 ///
-///   fuzz_<name> [--mutations=N] FILE|FOLDER…
+///   fuzz_replay NAME [--mutations=N] FILE|FOLDER…
 
 #include <fcntl.h>
 #include <signal.h>
@@ -18,16 +19,33 @@
 #include <iterator>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
-                                      std::size_t size);
+// Each <name>_fuzzer.cpp is compiled with its LLVMFuzzerTestOneInput renamed to
+// fuzz_<name>.
+#define IMPOUND_FUZZ_NAME(name) \
+  extern "C" int fuzz_##name(const std::uint8_t* data, std::size_t size);
+#include "fuzz_targets.inc"
+#undef IMPOUND_FUZZ_NAME
 
 namespace {
+
+struct Target {
+  std::string_view name;
+  int (*run)(const std::uint8_t* data, std::size_t size);
+};
+
+constexpr Target kTargets[] = {
+#define IMPOUND_FUZZ_NAME(name) {#name, fuzz_##name},
+#include "fuzz_targets.inc"
+#undef IMPOUND_FUZZ_NAME
+};
 
 namespace fs = std::filesystem;
 using Input = std::vector<std::uint8_t>;
 
+const Target* g_target = nullptr;
 const Input* g_current = nullptr;  // what the crash handler saves
 
 void save_crash_input(int signal_number) {
@@ -46,7 +64,7 @@ void save_crash_input(int signal_number) {
 
 void run(const Input& input) {
   g_current = &input;
-  LLVMFuzzerTestOneInput(input.data(), input.size());
+  g_target->run(input.data(), input.size());
   g_current = nullptr;
 }
 
@@ -137,7 +155,19 @@ int main(int argc, char** argv) {
   }
   std::size_t mutations = 200;
   std::vector<fs::path> places;
-  for (int i = 1; i < argc; ++i) {
+  const auto target = std::ranges::find(
+      kTargets, std::string_view(argc > 1 ? argv[1] : ""), &Target::name);
+  if (target == std::end(kTargets)) {
+    std::fputs("usage: fuzz_replay NAME [--mutations=N] FILE|FOLDER…\nNAME is",
+               stderr);
+    for (const Target& one : kTargets) {
+      std::fprintf(stderr, " %s", one.name.data());
+    }
+    std::fputs("\n", stderr);
+    return 2;
+  }
+  g_target = target;
+  for (int i = 2; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument.starts_with("--mutations=")) {
       mutations = std::strtoull(argument.c_str() + 12, nullptr, 10);

@@ -8,10 +8,7 @@
 
 using namespace std::string_literals;
 
-int main(int argc, char** argv) {
-  if (argc < 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
+void write_rows_seeds(const std::filesystem::path& folder) {
   const auto put = [&folder](const char* name, char choice,
                              const std::string& content) {
     std::ofstream(folder / name, std::ios::binary) << choice << content;
@@ -35,5 +32,4 @@ int main(int argc, char** argv) {
   put("deep", 1,
       std::string(70, '[') + std::string(70, ']') + "\n" +
           std::string(60, '[') + std::string(60, ']'));
-  return 0;
 }

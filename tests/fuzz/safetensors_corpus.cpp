@@ -21,10 +21,7 @@ void write(const std::filesystem::path& folder, const char* name,
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc != 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
+void write_safetensors_seeds(const std::filesystem::path& folder) {
   write(folder, "honest",
         SafetensorsBuilder()
             .metadata("format", "pt")
@@ -50,5 +47,4 @@ int main(int argc, char** argv) {
                       R"("a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
                       "1PK"));
   write(folder, "long-header", std::string(8, '\xff'));
-  return 0;
 }

@@ -8,11 +8,8 @@
 
 #include "tests/support/protobuf_writer.hpp"
 
-int main(int argc, char** argv) {
+void write_savedmodel_seeds(const std::filesystem::path& folder) {
   using impound::test::ProtoWriter;
-  if (argc != 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
   ProtoWriter constant;
   constant.text(1, "p")
       .text(2, "Const")
@@ -44,5 +41,4 @@ int main(int argc, char** argv) {
          "\"f\" } node_def { name: 'p' op: \"Const\" attr { key: \"v\" value { "
          "tensor { string_val: \"\\057x\" 'y' } } } } node_def < op: "
          "\"ReadFile\" input: [\"p\", \"q\"] > } } } }\n# end\n";
-  return 0;
 }

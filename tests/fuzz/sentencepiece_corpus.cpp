@@ -9,10 +9,7 @@
 
 using namespace impound::test;
 
-int main(int argc, char** argv) {
-  if (argc < 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
+void write_sentencepiece_seeds(const std::filesystem::path& folder) {
   const auto piece = [](const char* text, std::uint64_t type) {
     return ProtoWriter()
         .text(1, text)
@@ -32,5 +29,4 @@ int main(int argc, char** argv) {
   // The same twice: a half is a whole one too.
   std::ofstream(folder / "twice", std::ios::binary)
       << model.bytes() + model.bytes();
-  return 0;
 }

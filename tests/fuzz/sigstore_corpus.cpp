@@ -38,10 +38,7 @@ std::string statement(const std::string& name, const std::string& how) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc != 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
+void write_sigstore_seeds(const std::filesystem::path& folder) {
   const std::string files = statement(
       "a/b", R"({"method":"files","hash_type":"sha256","allow_symlinks":false,)"
              R"("ignore_paths":[".git","model.sig"]})");
@@ -67,5 +64,4 @@ int main(int argc, char** argv) {
                R"([{"logIndex":"1","kindVersion":{"kind":"dsse"}}],)"
                R"("timestampVerificationData":{"rfc3161Timestamps":[{}]}})"));
   write(folder, "deep", std::string(5000, '['));
-  return 0;
 }

@@ -9,10 +9,7 @@
 
 using namespace impound;
 
-int main(int argc, char** argv) {
-  if (argc < 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
+void write_tar_headers_seeds(const std::filesystem::path& folder) {
   const auto put = [&folder](const char* name, const TarMember& member) {
     const Bytes headers = encode_tar_headers(member, 7);
     std::ofstream(folder / name, std::ios::binary) << as_text(headers);
@@ -38,5 +35,4 @@ int main(int argc, char** argv) {
   link.type = TarType::directory;
   link.link.clear();
   put("folder", link);
-  return 0;
 }

@@ -4,14 +4,10 @@
 #include <filesystem>
 #include <fstream>
 
-int main(int argc, char** argv) {
-  if (argc != 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
+void write_torchscript_seeds(const std::filesystem::path& folder) {
   std::ofstream(folder / "forward.py")
       << "def forward(self: __torch__.M,\n    x: Tensor) -> Tensor:\n"
          "  torch.save(x, \"/tmp/a\\\"b\") # torch.load(\n"
          "  _0 = ops.image.read_file(\"p\")\n  return ^py(1)(x)\n"
          "  c : __torch__.torch.classes.foo.Bar\n  s = 'open\n";
-  return 0;
 }

@@ -6,16 +6,12 @@
 #include <fstream>
 #include <string>
 
-// Fuzz programs link rooms only, so the writer comes along as source.
-#include "tests/support/pickle_writer.cpp"
+#include "tests/support/pickle_writer.hpp"
 
 using namespace impound::test;
 using namespace std::string_literals;
 
-int main(int argc, char** argv) {
-  if (argc < 2) return 2;
-  const std::filesystem::path folder(argv[1]);
-  std::filesystem::create_directories(folder);
+void write_zip_seeds(const std::filesystem::path& folder) {
   const auto put = [&folder](const char* name, const std::string& content) {
     std::ofstream(folder / name, std::ios::binary) << content;
   };
@@ -26,5 +22,4 @@ int main(int argc, char** argv) {
                           {.name = "b", .content = "x"}}));
   put("prefix", make_zip({{.name = "a", .content = call, .flags = 1}}, "MZ"));
   put("tar", make_tar({{"a", call}, {"b/c", "text"}}));
-  return 0;
 }
