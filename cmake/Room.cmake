@@ -3,7 +3,7 @@
 #
 # One archive per room, of every .cpp file that lies in the calling folder or in
 # a folder of it: a file belongs to a room by lying there. PRIVATE keeps a C
-# library inside.
+# library inside. All rooms read the same precompiled header.
 function(impound_room name)
   cmake_parse_arguments(ROOM "" "FOLDER" "PUBLIC;PRIVATE" ${ARGN})
   if(NOT ROOM_FOLDER)
@@ -14,6 +14,7 @@ function(impound_room name)
     add_library(impound_${name} STATIC ${sources})
     target_link_libraries(impound_${name} PUBLIC impound_flags ${ROOM_PUBLIC}
                                           PRIVATE ${ROOM_PRIVATE})
+    impound_precompiled(impound_${name} rooms)
   else()  # headers only, so far
     add_library(impound_${name} INTERFACE)
     target_link_libraries(impound_${name} INTERFACE impound_flags ${ROOM_PUBLIC})

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// Every bound of the program: its unit, its reason, and what the user sees
-/// when it is reached. [I10]: an untrusted size is compared with one of these
-/// before anything is allocated.
+/// The bounds that several rooms share: unit, reason, and what the user sees
+/// when one is reached. An untrusted size is compared with a bound before
+/// anything is allocated.
+///
+/// A bound that one room needs stands in that room, beside the code that
+/// compares with it: one of a format with its reader (core/formats, core/scan),
+/// of a comparison in core/compare, of a bundle in core/evidence, of a record
+/// in core/casefile, of keys and signatures in core/crypto, of what a playbook
+/// may send in lua/host, of what is read of a running system in collectors and
+/// containment.
 
 #include <cstddef>
 #include <cstdint>
