@@ -156,11 +156,6 @@ Model find_model(const Target& target) {
   return model;
 }
 
-Outcome outcome_of(const OsFailure& failure) {
-  if (failure.is_missing()) return Outcome::missing;
-  return failure.is_denied() ? Outcome::denied : Outcome::failed;
-}
-
 /// Walks a model's folder in sorted order and hands everything to a sink.
 class Walk {
  public:

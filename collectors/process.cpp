@@ -48,11 +48,6 @@ constexpr std::array<std::string_view, 4> kNotSearched{
 constexpr std::array<std::string_view, 8> kNamespaces{
     "cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"};
 
-Outcome outcome_of(const OsFailure& failure) {
-  if (failure.is_missing()) return Outcome::missing;
-  return failure.is_denied() ? Outcome::denied : Outcome::failed;
-}
-
 Json link_or_null(const fs::path& path) {
   const auto target = read_link(path);
   return target ? Json(lossless_utf8(*target)) : Json(nullptr);

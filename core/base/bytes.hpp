@@ -34,6 +34,14 @@ using ByteView = std::span<const std::byte>;
 }
 
 /// Lower-case hexadecimal digits, two a byte.
+/// 0 … 15, or -1 if `c` is no hexadecimal digit of either case.
+[[nodiscard]] constexpr int hex_value(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
 [[nodiscard]] std::string to_hex(ByteView bytes);
 
 /// @throws Error{malformed} if `hex` has an odd length or another character.

@@ -483,4 +483,12 @@ bool is_safe_member_name(std::string_view name) noexcept {
   }
 }
 
+fs::path existing_part(const fs::path& path) {
+  fs::path place = fs::absolute(path);
+  while (!stat_path(place, Links::follow) && place.has_relative_path()) {
+    place = place.parent_path();
+  }
+  return place;
+}
+
 }  // namespace impound

@@ -116,6 +116,9 @@ enum class Links : std::uint8_t { refuse, follow };
 [[nodiscard]] OsResult<FileStat> stat_path(const fs::path& path, Links links);
 [[nodiscard]] OsResult<FileStat> stat_fd(const UniqueFd& fd);
 
+/// The path itself, absolute, or the nearest folder above it that is there.
+[[nodiscard]] fs::path existing_part(const fs::path& path);
+
 /// Opens for reading without changing the access time where allowed, without
 /// blocking on pipes, and by default not through a symbolic link.
 [[nodiscard]] OsResult<UniqueFd> open_read(const fs::path& path,

@@ -22,14 +22,6 @@ ByteView Reader::peek(std::size_t count) const noexcept {
   return bytes_.subspan(at_, std::min(count, remaining()));
 }
 
-std::uint32_t Reader::u32_big() {
-  std::uint32_t value = 0;
-  for (const std::byte byte : take(4, "u32 (big-endian)")) {
-    value = (value << 8U) | std::to_integer<std::uint32_t>(byte);
-  }
-  return value;
-}
-
 std::uint64_t Reader::u64_big() {
   std::uint64_t value = 0;
   for (const std::byte byte : take(8, "u64 (big-endian)")) {

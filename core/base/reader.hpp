@@ -35,7 +35,6 @@ class Reader {
   [[nodiscard]] std::uint64_t u64() { return little<std::uint64_t>("u64"); }
   [[nodiscard]] std::int32_t i32() { return little<std::int32_t>("i32"); }
   [[nodiscard]] std::int64_t i64() { return little<std::int64_t>("i64"); }
-  [[nodiscard]] std::uint32_t u32_big();
   [[nodiscard]] std::uint64_t u64_big();
 
   /// The next `count` bytes; the view lives as long as the source.

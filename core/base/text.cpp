@@ -226,6 +226,10 @@ bool glob_match(std::string_view pattern, std::string_view path) {
   });
 }
 
+std::string_view base_name(std::string_view path) noexcept {
+  return path.substr(path.rfind('/') + 1);
+}
+
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
   std::size_t begin = 0;

@@ -39,6 +39,23 @@ namespace impound {
 /// does, `[a-z]` classes, `{a,b}` alternatives. Bytes are compared as they are.
 [[nodiscard]] bool glob_match(std::string_view pattern, std::string_view path);
 
+/// "weights/a.bin" → "a.bin": what stands behind the last slash.
+[[nodiscard]] std::string_view base_name(std::string_view path) noexcept;
+
+/// "a, b, c"; whatever the list holds is text.
+template <typename List>
+[[nodiscard]] std::string join(const List& list,
+                               std::string_view between = ", ") {
+  std::string text;
+  bool is_first = true;
+  for (const auto& one : list) {
+    if (!is_first) text += between;
+    text += one;
+    is_first = false;
+  }
+  return text;
+}
+
 [[nodiscard]] std::vector<std::string> split(std::string_view text,
                                              char separator);
 [[nodiscard]] std::string_view trim(std::string_view text) noexcept;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace impound {
@@ -17,5 +18,9 @@ struct CodePoint {
 /// The character at the front of `text`, which is not empty. Strict (RFC 3629):
 /// no overlong forms, no surrogates, nothing above U+10FFFF.
 [[nodiscard]] CodePoint decode_utf8(std::string_view text) noexcept;
+
+/// Appends one code point. What is none (a surrogate, or above U+10FFFF) is
+/// written as U+FFFD.
+void append_utf8(std::string& out, std::uint32_t code_point);
 
 }  // namespace impound

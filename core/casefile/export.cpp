@@ -317,15 +317,6 @@ fs::path require_bundle(const fs::path& evidence,
   return bundle;
 }
 
-/// The nearest folder above `folder`, itself included, that is there.
-fs::path existing_part(const fs::path& folder) {
-  fs::path place = fs::absolute(folder);
-  while (!stat_path(place, Links::follow) && place.has_relative_path()) {
-    place = place.parent_path();
-  }
-  return place;
-}
-
 /// Room for copies of `bundles`, which share nothing, at `folder`.
 void require_room(const fs::path& folder,
                   const std::vector<fs::path>& bundles) {

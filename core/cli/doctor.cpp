@@ -178,15 +178,6 @@ Capability clock(const DoctorTools& tools) {
   return one;
 }
 
-/// The folder itself, or the nearest above it that is there.
-fs::path existing_part(fs::path folder) {
-  while (!folder.empty() && !stat_path(folder, Links::follow) &&
-         folder != folder.parent_path()) {
-    folder = folder.parent_path();
-  }
-  return folder;
-}
-
 Capability disk(const DoctorTools& tools) {
   Capability one{.name = "disk", .acts = {Act::record, Act::collect, Act::run}};
   const fs::path folder = existing_part(fs::absolute(tools.cases_folder));

@@ -7,15 +7,12 @@
 #include <set>
 #include <tuple>
 
+#include "core/base/text.hpp"
 #include "core/evidence/model_items.hpp"
 #include "core/view/name_map.hpp"
 
 namespace impound {
 namespace {
-
-std::string_view base_name(std::string_view path) {
-  return path.substr(path.rfind('/') + 1);
-}
 
 bool has_tensors(const ModelView& model, std::string_view file) {
   return std::any_of(

@@ -26,11 +26,6 @@ constexpr std::size_t kMaxFields = 256;
 /// A value of more bytes than this on average is no label.
 constexpr std::uint64_t kLabelBytes = 64;
 
-std::string_view base_name(std::string_view path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
 }  // namespace
 
 void FieldSample::add(const DataRow& row) {

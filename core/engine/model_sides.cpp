@@ -491,8 +491,6 @@ SideDiff compare_sides(const ModelSide& a, const ModelSide& b,
   for (const ModelSide* side : {&before, &after}) {
     if (!side->baseline) continue;
     result.provenance = provenance_of(*side->baseline);
-    result.is_signature_valid =
-        side->baseline->signature == BaselineSignature::valid;
   }
   if (session != nullptr) record_diff(*session, before, after, result);
   return result;

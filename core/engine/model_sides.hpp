@@ -66,7 +66,6 @@ struct SideDiff {
   /// A sentence for people about the baseline's signature; empty if none is
   /// involved.
   std::string provenance;
-  bool is_signature_valid = true;
   /// Of training data: what became of the rows. `diff` then tells of files.
   std::optional<DatasetDiff> dataset;
 

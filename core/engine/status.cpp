@@ -14,6 +14,7 @@
 #include "core/base/fs.hpp"
 #include "core/base/text.hpp"
 #include "core/casefile/case_moment.hpp"
+#include "core/casefile/signers.hpp"
 #include "core/engine/approvals.hpp"
 #include "core/engine/evidence_lock.hpp"
 #include "core/engine/next_command.hpp"
@@ -662,6 +663,20 @@ void add_strays(CaseStatus& status, const Facts& facts,
   }
 }
 
+void add_unvouched(CaseStatus& status, const CaseFile& case_file) {
+  const SignerRoll roll = case_file.signers();
+  if (!roll.asks_for_vouching()) return;
+  for (const Signer& signer : roll.all()) {
+    if (signer.standing != Standing::unvouched) continue;
+    status.unvouched.push_back(
+        {.fingerprint = signer.fingerprint,
+         .name = signer.name,
+         .since = signer.since,
+         .next = next_command(case_file.folder(), {"case", "signer", "vouch",
+                                                   signer.fingerprint})});
+  }
+}
+
 /// Who holds the lock of what the chain says is not ended.
 Holders holders_of(const Facts& facts, const fs::path& evidence) {
   Holders holders;
@@ -863,6 +878,21 @@ std::string waiting_text(const WaitingRun& one, TimeNs now) {
   return text;
 }
 
+Json to_json(const UnvouchedKey& one) {
+  return {{"fingerprint", one.fingerprint},
+          {"name", one.name},
+          {"since", one.since},
+          {"next", one.next}};
+}
+
+std::string unvouched_text(const UnvouchedKey& one) {
+  return fmt::format(
+      "  Key {} of \"{}\", since entry {}: every check of the case fails on "
+      "what it signed\n    somebody who may introduce signers vouches for it: "
+      "{}\n",
+      one.fingerprint, printable(one.name), one.since, one.next);
+}
+
 std::string incomplete_text(const IncompleteThing& one) {
   std::string text = "  " + printable(from_lossless_utf8(one.what)) + "\n";
   for (const StepNotDone& step : one.steps) {
@@ -897,7 +927,7 @@ std::string_view to_string(WaitsFor waits_for) noexcept {
 }
 
 bool CaseStatus::is_open() const {
-  if (!problem.empty() || !contained.empty()) return true;
+  if (!problem.empty() || !contained.empty() || !unvouched.empty()) return true;
   return closed_at.empty() && (!waiting.empty() || !incomplete.empty());
 }
 
@@ -918,6 +948,7 @@ Json CaseStatus::to_json() const {
         {{"subject", one.subject}, {"what", lossless_utf8(one.what)}});
   }
   json["running"] = std::move(at_work);
+  json["unvouched"] = list_of(unvouched);
   json["open"] = is_open();
   json["title"] = title;
   json["closed_at"] = or_null(closed_at);
@@ -949,6 +980,7 @@ std::string CaseStatus::to_text() const {
   });
   text += section("INCOMPLETE", incomplete,
                   [](const auto& one) { return incomplete_text(one); });
+  text += section("NOBODY VOUCHED FOR", unvouched, unvouched_text);
   text += section("AT WORK", running, [](const RunningNow& one) {
     return "  " + printable(one.what) + "\n";
   });
@@ -1028,6 +1060,7 @@ CaseStatus status_of(const CaseFile& case_file,
   sort_exhibits(status, case_file, facts, holders);
   count_gaps(status, facts, case_file.folder());
   add_strays(status, facts, case_file.folder());
+  add_unvouched(status, case_file);
   return status;
 }
 

@@ -99,6 +99,15 @@ struct RunningNow {
   std::string what;
 };
 
+/// A key whose entries make every check of the case fail, because nobody said
+/// whose it is.
+struct UnvouchedKey {
+  std::string fingerprint;
+  std::string name;        ///< as its holder says
+  std::int64_t since = 0;  ///< entry that introduced it
+  std::string next;        ///< for somebody who may introduce signers
+};
+
 struct CaseStatus {
   std::string case_id;
   std::filesystem::path folder;
@@ -110,14 +119,17 @@ struct CaseStatus {
   std::vector<WaitingRun> waiting;
   std::vector<IncompleteThing> incomplete;
   std::vector<RunningNow> running;
+  std::vector<UnvouchedKey> unvouched;
   /// Containments that the chain says were begun; 0 with `contained` empty
   /// means there never was one.
   std::size_t containments_begun = 0;
 
-  /// Something is or may be out of service, waits, is incomplete or cannot be
-  /// read. What is incomplete in a closed case was said when it was closed.
+  /// Something is or may be out of service, waits, is incomplete, was signed
+  /// with a key that nobody vouched for, or cannot be read. What is incomplete
+  /// in a closed case was said when it was closed.
   [[nodiscard]] bool is_open() const;
-  /// {"case","contained":[…],"waiting":[…],"incomplete":[…],"running":[…], …}
+  /// {"case","contained":[…],"waiting":[…],"incomplete":[…],"running":[…],
+  ///  "unvouched":[…], …}
   [[nodiscard]] Json to_json() const;
   /// Every line of it under a heading each; empty if there is nothing to say.
   [[nodiscard]] std::string to_text() const;

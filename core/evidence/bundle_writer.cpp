@@ -54,12 +54,6 @@ Identity identity_of(const FileStat& stat) {
   return {stat.device, stat.inode, stat.size, stat.mtime_ns, stat.ctime_ns};
 }
 
-Outcome outcome_of(const OsFailure& failure) {
-  if (failure.is_missing()) return Outcome::missing;
-  if (failure.is_denied()) return Outcome::denied;
-  return Outcome::failed;
-}
-
 }  // namespace
 
 struct BundleWriter::Impl {

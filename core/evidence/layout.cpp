@@ -69,26 +69,6 @@ std::string manifest_text(std::vector<std::pair<std::string, Digest>> entries) {
   return text;
 }
 
-std::vector<ManifestLine> parse_manifest(std::string_view text,
-                                         std::string_view source) {
-  std::vector<ManifestLine> lines;
-  while (!text.empty()) {
-    const std::size_t end = text.find('\n');
-    const std::string_view line = text.substr(0, end);
-    const auto digest = Digest::from_hex(line.substr(0, kHexDigits));
-    if (end == text.npos || !digest || line.size() < kHexDigits + 3 ||
-        line.substr(kHexDigits, 2) != "  ") {
-      throw Error(Errc::malformed,
-                  fmt::format("{}: line {}: expected \"<sha256>  <path>\"",
-                              source, lines.size() + 1));
-    }
-    lines.push_back(
-        {unescape_manifest_path(line.substr(kHexDigits + 2)), *digest});
-    text.remove_prefix(end + 1);
-  }
-  return lines;
-}
-
 std::optional<std::string> bag_info_value(std::string_view text,
                                           std::string_view key) {
   while (!text.empty()) {

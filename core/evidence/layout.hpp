@@ -46,14 +46,6 @@ inline constexpr std::size_t kTarEnd = 1024;
 [[nodiscard]] std::string manifest_text(
     std::vector<std::pair<std::string, Digest>> entries);
 
-struct ManifestLine {
-  std::string path;  ///< unescaped
-  Digest digest;
-};
-/// @throws Error{malformed} naming `source` and the line.
-[[nodiscard]] std::vector<ManifestLine> parse_manifest(std::string_view text,
-                                                       std::string_view source);
-
 /// The value of a line "Key: value" of bag-info.txt; empty if it is absent.
 [[nodiscard]] std::optional<std::string> bag_info_value(std::string_view text,
                                                         std::string_view key);

@@ -35,6 +35,11 @@ std::optional<Outcome> outcome_from(std::string_view name) noexcept {
   return std::nullopt;
 }
 
+Outcome outcome_of(const OsFailure& failure) noexcept {
+  if (failure.is_missing()) return Outcome::missing;
+  return failure.is_denied() ? Outcome::denied : Outcome::failed;
+}
+
 int line_version_of(Outcome outcome) noexcept {
   return word_of(outcome).line_version;
 }

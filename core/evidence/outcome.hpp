@@ -6,6 +6,8 @@
 #include <optional>
 #include <string_view>
 
+#include "core/base/fs.hpp"
+
 namespace impound {
 
 /// Field `outcome` of SCHEMA.md. The last three came with version 2 of
@@ -28,6 +30,10 @@ enum class Outcome : std::uint8_t {
 [[nodiscard]] std::string_view to_string(Outcome outcome) noexcept;
 [[nodiscard]] std::optional<Outcome> outcome_from(
     std::string_view name) noexcept;
+
+/// What a gap says of a file or folder that the system would not give: missing,
+/// denied or failed.
+[[nodiscard]] Outcome outcome_of(const OsFailure& failure) noexcept;
 
 /// The version of the custody line that brought the word: 1 or 2.
 [[nodiscard]] int line_version_of(Outcome outcome) noexcept;

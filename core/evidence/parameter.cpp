@@ -38,14 +38,6 @@ std::string shown(const Json& value) {
   return text.size() > kMaxShown ? text.substr(0, kMaxShown) + "…" : text;
 }
 
-std::string join(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) {
-    text += (text.empty() ? "" : ", ") + word;
-  }
-  return text;
-}
-
 [[noreturn]] void refuse(const std::string& expected, const Json& found) {
   throw Error(Errc::bad_input,
               "expected " + expected + ", found " + shown(found));

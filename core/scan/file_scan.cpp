@@ -16,11 +16,6 @@ namespace {
 
 constexpr std::uint64_t kBlock = std::uint64_t{4} << 20U;
 
-std::string_view base_name(std::string_view path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
 }  // namespace
 
 void ScanContext::add_problems(const Problems& problems) {

@@ -21,9 +21,6 @@ constexpr std::array<unsigned char, 16> kUuidNamespace{
     0xef, 0x00, 0x12, 0x06, 0xda, 0xdc, 0x5f, 0x6d,
     0xa1, 0x5f, 0x33, 0x59, 0xe5, 0x77, 0xd4, 0xe5};
 
-constexpr std::array kHashes{GgufHash::xxh64, GgufHash::xxh3, GgufHash::sha1,
-                             GgufHash::sha256, GgufHash::uuid};
-
 HashKind kind_of(GgufHash hash) {
   switch (hash) {
     case GgufHash::xxh64:
@@ -130,13 +127,6 @@ std::string_view to_string(GgufHash hash) noexcept {
       return "uuid";
   }
   return "";
-}
-
-std::optional<GgufHash> gguf_hash_from(std::string_view name) noexcept {
-  for (const GgufHash hash : kHashes) {
-    if (to_string(hash) == name) return hash;
-  }
-  return std::nullopt;
 }
 
 std::vector<GgufHashLine> gguf_hashes(const ByteSource& source,

@@ -26,8 +26,6 @@ enum class GgufHash : std::uint8_t { xxh64, xxh3, sha1, sha256, uuid };
 
 /// "xxh64", "xxh3", "sha1", "sha256", "uuid".
 [[nodiscard]] std::string_view to_string(GgufHash hash) noexcept;
-[[nodiscard]] std::optional<GgufHash> gguf_hash_from(
-    std::string_view name) noexcept;
 
 struct GgufHashLine {
   std::string hash;    ///< "sha256", "uuid", "metadata"

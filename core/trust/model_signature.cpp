@@ -44,10 +44,6 @@ HashKind hash_kind(const ModelStatement& statement) {
                                           : HashKind::sha256;
 }
 
-std::string base_name(const std::string& locator) {
-  return locator.substr(locator.find_last_of('/') + 1);
-}
-
 SigningEntry entry_of(const SignedResource& resource) {
   return {resource.path, resource.start, resource.end, {}};
 }

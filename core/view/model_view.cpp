@@ -27,11 +27,6 @@ std::string_view folder_of(std::string_view path) {
                                          : path.substr(0, slash);
 }
 
-std::string_view base_name(std::string_view path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
 /// "…/snapshots/<revision>" or "…/snapshots/<revision>/…".
 std::string revision_in(std::string_view locator) {
   constexpr std::string_view kMark = "/snapshots/";

@@ -27,10 +27,6 @@ bool is_shard_index(std::string_view path) {
          path.ends_with(".bin.index.json");
 }
 
-std::string_view base_name(std::string_view path) {
-  return path.substr(path.rfind('/') + 1);
-}
-
 TensorInfo info_of(const ViewTensor& tensor) {
   return {.name = tensor.name,
           .dtype = tensor.dtype,

@@ -57,16 +57,6 @@ std::string kind_of(const Json& json) {
   return json.is_array() ? "a list" : "a table";
 }
 
-template <typename List>
-std::string join(const List& list) {
-  std::string text;
-  for (const auto& entry : list) {
-    if (!text.empty()) text += ", ";
-    text += entry;
-  }
-  return text;
-}
-
 bool is_version(std::string_view text) {
   const std::vector<std::string> parts = split(text, '.');
   return parts.size() == 3 &&

@@ -55,14 +55,6 @@ bool is_comparison(const std::string& function) {
          function == "verify_signature";
 }
 
-std::string joined(const std::vector<std::string>& reasons) {
-  std::string text;
-  for (const std::string& reason : reasons) {
-    text += (text.empty() ? "" : "; ") + reason;
-  }
-  return text;
-}
-
 }  // namespace
 
 RunOutcome PlaybookSession::run(ChildProcess& child) {
@@ -227,7 +219,7 @@ void PlaybookSession::run_step(ChildProcess& child, std::size_t index,
       } else if (!message.ran) {
         end_step(StepResult::skipped, "its condition does not hold");
       } else if (!lacks_.empty()) {
-        end_step(StepResult::incomplete, joined(lacks_));
+        end_step(StepResult::incomplete, join(lacks_, "; "));
       } else {
         end_step(StepResult::done, "");
       }
@@ -329,8 +321,7 @@ PlaybookSession::Reply PlaybookSession::handle(const ChildMessage& message,
 PlaybookSession::Reply PlaybookSession::refusal(const Error& error) {
   outcome_.is_refused = true;
   is_step_refused_ = true;
-  return {.message = error_message("refused", error.what(), true),
-          .is_refusal = true};
+  return {.message = error_message("refused", error.what(), true)};
 }
 
 /// The next journaled call has an answer in the journal.

@@ -32,7 +32,6 @@ class PlaybookSession {
     /// Not empty: a call was tried and not answered, and why. The run ends
     /// here, and resume tries it again.
     std::string attempted = {};
-    bool is_refusal = false;
   };
 
   [[nodiscard]] bool ask_for_reads();

@@ -70,6 +70,12 @@ code 4 impound custody verify
 says "\"Bob Second\", key $bob, for whom nobody did, in entries 3-"
 code 1 as ada case signer list
 says "wait for a voucher"
+code 1 impound status --case IR-1
+says "NOBODY VOUCHED FOR"
+says "Key $bob of \"Bob Second\""
+says "impound case signer vouch $bob"
+code 0 impound case show
+says "Key $bob of \"Bob Second\""
 code 2 as bob case signer vouch "$eve"
 says "no entry of this case brings in key $eve"
 code 2 as bob case signer add "$work/eve/impound/examiner.json" --fingerprint "$eve"
@@ -78,6 +84,8 @@ checked unvouched ada 1 "nobody vouched for key $bob"
 code 0 as ada case signer vouch "$bob" --rights act
 says "vouched for by"
 code 0 impound custody verify
+code 0 impound case show
+! grep -qF "NOBODY VOUCHED FOR" "$work/out" || fail "says that nobody vouched, after somebody did"
 checked vouched ada 0 "ALL OK" --signer "$ada"
 
 # Let in beforehand: the card and the fingerprint must be of one key.

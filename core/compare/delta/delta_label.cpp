@@ -33,11 +33,6 @@ unsigned mantissa_bits(Dtype dtype) {
   }
 }
 
-std::string percent(double share) {
-  if (share > 0 && share < 1e-4) return fmt::format("{:.2e}", share);
-  return fmt::format("{:.4g} %", 100 * share);
-}
-
 bool decide_bit_flips(TensorFindings& found, const TensorBytes& after) {
   const DeltaSums& sums = found.statistics.sums;
   const auto changed = static_cast<double>(sums.changed);

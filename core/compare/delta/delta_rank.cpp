@@ -13,11 +13,6 @@ namespace {
 
 using namespace delta_bounds;
 
-std::string percent(double share) {
-  if (share > 0 && share < 1e-4) return fmt::format("{:.2e}", share);
-  return fmt::format("{:.4g} %", 100 * share);
-}
-
 class SpectrumJudge {
  public:
   SpectrumJudge(const Spectrum& spectrum, const DeltaStatistics& statistics,
@@ -208,6 +203,11 @@ RankFindings judge_spectrum(const Spectrum& spectrum,
                             double rounding) {
   if (spectrum.empty()) return judge_vector(spectrum, statistics);
   return SpectrumJudge(spectrum, statistics, rounding).judge();
+}
+
+std::string percent(double share) {
+  if (share > 0 && share < 1e-4) return fmt::format("{:.2e}", share);
+  return fmt::format("{:.4g} %", 100 * share);
 }
 
 }  // namespace impound

@@ -36,4 +36,7 @@ struct RankFindings {
                                           const DeltaStatistics& statistics,
                                           double rounding);
 
+/// A share in words: "12.5 %", "3.10e-05".
+[[nodiscard]] std::string percent(double share);
+
 }  // namespace impound

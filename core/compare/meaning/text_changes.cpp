@@ -169,10 +169,6 @@ Json try_parse(const std::string& text, const std::string& path) {
   }
 }
 
-std::string_view base_name(std::string_view path) {
-  return path.substr(path.rfind('/') + 1);
-}
-
 Json json_content(const Json& before, const Json& after,
                   const std::string& path) {
   const FileMeaning meaning = explain_config(base_name(path), before, after);

@@ -3,7 +3,9 @@
 #include <array>
 #include <cctype>
 
+#include "core/base/bytes.hpp"
 #include "core/base/text.hpp"
+#include "core/base/utf8.hpp"
 #include "core/formats/chat/jinja.hpp"
 
 namespace impound::jinja {
@@ -20,34 +22,6 @@ bool is_name_start(char c) {
          static_cast<unsigned char>(c) >= 0x80;
 }
 bool is_name_char(char c) { return is_name_start(c) || is_digit(c); }
-
-void append_utf8(std::string& out, std::uint32_t c) {
-  const auto put = [&](std::uint32_t byte) {
-    out.push_back(static_cast<char>(static_cast<unsigned char>(byte)));
-  };
-  if (c < 0x80) {
-    put(c);
-  } else if (c < 0x800) {
-    put(0xc0U | (c >> 6U));
-    put(0x80U | (c & 0x3fU));
-  } else if (c < 0x10000) {
-    put(0xe0U | (c >> 12U));
-    put(0x80U | ((c >> 6U) & 0x3fU));
-    put(0x80U | (c & 0x3fU));
-  } else {
-    put(0xf0U | ((c >> 18U) & 0x07U));
-    put(0x80U | ((c >> 12U) & 0x3fU));
-    put(0x80U | ((c >> 6U) & 0x3fU));
-    put(0x80U | (c & 0x3fU));
-  }
-}
-
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 /// Python's string escapes, because Jinja decodes them: '\x5f' hides '_'.
 std::string decode_escapes(std::string_view raw) {

@@ -97,7 +97,6 @@ struct PickleRun {
 
   /// The gravest import or call; weights_only if there is none.
   [[nodiscard]] GlobalClass worst() const;
-  [[nodiscard]] bool imports_anything() const { return !globals.empty(); }
 
   static constexpr std::size_t kMaxCalls = 256;
   static constexpr std::size_t kMaxPersistentIds = 1'000'000;

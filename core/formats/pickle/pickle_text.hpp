@@ -25,7 +25,4 @@ enum class ReprOf : std::uint8_t { text, bytes };
 /// letters, digits and _ in dot-separated parts, as in a module path.
 [[nodiscard]] bool is_python_path(std::string_view name) noexcept;
 
-/// Appends a code point as UTF-8; what is none becomes U+FFFD.
-void append_utf8(std::string& out, std::uint32_t code_point);
-
 }  // namespace impound

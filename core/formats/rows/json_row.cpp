@@ -5,6 +5,9 @@
 #include <array>
 #include <utility>
 
+#include "core/base/bytes.hpp"
+#include "core/base/utf8.hpp"
+
 namespace impound {
 namespace {
 
@@ -20,13 +23,6 @@ void skip_space(std::string_view text, std::size_t& at) noexcept {
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
-int hex_value(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 /// Four hexadecimal digits at `at`, or -1.
 int unit_at(std::string_view text, std::size_t at) noexcept {
   if (at + 4 > text.size()) return -1;
@@ -37,27 +33,6 @@ int unit_at(std::string_view text, std::size_t at) noexcept {
     value = value * 16 + digit;
   }
   return value;
-}
-
-void append_utf8(std::uint32_t c, std::string& out) {
-  const auto put = [&out](std::uint32_t byte) {
-    out += static_cast<char>(static_cast<unsigned char>(byte));
-  };
-  if (c < 0x80) {
-    put(c);
-  } else if (c < 0x800) {
-    put(0xc0U | (c >> 6U));
-    put(0x80U | (c & 0x3fU));
-  } else if (c < 0x10000) {
-    put(0xe0U | (c >> 12U));
-    put(0x80U | ((c >> 6U) & 0x3fU));
-    put(0x80U | (c & 0x3fU));
-  } else {
-    put(0xf0U | (c >> 18U));
-    put(0x80U | ((c >> 12U) & 0x3fU));
-    put(0x80U | ((c >> 6U) & 0x3fU));
-    put(0x80U | (c & 0x3fU));
-  }
 }
 
 void append_unit(int unit, std::string& out) {
@@ -416,19 +391,19 @@ void JsonRow::append_string(const Node& node, As as, std::string& out) const {
         is_high && raw.substr(i + 1, 2) == "\\u" ? unit_at(raw, i + 3) : -1;
     if (is_high && low >= 0xdc00 && low <= 0xdfff) {
       const int joined = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-      append_utf8(static_cast<std::uint32_t>(joined), out);
+      append_utf8(out, static_cast<std::uint32_t>(joined));
       i += 6;
     } else if (unit >= 0xd800 && unit <= 0xdfff) {
       // Half a pair is no character: kept as it is, shown as U+FFFD.
       if (as == As::canonical) {
         append_unit(unit, out);
       } else {
-        append_utf8(0xfffd, out);
+        append_utf8(out, 0xfffd);
       }
     } else if (unit < 0x80) {
       put(static_cast<char>(unit));
     } else {
-      append_utf8(static_cast<std::uint32_t>(unit), out);
+      append_utf8(out, static_cast<std::uint32_t>(unit));
     }
   }
 }
