@@ -117,7 +117,7 @@ std::string plain_name(const std::vector<std::string>& words) {
   for (const std::string_view part : kInnocent) {
     for (std::size_t at = joined.find(part); at != joined.npos;
          at = joined.find(part)) {
-      joined.replace(at, part.size(), "-");
+      joined.replace(at, part.size(), 1, '-');
     }
   }
   return joined;
