@@ -459,17 +459,17 @@ bool is_weights(std::string_view name, const ByteSource& source) {
   }
   const Bytes head = source.head(0, kFormatHead);
   const FormatSubject subject{.source = source, .head = head, .name = name};
-  // Rows are packed, too: those formats say nothing.
-  return std::ranges::any_of(
-      std::array{Format::safetensors, Format::gguf, Format::torch_zip,
-                 Format::torch_legacy, Format::torch_tar, Format::numpy,
-                 Format::pickle, Format::hdf5, Format::onnx},
-      [&](Format format) { return !why_format(format, subject).empty(); });
+  // Rows are packed, too: containers say nothing.
+  const auto is_any = [&subject](FormatRole role) {
+    return std::ranges::any_of(formats_of(role), [&](Format format) {
+      return !why_format(format, subject).empty();
+    });
+  };
+  return is_any(FormatRole::weights) || is_any(FormatRole::objects);
 }
 
 bool is_model_text(std::string_view name) {
-  const std::size_t slash = name.rfind('/');
-  if (slash != std::string_view::npos) name.remove_prefix(slash + 1);
+  name = base_name(name);
   return name == "config.json" || name == "tokenizer.json" ||
          name == "tokenizer_config.json" || name == "generation_config.json" ||
          name == "adapter_config.json" || name == "Modelfile" ||

@@ -28,30 +28,19 @@ struct ZipArchive;
 
 enum class Format : std::uint8_t {
   unknown,
-  // Weights and what can hold them.
-  torch_zip,
-  zip,
-  torch_legacy,
-  torch_tar,
-  tar,
-  numpy,
-  pickle,
-  gzip,
-  zlib,
-  packed,  ///< 7z, xz, zstd …: packed_name() says which
-  safetensors,
-  gguf,
-  onnx,
-  keras_metadata,
-  hdf5,
-  tensorflow,
-  // Texts beside the weights.
-  hf_config,
-  tokenizer,
-  template_json,
-  jinja,
-  keras_config,
-  ollama_manifest,
+#define IMPOUND_FORMAT(id, ...) id,
+#include "core/formats/formats.inc"
+#undef IMPOUND_FORMAT
+};
+
+/// What a file of a format is to a model.
+enum class FormatRole : std::uint8_t {
+  none,         ///< of Format::unknown
+  weights,      ///< nothing but a model holds its weights so
+  objects,      ///< weights, or whatever else a program kept
+  container,    ///< of files, whatever these are; packed_name() tells some
+  description,  ///< of a model, without its weights
+  text,         ///< beside the weights: settings, templates, manifests
 };
 
 /// "torch-zip", "hdf5", "unknown": in reports, baselines and for people.
@@ -61,8 +50,12 @@ enum class Format : std::uint8_t {
 /// The format that this one is a kind of (a torch zip is a zip); unknown where
 /// there is none.
 [[nodiscard]] Format kind_of(Format format) noexcept;
-/// True for the texts beside the weights.
-[[nodiscard]] bool is_text_format(Format format) noexcept;
+[[nodiscard]] FormatRole role_of(Format format) noexcept;
+/// In the order of formats.inc.
+[[nodiscard]] std::vector<Format> formats_of(FormatRole role);
+
+/// Documents above this are no configuration of a model.
+inline constexpr std::uint64_t kMaxJsonText = std::uint64_t{64} << 20U;
 
 /// Bytes of the front that are looked at.
 inline constexpr std::size_t kFormatHead = 65536;
@@ -80,8 +73,20 @@ struct FormatSubject {
   mutable std::optional<bool> is_zip = {};
 };
 
+/// The first bytes are those of a JSON object.
+[[nodiscard]] bool begins_json(const FormatSubject& subject);
+
+/// It has the directory of a zip, wherever it begins; looked for once.
+[[nodiscard]] bool is_zip(const FormatSubject& subject);
 /// The archive of a subject that is a zip, read once.
 [[nodiscard]] const ZipArchive& archive_of(const FormatSubject& subject);
+
+// Of each format: why a subject is one, empty if it is not. Called through
+// why_format().
+#define IMPOUND_FORMAT(id, ...) \
+  std::string_view why_##id(const FormatSubject& subject);
+#include "core/formats/formats.inc"
+#undef IMPOUND_FORMAT
 
 struct Recognised {
   Format format = Format::unknown;
@@ -94,7 +99,7 @@ struct Recognised {
 [[nodiscard]] std::string_view why_format(Format format,
                                           const FormatSubject& subject);
 
-/// Everything that a subject is, in the order of the enum; empty if nothing.
+/// Everything that a subject is, in the order of formats.inc; empty if nothing.
 [[nodiscard]] std::vector<Recognised> recognise(const FormatSubject& subject);
 /// The same without the texts beside the weights.
 [[nodiscard]] std::vector<Recognised> recognise_binary(

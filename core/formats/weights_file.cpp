@@ -2,7 +2,6 @@
 #include "core/formats/weights_file.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "core/base/error.hpp"
 #include "core/formats/packed/zip.hpp"
@@ -10,12 +9,6 @@
 
 namespace impound {
 namespace {
-
-/// What nothing but weights is, by itself. Pickles and zips are looked into.
-constexpr std::array kWeightsFormats{
-    Format::gguf,         Format::safetensors, Format::torch_zip,
-    Format::torch_legacy, Format::numpy,       Format::hdf5,
-    Format::torch_tar,    Format::onnx,        Format::tensorflow};
 
 bool is_format(Format format, const FormatSubject& subject) {
   return !why_format(format, subject).empty();
@@ -48,8 +41,9 @@ bool holds_weights(const ByteSource& source) noexcept {
       return false;  // most of what a process maps: said early
     }
     const FormatSubject subject{.source = source, .head = head, .name = {}};
+    // Pickles and zips are looked into.
     return std::ranges::any_of(
-               kWeightsFormats,
+               formats_of(FormatRole::weights),
                [&](Format format) { return is_format(format, subject); }) ||
            is_protocol_pickle(subject) || is_weights_zip(subject);
   } catch (const Error&) {

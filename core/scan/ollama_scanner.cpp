@@ -68,7 +68,7 @@ void check_layer(ScanContext& context, const std::string& store,
 
 }  // namespace
 
-void scan_ollama(ScanContext& context, const Subject& subject) {
+void scan_ollama_manifest(ScanContext& context, const Subject& subject) {
   const Bytes text = subject.source.head(0, subject.source.size());
   const Json manifest = parse_json(as_text(text), subject.name);
   const std::string name(context.tree_name());

@@ -12,7 +12,7 @@
 
 namespace impound {
 
-void scan_legacy_torch(ScanContext& context, const Subject& subject) {
+void scan_torch_legacy(ScanContext& context, const Subject& subject) {
   const TorchFile file = read_torch_legacy(subject.source, scanning_options());
   for (const PickleRun& run : file.runs) {
     report_pickle_run(context, subject.source, run);

@@ -9,6 +9,7 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/formats/gguf/gguf.hpp"
+#include "core/formats/recognise.hpp"
 #include "core/formats/safetensors/safetensors.hpp"
 
 namespace impound {
@@ -17,25 +18,15 @@ namespace {
 /// A configuration file that is larger holds a vocabulary, not facts.
 constexpr std::uint64_t kMaxConfig = 16 * limits::kMiB;
 
-std::string_view name_of(std::string_view path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
-bool begins_with(const Bytes& head, std::string_view magic) {
-  return as_text(head).starts_with(magic);
-}
-
-/// By content, as loaders and hostile files do it.
+/// By content, as loaders and hostile files do it. A torch zip is a zip.
 std::string_view format_of(const ByteSource& source) {
-  const Bytes head = source.head(0, 64);
-  if (is_gguf(head)) return "gguf";
-  if (looks_like_safetensors(head, source.size())) return "safetensors";
-  if (begins_with(head, "PK\x03\x04")) return "zip";
-  if (begins_with(head, "\x89HDF\r\n\x1a\n")) return "hdf5";
-  if (begins_with(head, "\x93NUMPY")) return "numpy";
-  if (begins_with(head, "\x80\x02")) return "pickle";
-  return {};
+  const Bytes head = source.head(0, kFormatHead);
+  const FormatSubject subject{.source = source, .head = head, .name = {}};
+  const auto found = recognise_binary(subject);
+  if (found.empty()) return {};
+  const Format first = found.front().format;
+  const Format kind = kind_of(first);
+  return to_string(kind == Format::unknown ? first : kind);
 }
 
 class FactReader {
@@ -84,7 +75,7 @@ class FactReader {
     if (!format.empty()) facts_.formats.emplace(file.path, format);
     if (format == "gguf") return read_gguf_facts(file, *source);
     if (source->size() > kMaxConfig) return;
-    const std::string_view name = name_of(file.path);
+    const std::string_view name = base_name(file.path);
     if (name.ends_with(".jinja")) {
       add_template(file.path, as_text(source->head(0, source->size())));
     } else if (file.path == "config.json") {

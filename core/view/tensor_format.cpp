@@ -11,25 +11,32 @@
 namespace impound {
 namespace {
 
-// What begins with a signature of its own before what is found elsewhere: a
-// safetensors file with a zip at its end is loaded as safetensors.
-constexpr std::array kFormats = {
-    TensorFormat{Format::safetensors, "safetensors", view_safetensors},
-    TensorFormat{Format::gguf, "GGUF", view_gguf},
-    TensorFormat{Format::torch_legacy, "PyTorch legacy", view_torch_legacy},
-    TensorFormat{Format::torch_zip, "PyTorch zip", view_weights_zip},
-    TensorFormat{Format::zip, "zip", view_weights_zip},
-    TensorFormat{Format::torch_tar, "PyTorch tar", view_torch_tar},
-    TensorFormat{Format::pickle, "pickle", view_pickle},
-    TensorFormat{Format::numpy, "NumPy", view_npy},
-    TensorFormat{Format::hdf5, "HDF5", view_hdf5},
-    TensorFormat{Format::tar, "tar", view_packed},
-    TensorFormat{Format::gzip, "gzip", view_packed},
-    TensorFormat{Format::zlib, "zlib", view_packed},
-    TensorFormat{Format::packed, "packed", view_packed},
-    // Last: a protobuf has no signature, only a plausible structure.
-    TensorFormat{Format::onnx, "ONNX", view_onnx},
+struct Ranked {
+  int rank;
+  TensorFormat format;
 };
+
+#define IMPOUND_VIEW_view(id, shown, rank) \
+  Ranked{rank, {Format::id, shown, view_##id}},
+#define IMPOUND_VIEW_no_view(id, shown, rank)
+#define IMPOUND_FORMAT(id, name, kind, role, view, shown, rank) \
+  IMPOUND_VIEW_##view(id, shown, rank)
+constexpr std::array kListed{
+#include "core/formats/formats.inc"
+};
+#undef IMPOUND_FORMAT
+#undef IMPOUND_VIEW_view
+#undef IMPOUND_VIEW_no_view
+
+constexpr auto ranked() {
+  auto listed = kListed;
+  std::ranges::sort(listed, {}, &Ranked::rank);
+  std::array<TensorFormat, listed.size()> formats{};
+  for (std::size_t i = 0; i < listed.size(); ++i) formats[i] = listed[i].format;
+  return formats;
+}
+
+constexpr auto kFormats = ranked();
 
 }  // namespace
 

@@ -52,20 +52,18 @@ struct TensorFormat {
 [[nodiscard]] const TensorFormat* find_tensor_format(Format format);
 
 // view_<format>.cpp, one each.
-void view_safetensors(const WeightsFile& file, FoundTensors& found);
-void view_gguf(const WeightsFile& file, FoundTensors& found);
-void view_weights_zip(const WeightsFile& file, FoundTensors& found);
-void view_torch_legacy(const WeightsFile& file, FoundTensors& found);
-void view_torch_tar(const WeightsFile& file, FoundTensors& found);
-void view_pickle(const WeightsFile& file, FoundTensors& found);
-void view_npy(const WeightsFile& file, FoundTensors& found);
-void view_hdf5(const WeightsFile& file, FoundTensors& found);
-void view_packed(const WeightsFile& file, FoundTensors& found);
-void view_onnx(const WeightsFile& file, FoundTensors& found);
+#define IMPOUND_VIEW_view(id) \
+  void view_##id(const WeightsFile& file, FoundTensors& found);
+#define IMPOUND_VIEW_no_view(id)
+#define IMPOUND_FORMAT(id, name, kind, role, view, ...) IMPOUND_VIEW_##view(id)
+#include "core/formats/formats.inc"
+#undef IMPOUND_FORMAT
+#undef IMPOUND_VIEW_view
+#undef IMPOUND_VIEW_no_view
 
-// Members of a zip, told apart by view_weights_zip().
-void view_torch_zip(const WeightsFile& file, const ZipArchive& archive,
-                    FoundTensors& found);
+// Members of a zip, told apart by view_zip().
+void view_torch_members(const WeightsFile& file, const ZipArchive& archive,
+                        FoundTensors& found);
 /// @return whether any member was an array.
 bool view_npz(const WeightsFile& file, const ZipArchive& archive,
               FoundTensors& found);

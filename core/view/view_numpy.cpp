@@ -48,7 +48,7 @@ void add_array(const NumpyArray& array, const std::string& name,
 
 }  // namespace
 
-void view_npy(const WeightsFile& file, FoundTensors& found) {
+void view_numpy(const WeightsFile& file, FoundTensors& found) {
   const NumpyArray array = read_numpy(file.source);
   found.add_problems(array.problems);
   std::string name(file.path.substr(file.path.rfind('/') + 1));

@@ -100,8 +100,8 @@ void add_torch(const TorchFile& torch, const ZipArchive* archive,
 
 }  // namespace
 
-void view_torch_zip(const WeightsFile& file, const ZipArchive& archive,
-                    FoundTensors& found) {
+void view_torch_members(const WeightsFile& file, const ZipArchive& archive,
+                        FoundTensors& found) {
   found.format = "PyTorch zip";
   found.add_problems(archive.problems);
   const TorchFile torch = read_torch_zip(file.source, archive, view_options());

@@ -103,7 +103,7 @@ std::string why_not_viewed(const FileContent& content, ByteView head) {
     }
     return fmt::format("{} without tensors", content.weights->format);
   }
-  if (is_text_format(content.format)) {
+  if (role_of(content.format) == FormatRole::text) {
     return "a text beside the weights: its lines are compared where it changed";
   }
   if (content.format != Format::unknown) {

@@ -7,10 +7,10 @@
 
 namespace impound {
 
-void view_weights_zip(const WeightsFile& file, FoundTensors& found) {
+void view_zip(const WeightsFile& file, FoundTensors& found) {
   const ZipArchive archive = read_zip(file.source);
   if (torch_zip_root(archive)) {
-    view_torch_zip(file, archive, found);
+    view_torch_members(file, archive, found);
     return;
   }
   const bool is_npz = view_npz(file, archive, found);
@@ -23,6 +23,11 @@ void view_weights_zip(const WeightsFile& file, FoundTensors& found) {
          "a zip of no known kind of model: compared as one file; tensors in "
          "it, if there are any, are not"});
   }
+}
+
+/// torch.load takes it for what it is wherever its data.pkl lies.
+void view_torch_zip(const WeightsFile& file, FoundTensors& found) {
+  view_zip(file, found);
 }
 
 }  // namespace impound

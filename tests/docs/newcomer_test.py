@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The paths that CONTRIBUTING gives to newcomers are as short as it says.
 
-A dummy of each kind (a collector, the one of docs/adding-a-collector.md; a containment; a command; a
-playbook) is added to a copy of the lines that its page names, compiled, and linked with what was
+A dummy of each kind (a collector, the one of docs/adding-a-collector.md; a containment; a model format;
+a command; a playbook) is added to a copy of the lines that its page names, compiled, and linked with what was
 built: nothing else may be needed for the program to know it.
 
 usage: newcomer_test.py BUILD TREE        exit code 77 where the build is none of Ninja's
@@ -51,6 +51,49 @@ constinit const Containment kDummyContainment{
 
 }  // namespace impound
 """
+
+FORMAT = {
+    "core/formats/dummy/dummy.cpp": """// SPDX-License-Identifier: Apache-2.0
+/// A format that begins with its name.
+
+#include "core/formats/recognise.hpp"
+
+namespace impound {
+
+std::string_view why_dummy(const FormatSubject& subject) {
+  return as_text(subject.head).starts_with("DUMMY") ? "begins with DUMMY" : "";
+}
+
+}  // namespace impound
+""",
+    "core/scan/dummy_scanner.cpp": """// SPDX-License-Identifier: Apache-2.0
+/// Nothing of this format runs.
+
+#include "core/scan/scanners.hpp"
+
+namespace impound {
+
+void scan_dummy(ScanContext&, const Subject&) {}
+
+}  // namespace impound
+""",
+    "core/view/view_dummy.cpp": """// SPDX-License-Identifier: Apache-2.0
+/// Its tensors are not told yet.
+
+#include "core/view/tensor_format.hpp"
+
+namespace impound {
+
+void view_dummy(const WeightsFile&, FoundTensors& found) {
+  found.add_text("said", "text", "by its view");
+}
+
+}  // namespace impound
+""",
+}
+
+# What reads the list of formats.
+READ_FORMATS = ("core/formats/recognise.cpp", "core/scan/scanners.cpp", "core/view/tensor_format.cpp")
 
 COMMAND = """// SPDX-License-Identifier: Apache-2.0
 /// impound dummy: says a word.
@@ -106,8 +149,11 @@ class Newcomer:
         self.write(name, text)
 
     def compile(self, name):
-        folder = os.path.join(self.tree, os.path.dirname(name)) + "/"
-        like = next(one for one in self.commands if one["file"].startswith(folder))
+        # As a file of the same folder is, or of the one above where the folder is new.
+        folder = os.path.dirname(name)
+        while not (beside := [one for one in self.commands if one["file"].startswith(f"{self.tree}/{folder}/")]):
+            folder = os.path.dirname(folder)
+        like = beside[0]
         words, kept = shlex.split(like["command"]), []
         skip = False
         for word in words:
@@ -172,6 +218,14 @@ def main(build, tree):
                             "void add_dummy(CLI::App& app, Globals& globals, Run& run);"))
         newcomer.add_lines("core/cli/commands.cpp", ("  add_custody(app, globals, run);\n",
                                                      "  add_dummy(app, globals, run);"))
+        for name, text in FORMAT.items():
+            newcomer.write(name, text)
+        last = next(line for line in reversed(read(os.path.join(tree, "core/formats/formats.inc")).splitlines())
+                    if line.startswith("IMPOUND_FORMAT("))
+        newcomer.add_lines("core/formats/formats.inc",
+                           (last + "\n", 'IMPOUND_FORMAT(dummy, "dummy", unknown, weights, view, "Dummy", 15)'))
+        for name in READ_FORMATS:
+            newcomer.write(name, read(os.path.join(tree, name)))
         program = newcomer.link()
 
         environment = {"PATH": os.environ["PATH"], "HOME": work, "LC_ALL": "C.UTF-8",
@@ -181,6 +235,10 @@ def main(build, tree):
         assert "dummy" in says(program, environment, "contain", "--list")
         assert "dummy" in says(program, environment, "--help")
         assert says(program, environment, "dummy") == "a word\n"
+
+        newcomer.write("model.dummy", "DUMMY and no more\n")
+        scanned = json.loads(says(program, environment, "scan", "--json", os.path.join(work, "model.dummy")))
+        assert "dummy" in [one["format"] for one in scanned["files"]], scanned
 
         # And the collector takes what it says.
         newcomer.write("d.toml", 'schema = 1\nname = "small"\n[model]\npath = "model"\n')
@@ -199,7 +257,7 @@ def main(build, tree):
     finally:
         os.chdir("/")
         shutil.rmtree(work, ignore_errors=True)
-    print("a collector, a containment, a command and a playbook were added by the lines that their pages name")
+    print("a collector, a containment, a format, a command and a playbook were added by the lines that their pages name")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
 
 #include "core/base/text.hpp"
 #include "core/formats/gguf/gguf_layout.hpp"
+#include "core/formats/recognise.hpp"
 
 namespace impound {
 namespace {
@@ -467,6 +468,10 @@ bool is_gguf(ByteView head) noexcept {
 
 GgufFile read_gguf(const ByteSource& source) {
   return HeaderReader(source).run();
+}
+
+std::string_view why_gguf(const FormatSubject& subject) {
+  return is_gguf(subject.head) ? "begins with \"GGUF\"" : "";
 }
 
 }  // namespace impound

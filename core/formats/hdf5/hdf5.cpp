@@ -12,6 +12,7 @@
 #include "core/formats/hdf5/hdf5_dataset.hpp"
 #include "core/formats/hdf5/hdf5_heap.hpp"
 #include "core/formats/hdf5/hdf5_layout.hpp"
+#include "core/formats/recognise.hpp"
 
 namespace impound {
 namespace {
@@ -407,5 +408,12 @@ class FileWalk {
 }  // namespace
 
 Hdf5File read_hdf5(const ByteSource& source) { return FileWalk(source).run(); }
+
+std::string_view why_hdf5(const FormatSubject& subject) {
+  std::uint64_t offset = 0;
+  if (!find_hdf5(subject.source, offset)) return {};
+  return offset == 0 ? "begins with the signature of HDF5"
+                     : "the signature of HDF5 stands behind a user block";
+}
 
 }  // namespace impound

@@ -3,6 +3,7 @@
 
 #include "core/base/limits.hpp"
 #include "core/formats/protobuf.hpp"
+#include "core/formats/recognise.hpp"
 
 namespace impound {
 namespace {
@@ -73,6 +74,12 @@ KerasMetadata read_keras_metadata(const ByteSource& source) {
   }
   broken(message);
   return out;
+}
+
+std::string_view why_keras_metadata(const FormatSubject& subject) {
+  return is_keras_metadata(subject.source)
+             ? "its fields are those of keras_metadata.pb"
+             : "";
 }
 
 }  // namespace impound

@@ -9,6 +9,7 @@
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/formats/numpy/numpy_literal.hpp"
+#include "core/formats/recognise.hpp"
 
 namespace impound {
 namespace {
@@ -240,6 +241,10 @@ bool looks_like_numpy(ByteView head) {
 
 NumpyArray read_numpy(const ByteSource& source) {
   return HeaderReader(source).read();
+}
+
+std::string_view why_numpy(const FormatSubject& subject) {
+  return looks_like_numpy(subject.head) ? "begins with \"\\x93NUMPY\"" : "";
 }
 
 }  // namespace impound

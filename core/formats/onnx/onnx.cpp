@@ -12,6 +12,7 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/formats/protobuf.hpp"
+#include "core/formats/recognise.hpp"
 
 namespace impound {
 namespace {
@@ -552,6 +553,11 @@ bool is_onnx(const ByteSource& source) {
 
 OnnxModel read_onnx(const ByteSource& source) {
   return ModelWalk(source).run();
+}
+
+std::string_view why_onnx(const FormatSubject& subject) {
+  return is_onnx(subject.source) ? "its fields are those of an ONNX ModelProto"
+                                 : "";
 }
 
 }  // namespace impound

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "core/base/text.hpp"
+#include "core/formats/recognise.hpp"
 
 namespace impound {
 namespace {
@@ -177,6 +178,10 @@ TarArchive read_tar(const ByteSource& source) {
     archive.members.push_back(std::move(member));
   }
   return archive;
+}
+
+std::string_view why_tar(const FormatSubject& subject) {
+  return looks_like_tar(subject.head) ? "begins with the header of a tar" : "";
 }
 
 }  // namespace impound

@@ -16,6 +16,7 @@
 #include "core/base/text.hpp"
 #include "core/formats/held_source.hpp"
 #include "core/formats/packed/zip_inflate.hpp"
+#include "core/formats/recognise.hpp"
 
 namespace impound {
 namespace {
@@ -566,6 +567,20 @@ void hold_in_memory(ZipContent& content, std::uint64_t most) {
   }
   content.source = std::make_unique<HeldSource>(
       content.source->head(0, content.source->size()));
+}
+
+bool is_zip(const FormatSubject& subject) {
+  if (!subject.is_zip) {
+    subject.is_zip = looks_like_zip(subject.head, subject.source);
+  }
+  return *subject.is_zip;
+}
+
+std::string_view why_zip(const FormatSubject& subject) {
+  if (!is_zip(subject)) return {};
+  return as_text(subject.head).starts_with("PK")
+             ? "begins as a zip"
+             : "ends with the directory of a zip";
 }
 
 }  // namespace impound

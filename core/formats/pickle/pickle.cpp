@@ -9,6 +9,8 @@
 #include "core/formats/pickle/pickle_machine.hpp"
 #include "core/formats/pickle/pickle_opcodes.hpp"
 #include "core/formats/pickle/pickle_text.hpp"
+#include "core/formats/recognise.hpp"
+#include "core/formats/torch/torch.hpp"
 
 namespace impound {
 namespace {
@@ -208,6 +210,23 @@ bool looks_like_pickle(ByteView head) {
            run.is_cut_off;
   }
   return run.has_stopped && run.end == head.size() && run.opcodes >= 2;
+}
+
+std::string_view why_pickle(const FormatSubject& subject) {
+  if (looks_like_legacy_torch(subject.head)) return {};
+  if (looks_like_pickle(subject.head)) return "its first opcodes are a pickle";
+  // A beginning that was broken on purpose: what follows may be read by
+  // somebody who knows where it is.
+  if (subject.head.size() < 2 ||
+      std::to_integer<int>(subject.head[0]) != 0x80 ||
+      std::to_integer<int>(subject.head[1]) > 5) {
+    return {};
+  }
+  const SpanSource head(subject.head);
+  return find_pickles(head, PickleOptions{.max_opcodes = 100'000}, 2)
+                 .runs.empty()
+             ? ""
+             : "begins as a pickle, and one follows";
 }
 
 }  // namespace impound

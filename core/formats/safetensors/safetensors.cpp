@@ -8,6 +8,7 @@
 
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
+#include "core/formats/recognise.hpp"
 #include "core/formats/safetensors/safetensors_header.hpp"
 
 namespace impound {
@@ -220,6 +221,14 @@ bool looks_like_safetensors(ByteView head, std::uint64_t file_size) noexcept {
   const std::string_view text = as_text(head.subspan(8));
   const auto first = std::find_if_not(text.begin(), text.end(), is_json_space);
   return first == text.end() || *first == '{';
+}
+
+std::string_view why_safetensors(const FormatSubject& subject) {
+  if (looks_like_safetensors(subject.head, subject.source.size())) {
+    return "begins with the length of a JSON header, and the header";
+  }
+  // A header that nothing recognises still deserves its problems [I14].
+  return subject.name.ends_with(".safetensors") ? "is called .safetensors" : "";
 }
 
 }  // namespace impound

@@ -11,6 +11,7 @@
 
 #include "core/base/text.hpp"
 #include "core/formats/protobuf.hpp"
+#include "core/formats/recognise.hpp"
 #include "core/formats/tensorflow/savedmodel_text.hpp"
 #include "core/formats/tensorflow/tf_graph.hpp"
 
@@ -288,6 +289,12 @@ TfModel read_tensorflow(const ByteSource& source, TfKind kind) {
       break;
   }
   return model;
+}
+
+std::string_view why_tensorflow(const FormatSubject& subject) {
+  return recognise_tensorflow_file(subject.source) == TfKind::none
+             ? ""
+             : "its fields are those of a TensorFlow graph";
 }
 
 }  // namespace impound

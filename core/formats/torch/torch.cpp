@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/text.hpp"
+#include "core/formats/recognise.hpp"
 #include "core/formats/torch/torch_objects.hpp"
 
 namespace impound {
@@ -237,6 +238,17 @@ TorchFile read_torch_legacy(const ByteSource& source,
     file.tensors = torch_tensors(objects->heap(), root, file.storages);
   }
   return file;
+}
+
+std::string_view why_torch_zip(const FormatSubject& subject) {
+  if (!is_zip(subject) || !torch_zip_root(archive_of(subject))) return {};
+  return "a zip with a data.pkl, as torch.save writes it";
+}
+
+std::string_view why_torch_legacy(const FormatSubject& subject) {
+  return looks_like_legacy_torch(subject.head)
+             ? "begins with the magic number of torch.save before zip"
+             : "";
 }
 
 }  // namespace impound

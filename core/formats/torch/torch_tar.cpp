@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 
+#include "core/formats/recognise.hpp"
 #include "core/formats/torch/torch_objects.hpp"
 
 namespace impound {
@@ -254,6 +255,12 @@ std::vector<TorchTensor> read_torch_tar_tensors(const ByteSource& source,
     }
   }
   return {};
+}
+
+std::string_view why_torch_tar(const FormatSubject& subject) {
+  return looks_like_tar(subject.head) && is_torch_tar(read_tar(subject.source))
+             ? "a tar with the members of the first torch.save"
+             : "";
 }
 
 }  // namespace impound
