@@ -18,6 +18,19 @@ constexpr std::uint64_t kBlock = std::uint64_t{4} << 20U;
 
 }  // namespace
 
+void ScanContext::report(std::string_view rule, Severity severity,
+                         ScanPlace where, std::string message,
+                         std::string evidence) {
+  ScanFinding finding;
+  finding.rule = std::string(rule);
+  finding.severity = severity;
+  finding.member = std::move(where.member);
+  finding.offset = where.offset;
+  finding.message = std::move(message);
+  finding.evidence = std::move(evidence);
+  add(std::move(finding));
+}
+
 void ScanContext::add_problems(const Problems& problems) {
   for (const Problem& problem : problems) {
     ScanFinding finding;

@@ -3,6 +3,7 @@
 /// How a file format takes part in a scan: a function that turns what it parsed
 /// into findings. What a file is, core/formats/recognise.hpp decides.
 
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -24,6 +25,19 @@ using Subject = FormatSubject;
 /// so were searched with it, or came out of unpacking.
 enum class MemberBytes : std::uint8_t { in_file, unpacked };
 
+/// Where in the present subject: a part by its name, an offset, or both.
+struct ScanPlace {
+  ScanPlace(std::integral auto at)  // NOLINT
+      : offset(static_cast<std::uint64_t>(at)) {}
+  ScanPlace(std::string part) : member(std::move(part)) {}  // NOLINT
+  ScanPlace(const char* part) : member(part) {}             // NOLINT
+  ScanPlace(std::string part, std::uint64_t at)
+      : member(std::move(part)), offset(at) {}
+
+  std::string member;
+  std::uint64_t offset = 0;
+};
+
 /// What a scanner may do: report, descend into members, look at siblings.
 /// One per file of the tree; members share it.
 class ScanContext {
@@ -36,6 +50,9 @@ class ScanContext {
   /// Reports. `member` of the finding is completed by the context: leave it
   /// empty, or name a part of the present subject ("layers[3].config").
   virtual void add(ScanFinding finding) = 0;
+  /// The same from its parts; `evidence` as the file has it.
+  void report(std::string_view rule, Severity severity, ScanPlace where,
+              std::string message, std::string evidence = {});
   /// Reports what a parser found odd. The rule of a problem is its id in the
   /// catalogue.
   void add_problems(const Problems& problems);

@@ -16,24 +16,13 @@ namespace impound {
 namespace {
 
 /// Configuration files are small; a tokenizer.json of 20 MB has no auto_map.
-void add(ScanContext& context, std::string_view rule, Severity severity,
-         const std::string& where, std::string message,
-         std::string evidence = {}) {
-  ScanFinding finding;
-  finding.rule = std::string(rule);
-  finding.severity = severity;
-  finding.member = where;
-  finding.message = std::move(message);
-  finding.evidence = std::move(evidence);
-  context.add(std::move(finding));
-}
-
 void report_code(ScanContext& context, const std::string& where,
                  const std::string& role, const std::string& value) {
   // "org/repo--module.Class" is code of another repository.
   const std::size_t foreign = value.find("--");
   if (foreign != std::string::npos) {
-    add(context, "hf-foreign-code", Severity::high, where,
+    context.report(
+        "hf-foreign-code", Severity::high, where,
         fmt::format("{} is code of another repository, {}", printable(role),
                     printable(value.substr(0, foreign))),
         value);
@@ -42,7 +31,8 @@ void report_code(ScanContext& context, const std::string& where,
   std::string file = value.substr(0, value.rfind('.'));
   std::replace(file.begin(), file.end(), '.', '/');
   file += ".py";
-  add(context, "hf-auto-map", Severity::medium, where,
+  context.report(
+      "hf-auto-map", Severity::medium, where,
       fmt::format("{} is code of this folder, {}{}; it runs with "
                   "trust_remote_code=True",
                   printable(role), printable(file),
@@ -78,23 +68,23 @@ void walk(ScanContext& context, const std::string& where, const Json& json) {
     const std::string path = where.empty() ? key : where + "." + key;
     if (key == "auto_map") report_auto_map(context, path, value);
     if (key == "trust_remote_code" && value.is_boolean() && value.get<bool>()) {
-      add(context, "hf-trust-remote-code", Severity::high, path,
-          "asks its loader to run code of the repository",
-          "trust_remote_code = true");
+      context.report("hf-trust-remote-code", Severity::high, path,
+                     "asks its loader to run code of the repository",
+                     "trust_remote_code = true");
     }
     if (key == "custom_pipelines") {
-      add(context, "hf-custom-pipeline", Severity::medium, path,
-          "defines pipelines of its own: code that runs with "
-          "trust_remote_code=True",
-          printable(dump_line(value)).substr(0, 4096));
+      context.report("hf-custom-pipeline", Severity::medium, path,
+                     "defines pipelines of its own: code that runs with "
+                     "trust_remote_code=True",
+                     printable(dump_line(value)).substr(0, 4096));
     }
     if (key.ends_with("attn_implementation")) {
       report_kernel(context, path, value);
     }
     if (key == "_target_" && value.is_string()) {
-      add(context, "hf-hydra-target", Severity::medium, path,
-          "names a Python object that Hydra would call",
-          printable(value.get<std::string>()));
+      context.report("hf-hydra-target", Severity::medium, path,
+                     "names a Python object that Hydra would call",
+                     printable(value.get<std::string>()));
     }
     walk(context, path, value);
   }

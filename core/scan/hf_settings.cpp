@@ -20,13 +20,8 @@ constexpr std::size_t kMaxForced = 8;
 
 void add(ScanContext& context, std::string_view rule, Severity severity,
          const std::string& where, std::string message, const Json& evidence) {
-  ScanFinding finding;
-  finding.rule = std::string(rule);
-  finding.severity = severity;
-  finding.member = where;
-  finding.message = std::move(message);
-  finding.evidence = printable(dump_line(evidence).substr(0, 1024));
-  context.add(std::move(finding));
+  context.report(rule, severity, where, std::move(message),
+                 printable(dump_line(evidence).substr(0, 1024)));
 }
 
 /// One number or a list of them.

@@ -16,16 +16,6 @@ namespace {
 
 constexpr std::string_view kManifests = "manifests/";
 
-void add(ScanContext& context, std::string_view rule, Severity severity,
-         const std::string& where, std::string message) {
-  ScanFinding finding;
-  finding.rule = std::string(rule);
-  finding.severity = severity;
-  finding.member = where;
-  finding.message = std::move(message);
-  context.add(std::move(finding));
-}
-
 const TreeFile* find_file(const Tree& tree, const std::string& name) {
   const auto& files = tree.files();
   const auto found = std::lower_bound(
@@ -41,7 +31,8 @@ void check_layer(ScanContext& context, const std::string& store,
   if (!digest.starts_with("sha256:") || digest.size() != 71 ||
       digest.find_first_not_of("0123456789abcdef", 7) != std::string::npos) {
     // A path in its place was an attack once (CVE-2024-37032).
-    add(context, "ollama-digest", Severity::critical, where,
+    context.report(
+        "ollama-digest", Severity::critical, where,
         fmt::format("'{}' is no digest, and becomes the name of a file",
                     printable(digest)));
     return;
@@ -53,16 +44,16 @@ void check_layer(ScanContext& context, const std::string& store,
     blob = find_file(context.tree(), store + "blobs/sha256:" + hex);
   }
   if (blob == nullptr) {
-    add(context, "ollama-blob-missing", Severity::medium, where,
-        fmt::format("the blob {} is not in the store", hex));
+    context.report("ollama-blob-missing", Severity::medium, where,
+                   fmt::format("the blob {} is not in the store", hex));
     return;
   }
   const auto size = layer.find("size");
   if (size != layer.end() && size->is_number_unsigned() &&
       size->get<std::uint64_t>() != blob->size) {
-    add(context, "ollama-blob-size", Severity::high, where,
-        fmt::format("the manifest states {} bytes, the blob has {}",
-                    size->get<std::uint64_t>(), blob->size));
+    context.report("ollama-blob-size", Severity::high, where,
+                   fmt::format("the manifest states {} bytes, the blob has {}",
+                               size->get<std::uint64_t>(), blob->size));
   }
 }
 

@@ -26,17 +26,6 @@ struct ExternalFile {
   bool overflows = false;
 };
 
-void add(ScanContext& context, std::string_view rule, Severity severity,
-         std::uint64_t offset, std::string message, std::string evidence = {}) {
-  ScanFinding finding;
-  finding.rule = std::string(rule);
-  finding.severity = severity;
-  finding.offset = offset;
-  finding.message = std::move(message);
-  finding.evidence = std::move(evidence);
-  context.add(std::move(finding));
-}
-
 /// The location as a name of the tree: without "." and empty parts.
 std::string plain_name(std::string_view location) {
   std::string name;
@@ -73,29 +62,33 @@ void report_external(ScanContext& context, const std::string& name,
   const std::string shown = printable(name);
   const TreeFile* file = context.sibling(name);
   if (file == nullptr) {
-    add(context, "onnx-external-missing", Severity::medium, 0,
+    context.report(
+        "onnx-external-missing", Severity::medium, 0,
         fmt::format("{} tensors, '{}' first, lie in {}, which is not there",
                     external.tensors, printable(external.first_tensor), shown));
     return;
   }
   if (file->kind == FileKind::symlink) {
-    add(context, "onnx-external-link", Severity::high, 0,
+    context.report(
+        "onnx-external-link", Severity::high, 0,
         fmt::format("{} is a link to {}", shown, printable(file->link_target)));
     return;
   }
   if (file->kind != FileKind::regular) {
-    add(context, "onnx-external-link", Severity::high, 0,
-        fmt::format("{} is no regular file", shown));
+    context.report("onnx-external-link", Severity::high, 0,
+                   fmt::format("{} is no regular file", shown));
     return;
   }
   if (file->links > 1) {
-    add(context, "onnx-external-alias", Severity::medium, 0,
+    context.report(
+        "onnx-external-alias", Severity::medium, 0,
         fmt::format("{} has {} names on its disk: it may be a file of "
                     "somebody else",
                     shown, file->links));
   }
   if (external.overflows || external.end > file->size) {
-    add(context, "onnx-external", Severity::high, 0,
+    context.report(
+        "onnx-external", Severity::high, 0,
         external.overflows
             ? fmt::format("offset and length of a tensor in {} overflow", shown)
             : fmt::format("tensors take {} up to byte {}, but it has {}", shown,
@@ -109,10 +102,11 @@ void report_operators(ScanContext& context, const OnnxModel& model) {
         "{}::{}, {} times, first in node '{}'", printable(op.domain),
         printable(op.op_type), op.count, printable(op.first_node));
     if (op.is_python) {
-      add(context, "onnx-python-operator", Severity::high, op.offset,
-          "an operator that runs Python", uses);
+      context.report("onnx-python-operator", Severity::high, op.offset,
+                     "an operator that runs Python", uses);
     } else {
-      add(context, "onnx-custom-domain", Severity::medium, op.offset,
+      context.report(
+          "onnx-custom-domain", Severity::medium, op.offset,
           fmt::format("operators of the domain {}", printable(op.domain)),
           uses);
     }

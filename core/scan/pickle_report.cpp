@@ -11,17 +11,6 @@
 namespace impound {
 namespace {
 
-void add(ScanContext& context, std::string_view rule, Severity severity,
-         std::uint64_t offset, std::string message, std::string evidence = {}) {
-  ScanFinding finding;
-  finding.rule = std::string(rule);
-  finding.severity = severity;
-  finding.offset = offset;
-  finding.message = std::move(message);
-  finding.evidence = std::move(evidence);
-  context.add(std::move(finding));
-}
-
 std::string_view deed(PickleCall::How how) {
   switch (how) {
     case PickleCall::How::call:
@@ -38,17 +27,18 @@ std::string_view deed(PickleCall::How how) {
 
 void report_call(ScanContext& context, const PickleCall& call) {
   if (call.is_computed) {
-    add(context, "pickle-computed-call", Severity::high, call.offset,
-        fmt::format("{} something computed: {}", deed(call.how),
-                    printable(call.callee.substr(0, 200))),
-        call.rendering);
+    context.report("pickle-computed-call", Severity::high, call.offset,
+                   fmt::format("{} something computed: {}", deed(call.how),
+                               printable(call.callee.substr(0, 200))),
+                   call.rendering);
     return;
   }
   const bool is_dangerous = call.judgement.verdict == GlobalClass::dangerous;
-  add(context, is_dangerous ? "pickle-dangerous-call" : "pickle-unknown-call",
-      is_dangerous ? Severity::critical : Severity::medium, call.offset,
-      fmt::format("{} {}", deed(call.how), printable(call.callee)),
-      call.rendering);
+  context.report(is_dangerous ? "pickle-dangerous-call" : "pickle-unknown-call",
+                 is_dangerous ? Severity::critical : Severity::medium,
+                 call.offset,
+                 fmt::format("{} {}", deed(call.how), printable(call.callee)),
+                 call.rendering);
 }
 
 void report_import(ScanContext& context, const PickleGlobal& global) {
@@ -56,7 +46,8 @@ void report_import(ScanContext& context, const PickleGlobal& global) {
   // that type, without importing; a plain unpickler imports the module.
   if (global.name.find("Storage") != std::string::npos &&
       global.judgement.verdict == GlobalClass::unknown) {
-    add(context, "pickle-storage-lookalike", Severity::low, global.offset,
+    context.report(
+        "pickle-storage-lookalike", Severity::low, global.offset,
         fmt::format("{} is a storage type to torch and an import to any other "
                     "unpickler",
                     printable(global.full_name())));
@@ -66,11 +57,11 @@ void report_import(ScanContext& context, const PickleGlobal& global) {
   const std::string_view rule = global.judgement.rule.empty()
                                     ? "pickle-unknown-import"
                                     : global.judgement.rule;
-  add(context, rule, is_dangerous ? Severity::critical : Severity::medium,
-      global.offset,
-      fmt::format("imports {}{}", printable(global.full_name()),
-                  global.calls == 0 ? ", without calling it" : ""),
-      global.resolved_module + "." + global.resolved_name);
+  context.report(rule, is_dangerous ? Severity::critical : Severity::medium,
+                 global.offset,
+                 fmt::format("imports {}{}", printable(global.full_name()),
+                             global.calls == 0 ? ", without calling it" : ""),
+                 global.resolved_module + "." + global.resolved_name);
 }
 
 void look_into_constants(ScanContext& context, const ByteSource& source,
@@ -151,12 +142,14 @@ void report_pickle_run(ScanContext& context, const ByteSource& source,
     report_import(context, global);
   }
   if (run.torch_module_ids != 0) {
-    add(context, "torch-module-source", Severity::low, run.begin,
+    context.report(
+        "torch-module-source", Severity::low, run.begin,
         "carries Python source of its classes; with dump_patches torch "
         "writes <class>.patch into the working folder");
   }
   if (!run.odd_id.empty()) {
-    add(context, "pickle-persistent-id", Severity::medium, run.odd_id_offset,
+    context.report(
+        "pickle-persistent-id", Severity::medium, run.odd_id_offset,
         "a persistent id that is no torch storage: what it does is up to the "
         "loading program",
         run.odd_id);
@@ -175,21 +168,22 @@ void scan_pickle_stream(ScanContext& context, const ByteSource& source) {
   for (std::size_t i = 0; i < stream.runs.size(); ++i) {
     const PickleRun& run = stream.runs[i];
     if (i == 1 && stream.first_resumed > 1) {
-      add(context, "pickle-stacked", Severity::low, run.begin,
+      context.report(
+          "pickle-stacked", Severity::low, run.begin,
           fmt::format("{} pickles follow each other; one load() reads the "
                       "first only",
                       stream.first_resumed));
     }
     if (i == stream.first_resumed) {
-      add(context, "pickle-resumed", Severity::medium, run.begin,
-          "another pickle stands behind bytes that are none");
+      context.report("pickle-resumed", Severity::medium, run.begin,
+                     "another pickle stands behind bytes that are none");
     }
     report_pickle_run(context, source, run);
   }
   if (stream.trailing != 0 && !stream.runs.empty() &&
       stream.runs.front().has_stopped) {
-    add(context, "pickle-trailing", Severity::medium,
-        source.size() - stream.trailing,
+    context.report(
+        "pickle-trailing", Severity::medium, source.size() - stream.trailing,
         fmt::format("{} bytes behind the last STOP", stream.trailing));
   }
 }
@@ -199,7 +193,8 @@ void scan_pickle_rest(ScanContext& context, const ByteSource& rest,
   const PickleStream stream = find_pickles(rest, scanning_options(), 0);
   context.add_problems(stream.problems);
   for (const PickleRun& run : stream.runs) {
-    add(context, "pickle-resumed", Severity::medium, offset + run.begin,
+    context.report(
+        "pickle-resumed", Severity::medium, offset + run.begin,
         "a pickle stands in bytes that the format does not account for");
     report_pickle_run(context, rest, run);
   }

@@ -97,17 +97,6 @@ Judgement judge(const TfUse& use) {
   return {};
 }
 
-void add(ScanContext& context, std::string_view rule, Severity severity,
-         std::uint64_t offset, std::string message, std::string evidence) {
-  ScanFinding finding;
-  finding.rule = std::string(rule);
-  finding.severity = severity;
-  finding.offset = offset;
-  finding.message = std::move(message);
-  finding.evidence = std::move(evidence);
-  context.add(std::move(finding));
-}
-
 /// Operators that nobody vouched for. One kind is one finding.
 void report_unknown(ScanContext& context, const TfModel& model) {
   constexpr std::size_t kMost = 50;
@@ -118,7 +107,8 @@ void report_unknown(ScanContext& context, const TfModel& model) {
       continue;
     }
     if (++listed > kMost) return;
-    add(context, "savedmodel-unknown-operator", Severity::medium, 0,
+    context.report(
+        "savedmodel-unknown-operator", Severity::medium, 0,
         fmt::format("{} is not on the list of operators that only compute",
                     printable(op)),
         fmt::format("{} ({} times)", printable(op), count));
@@ -134,20 +124,21 @@ void scan_tensorflow(ScanContext& context, const Subject& subject) {
   for (const TfUse& use : model.uses) {
     const Judgement found = judge(use);
     if (found.rule.empty()) continue;
-    add(context, found.rule, found.severity, use.offset,
-        fmt::format("{} '{}' in {} {}", printable(use.op), printable(use.node),
-                    use.where, found.what),
-        evidence_of(use));
+    context.report(found.rule, found.severity, use.offset,
+                   fmt::format("{} '{}' in {} {}", printable(use.op),
+                               printable(use.node), use.where, found.what),
+                   evidence_of(use));
   }
   report_unknown(context, model);
   for (const std::string& asset : model.assets) {
     if (!is_foreign_path(asset)) continue;
-    add(context, "savedmodel-asset-path", Severity::high, 0,
-        "an asset lies outside of the model folder", printable(asset));
+    context.report("savedmodel-asset-path", Severity::high, 0,
+                   "an asset lies outside of the model folder",
+                   printable(asset));
   }
   for (const std::string& key : model.init_ops) {
-    add(context, "savedmodel-init-op", Severity::info, 0,
-        "something runs when the model is loaded", printable(key));
+    context.report("savedmodel-init-op", Severity::info, 0,
+                   "something runs when the model is loaded", printable(key));
   }
   if (!model.complete) {
     context.unread(0, "the TensorFlow graph is not read to its end");

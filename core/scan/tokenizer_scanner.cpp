@@ -39,13 +39,8 @@ class TokenizerReport {
 
   void add(std::string_view rule, Severity severity, const std::string& where,
            std::string message, std::string_view evidence) {
-    ScanFinding finding;
-    finding.rule = std::string(rule);
-    finding.severity = severity;
-    finding.member = where;
-    finding.message = std::move(message);
-    finding.evidence = printable(evidence.substr(0, 4096));
-    context_.add(std::move(finding));
+    context_.report(rule, severity, where, std::move(message),
+                    printable(evidence.substr(0, 4096)));
   }
 
   /// A step of normalizer, pre_tokenizer, decoder or post_processor; sequences

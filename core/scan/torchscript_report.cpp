@@ -13,19 +13,6 @@
 namespace impound {
 namespace {
 
-void add(ScanContext& context, std::string_view rule, Severity severity,
-         const std::string& member, std::uint64_t offset, std::string message,
-         std::string evidence) {
-  ScanFinding finding;
-  finding.rule = std::string(rule);
-  finding.severity = severity;
-  finding.member = member;
-  finding.offset = offset;
-  finding.message = std::move(message);
-  finding.evidence = std::move(evidence);
-  context.add(std::move(finding));
-}
-
 /// Operators that open a file by name.
 constexpr std::array<std::string_view, 12> kFiles{
     "torch.save",          "torch.load",
@@ -58,7 +45,8 @@ void report_use(ScanContext& context, const std::string& member,
   const std::string_view name = use.name;
   const auto say = [&](std::string_view rule, Severity severity,
                        std::string_view what) {
-    add(context, rule, severity, member, use.offset,
+    context.report(
+        rule, severity, {member, use.offset},
         fmt::format("line {}: {} {}", use.line, printable(name), what),
         printable(use.text));
   };
@@ -137,18 +125,19 @@ void report_torch_package(ScanContext& context, const ByteSource& source,
         ++sources;
         for (const PythonCall& call : read_python_source(text).calls) {
           if (call.reach == PythonCall::Reach::unpack) continue;
-          add(context, call.at_import ? "code-import-effect" : "code-dangerous",
-              call.at_import ? Severity::critical : Severity::high, name,
-              call.offset,
+          context.report(
+              call.at_import ? "code-import-effect" : "code-dangerous",
+              call.at_import ? Severity::critical : Severity::high,
+              {name, call.offset},
               fmt::format("line {}: {}{}", call.line, printable(call.name),
                           call.at_import ? " as soon as it is imported" : ""),
               printable(call.text));
         }
       });
-  add(context, "torch-package", Severity::medium, "", 0,
+  context.report(
+      "torch-package", Severity::medium, 0,
       fmt::format("carries {} Python sources that PackageImporter runs",
-                  sources),
-      "");
+                  sources));
 }
 
 }  // namespace impound
