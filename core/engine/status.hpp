@@ -140,6 +140,9 @@ struct CaseStatus {
   [[nodiscard]] std::string closing_text(std::string_view run) const;
 };
 
+/// "2026-11-27T22:16:30Z" of an entry's time: nobody reads microseconds.
+[[nodiscard]] std::string to_the_second(std::string_view time);
+
 /// Folds the chain and measures. `methods` are those that cli knows.
 /// @throws Error where the case cannot be read.
 [[nodiscard]] CaseStatus status_of(const CaseFile& case_file,
