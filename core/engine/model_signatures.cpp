@@ -167,8 +167,10 @@ std::vector<std::string> below_model(const std::vector<std::string>& paths,
                                      const fs::path& model) {
   std::vector<std::string> below;
   for (const std::string& path : paths) {
-    if (!stat_path(model / path, Links::refuse) &&
-        stat_path(path, Links::refuse)) {
+    // An absolute path is one of this machine, not of the model.
+    if (fs::path(path).is_absolute() ||
+        (!stat_path(model / path, Links::refuse) &&
+         stat_path(path, Links::refuse))) {
       const std::string found = path_below(model, path);
       if (!found.empty()) {
         below.push_back(found);

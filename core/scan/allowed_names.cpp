@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The allow-lists. A name is here if importing and calling it with any
 /// arguments neither runs code of the arguments' choice nor touches a file, the
-/// network or a process.
+/// network or a process. Names that do with some arguments only are in
+/// guarded_names.cpp.
 
 #include <array>
 
@@ -56,41 +57,99 @@ constexpr std::array kAllowed{
     // Python
     NameList{"builtins",
              "frozenset list dict tuple int float bool str bytes slice range "
-             "object Ellipsis NotImplemented"},
-    NameList{"collections", "defaultdict deque UserDict UserList"},
-    NameList{"copyreg", "_reconstructor __newobj__ __newobj_ex__"},
+             "object Ellipsis NotImplemented enumerate zip reversed "
+             "BaseException Exception ArithmeticError AssertionError "
+             "AttributeError BlockingIOError BrokenPipeError BufferError "
+             "BytesWarning ChildProcessError ConnectionAbortedError "
+             "ConnectionError ConnectionRefusedError ConnectionResetError "
+             "DeprecationWarning EOFError EncodingWarning EnvironmentError "
+             "FileExistsError FileNotFoundError FloatingPointError "
+             "FutureWarning GeneratorExit IOError ImportError ImportWarning "
+             "IndentationError IndexError InterruptedError IsADirectoryError "
+             "KeyError KeyboardInterrupt LookupError MemoryError "
+             "ModuleNotFoundError NameError NotADirectoryError "
+             "NotImplementedError OSError OverflowError "
+             "PendingDeprecationWarning PermissionError ProcessLookupError "
+             "RecursionError ReferenceError ResourceWarning RuntimeError "
+             "RuntimeWarning StopAsyncIteration StopIteration SyntaxError "
+             "SyntaxWarning SystemError SystemExit TabError TimeoutError "
+             "TypeError UnboundLocalError UnicodeDecodeError "
+             "UnicodeEncodeError UnicodeError UnicodeTranslateError "
+             "UnicodeWarning UserWarning ValueError Warning "
+             "ZeroDivisionError"},
+    NameList{"collections",
+             "defaultdict deque UserDict UserList UserString ChainMap"},
     NameList{"datetime", "datetime date time timedelta timezone"},
-    NameList{"decimal", "Decimal"},
+    NameList{"decimal",
+             "Decimal Context DecimalException Clamped DivisionByZero "
+             "FloatOperation Inexact InvalidOperation Overflow Rounded "
+             "Subnormal Underflow"},
     NameList{"fractions", "Fraction"},
     NameList{"uuid", "UUID SafeUUID"},
     NameList{"pathlib",
              "Path PosixPath WindowsPath PurePath PurePosixPath "
              "PureWindowsPath"},
-    NameList{"types", "SimpleNamespace"},
+    NameList{"types",
+             "SimpleNamespace GenericAlias UnionType NoneType EllipsisType "
+             "NotImplementedType MappingProxyType"},
     NameList{"argparse", "Namespace"},
-    NameList{"re", "_compile"},
+    NameList{"re", "_compile RegexFlag"},
     NameList{"_io", "BytesIO StringIO"},
     NameList{"io", "BytesIO StringIO"},
     NameList{"array", "array _array_reconstructor"},
-    NameList{"zoneinfo", "ZoneInfo._unpickle"},
+    NameList{"zoneinfo", "ZoneInfo ZoneInfo._unpickle"},
+    NameList{"random", "Random"},
+    NameList{"_random", "Random"},
+    NameList{"time", "struct_time"},
+    NameList{"os", "stat_result statvfs_result terminal_size times_result"},
+    NameList{"posix", "stat_result statvfs_result terminal_size times_result"},
+    NameList{"platform", "uname_result"},
+    NameList{"logging", "getLogger"},
+    NameList{"statistics", "NormalDist"},
+    NameList{"http", "HTTPStatus HTTPMethod"},
+    NameList{"inspect", "_ParameterKind Parameter Signature"},
+    // Asks the objects, which were judged where they were made.
+    NameList{"operator", "or_"},
+    NameList{"_operator", "or_"},
+    NameList{"urllib.parse",
+             "ParseResult SplitResult DefragResult ParseResultBytes "
+             "SplitResultBytes DefragResultBytes"},
+    NameList{"ipaddress",
+             "IPv4Address IPv4Interface IPv4Network IPv6Address IPv6Interface "
+             "IPv6Network"},
+    // What they iterate over was judged where it was made.
+    NameList{"itertools",
+             "chain combinations combinations_with_replacement compress count "
+             "cycle islice pairwise permutations product repeat zip_longest "
+             "_tee _tee_dataobject"},
+    NameList{"ctypes",
+             "c_bool c_byte c_double c_float c_int c_int16 c_int32 c_int64 "
+             "c_int8 c_long c_longdouble c_longlong c_short c_size_t c_ssize_t "
+             "c_ubyte c_uint c_uint16 c_uint32 c_uint64 c_uint8 c_ulong "
+             "c_ulonglong c_ushort"},
+    // Time zones: looked up by name among the installed ones.
+    NameList{"pytz", "_UTC _p UTC"},
+    NameList{"pytz.tzfile", "DstTzInfo StaticTzInfo"},
+    NameList{"dateutil.relativedelta", "relativedelta"},
+    NameList{"dateutil.tz.tz", "tzutc tzlocal tzoffset"},
+    NameList{"dateutil._common", "weekday"},
     // NumPy
     NameList{"numpy",
              "dtype ndarray matrix bool_ bool int8 int16 int32 int64 uint8 "
              "uint16 uint32 uint64 intc uintc intp uintp longlong ulonglong "
              "float16 float32 float64 longdouble complex64 complex128 "
-             "clongdouble str_ bytes_ void object_ datetime64 timedelta64"},
+             "clongdouble str_ bytes_ void object_ datetime64 timedelta64 "
+             "record recarray generic"},
     NameList{"numpy.core.multiarray", "_reconstruct scalar"},
     NameList{"numpy._core.multiarray", "_reconstruct scalar"},
     NameList{"numpy.core.numeric", "_frombuffer"},
     NameList{"numpy._core.numeric", "_frombuffer"},
-    NameList{"numpy.ma.core", "_mareconstruct MaskedArray"},
+    NameList{"numpy.ma.core", "_mareconstruct MaskedArray MaskedConstant"},
     NameList{"numpy.dtypes.*",
              "Float16DType Float32DType Float64DType Int8DType Int16DType "
              "Int32DType Int64DType UInt8DType UInt16DType UInt32DType "
              "UInt64DType BoolDType Complex64DType Complex128DType "
              "ObjectDType StrDType BytesDType VoidDType"},
-    NameList{"numpy.random._pickle",
-             "__randomstate_ctor __generator_ctor __bit_generator_ctor"},
     NameList{"numpy.random.mtrand", "RandomState"},
     NameList{"numpy.random._generator", "Generator"},
     NameList{"numpy.random._mt19937", "MT19937"},
@@ -112,11 +171,30 @@ constexpr std::array kAllowed{
     NameList{"pandas.core.internals.managers",
              "BlockManager SingleBlockManager"},
     NameList{"pandas.core.internals.blocks", "new_block"},
-    NameList{"pandas._libs.internals", "_unpickle_block"},
+    NameList{"pandas._libs.internals", "_unpickle_block BlockPlacement"},
     NameList{"pandas.core.indexes.*",
              "_new_Index Index RangeIndex Int64Index UInt64Index Float64Index "
              "MultiIndex CategoricalIndex DatetimeIndex TimedeltaIndex "
-             "PeriodIndex IntervalIndex _new_DatetimeIndex"},
+             "PeriodIndex IntervalIndex _new_DatetimeIndex "
+             "_new_IntervalIndex _new_PeriodIndex"},
+    NameList{"pandas._libs.tslibs.timestamps", "_unpickle_timestamp Timestamp"},
+    NameList{"pandas._libs.tslibs.timedeltas", "_timedelta_unpickle Timedelta"},
+    NameList{"pandas._libs.tslibs.nattype",
+             "__nat_unpickle _nat_unpickle NaTType"},
+    NameList{"pandas._libs.tslibs.period", "Period"},
+    NameList{"pandas._libs.tslibs.offsets",
+             "BaseOffset DateOffset BusinessDay BDay BusinessHour "
+             "BusinessMonthBegin BusinessMonthEnd CustomBusinessDay "
+             "CustomBusinessHour CustomBusinessMonthBegin "
+             "CustomBusinessMonthEnd Day Easter FY5253 FY5253Quarter Hour "
+             "LastWeekOfMonth Micro Milli Minute MonthBegin MonthEnd Nano "
+             "QuarterBegin QuarterEnd BQuarterBegin BQuarterEnd Second "
+             "SemiMonthBegin SemiMonthEnd Week WeekOfMonth YearBegin YearEnd "
+             "BYearBegin BYearEnd Tick"},
+    NameList{"pandas._libs.interval", "Interval"},
+    NameList{"pandas._libs.sparse", "IntIndex BlockIndex"},
+    NameList{"pandas.core.dtypes.dtypes",
+             "CategoricalDtype DatetimeTZDtype PeriodDtype IntervalDtype"},
     // torch
     NameList{"torch",
              "Generator strided sparse_coo sparse_csr preserve_format "
@@ -137,43 +215,18 @@ constexpr std::array kAllowed{
              "build_tensor_from_id restore_type_tag"},
     // TorchScript classes: names inside the archive, no Python module.
     NameList{"__torch__.*", "*"},
-    // Transformers, accelerate, tokenizers
-    NameList{"tokenizers", "AddedToken Tokenizer"},
-    NameList{"tokenizers.models", "Model"},
-    NameList{"transformers.training_args",
-             "TrainingArguments OptimizerNames ParallelMode"},
-    NameList{"transformers.training_args_seq2seq", "Seq2SeqTrainingArguments"},
+    // Transformers, accelerate, tokenizers: enumerations and plain values
+    NameList{"tokenizers", "AddedToken"},
+    NameList{"transformers.training_args", "OptimizerNames ParallelMode"},
     NameList{"transformers.trainer_utils",
              "IntervalStrategy SchedulerType HubStrategy EvaluationStrategy "
              "FSDPOption SaveStrategy ShardedDDPOption LoggingStrategy"},
-    NameList{"transformers.trainer_pt_utils", "AcceleratorConfig"},
-    NameList{"transformers.deepspeed",
-             "HfTrainerDeepSpeedConfig HfDeepSpeedConfig"},
-    NameList{"transformers.integrations.deepspeed",
-             "HfTrainerDeepSpeedConfig HfDeepSpeedConfig"},
-    NameList{"transformers.generation.configuration_utils", "GenerationConfig"},
-    NameList{"accelerate.state", "PartialState"},
-    NameList{"accelerate.utils.dataclasses", "DistributedType DeepSpeedPlugin"},
-    NameList{"accelerate.utils.deepspeed", "HfDeepSpeedConfig"},
+    NameList{"accelerate.utils.dataclasses", "DistributedType"},
     NameList{"sentence_transformers.training_args",
-             "SentenceTransformerTrainingArguments BatchSamplers "
-             "MultiDatasetBatchSamplers"},
-    NameList{"trl.trainer.*",
-             "SFTConfig DPOConfig PPOConfig ORPOConfig KTOConfig CPOConfig "
-             "GRPOConfig RewardConfig FDivergenceType"},
+             "BatchSamplers MultiDatasetBatchSamplers"},
+    NameList{"trl.trainer.*", "FDivergenceType"},
     NameList{"peft.utils.peft_types", "PeftType TaskType"},
-    // Boosted trees: their state is a byte string for a C parser.
-    NameList{"xgboost.core", "Booster"},
-    NameList{"xgboost.sklearn",
-             "XGBClassifier XGBRegressor XGBRanker XGBRFClassifier "
-             "XGBRFRegressor XGBModel"},
-    NameList{"lightgbm.basic", "Booster"},
-    NameList{"lightgbm.sklearn",
-             "LGBMClassifier LGBMRegressor LGBMRanker LGBMModel"},
-    // Ultralytics YOLO
-    NameList{"ultralytics.nn.tasks",
-             "DetectionModel SegmentationModel ClassificationModel PoseModel "
-             "OBBModel BaseModel"},
+    // Ultralytics YOLO: layers; its models are guarded
     NameList{"ultralytics.nn.modules.*",
              "Conv Conv2 LightConv DWConv DWConvTranspose2d ConvTranspose "
              "Focus GhostConv ChannelAttention SpatialAttention CBAM Concat "
@@ -303,7 +356,7 @@ constexpr std::array kClasses{
         "OneVsOneClassifier OneVsRestClassifier OrdinalEncoder "
         "OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV "
         "OutputCodeClassifier PCA PLSCanonical PLSRegression PLSSVD "
-        "PairwiseKernel Parallel ParameterGrid ParameterSampler "
+        "PairwiseKernel ParameterGrid ParameterSampler "
         "PassiveAggressiveClassifier PassiveAggressiveRegressor "
         "PatchExtractor Perceptron PinballLoss Pipeline Poisson "
         "PoissonDistribution PoissonRegressor PolynomialCountSketch "

@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "core/base/text.hpp"
 #include "core/formats/packed/zip_inflate.hpp"
 #include "core/scan/scanners.hpp"
@@ -11,11 +14,38 @@
 namespace impound {
 namespace {
 
+/// Three bytes are not much: numbers and other files begin so by chance. What
+/// yields next to nothing, and nothing that is a file, is not packed; a name
+/// that promises gzip is held to it.
+bool is_no_gzip_at_all(const Subject& subject, const InflateSource& content) {
+  constexpr std::uint64_t kByChance = 64;
+  static constexpr std::array<std::string_view, 4> kNames = {".gz", ".tgz",
+                                                             ".gzip", ".z"};
+  const InflateOutcome& outcome = content.outcome();
+  if (outcome.has_ended || outcome.is_over_limit ||
+      outcome.unpacked >= kByChance) {
+    return false;
+  }
+  const std::string name = to_lower_ascii(subject.name);
+  if (std::ranges::any_of(kNames, [&](std::string_view suffix) {
+        return name.ends_with(suffix);
+      })) {
+    return false;
+  }
+  const Bytes head = content.head(0, kByChance);
+  const SpanSource inside(head);
+  return recognise({.source = inside, .head = head, .name = ""}).empty();
+}
+
 void scan_deflated(ScanContext& context, const Subject& subject,
                    DeflateWrapping wrapping, std::string_view name) {
   const InflateSource content(subject.source, 0, subject.source.size(),
                               wrapping, context.budget());
   const InflateOutcome& outcome = content.outcome();
+  if (wrapping == DeflateWrapping::gzip &&
+      is_no_gzip_at_all(subject, content)) {
+    return;
+  }
   if (!context.spend(outcome.unpacked)) return;
   if (outcome.is_over_limit) {
     context.unread(0, "unpacks to more than the limit");

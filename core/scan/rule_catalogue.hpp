@@ -16,7 +16,7 @@ namespace impound {
 
 /// Changes whenever a rule or a list changes: two reports with the same version
 /// were judged alike.
-inline constexpr std::string_view kRulesVersion = "2026.11.3";
+inline constexpr std::string_view kRulesVersion = "2026.11.4";
 
 struct Rule {
   std::string_view id;  ///< kebab-case, never reused for something else

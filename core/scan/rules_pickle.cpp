@@ -23,10 +23,9 @@ constexpr std::array kRules{
          "Protocol 4 resolves dots after importing, so pathlib's os.system is "
          "os.system: a way around deny-lists.",
          "AML.T0011.000"},
-    Rule{"pickle-private-name", Severity::critical,
+    Rule{"pickle-private-name", Severity::medium,
          "a private name that no list allows",
-         "Private names are where gadgets live; models have no need of others "
-         "than the listed ones.",
+         "Private names are where gadgets live; nobody vouched for this one.",
          "AML.T0011.000"},
     Rule{"pickle-computed-import", Severity::critical,
          "the name to import is computed",
@@ -39,6 +38,11 @@ constexpr std::array kRules{
     Rule{"pickle-build-on-import", Severity::critical,
          "attributes of an imported object are replaced",
          "It changes a class or function of the loading program itself.",
+         "AML.T0011.000"},
+    Rule{"pickle-constructor", Severity::medium,
+         "a known name is called in a way that nobody vouched for",
+         "Kept, or made without its constructor, it does nothing; called with "
+         "these arguments it may.",
          "AML.T0011.000"},
     Rule{"pickle-unknown-call", Severity::medium,
          "a function on no list would be called",

@@ -108,6 +108,11 @@ constexpr std::array kRules{
          "a chat template too tangled to follow",
          "No honest template needs this; what it does was not decided.",
          "AML.T0051"},
+    Rule{"template-exhausts", Severity::high,
+         "a chat template that takes all memory or time",
+         "Whoever renders it stops answering: with the first prompt, or with "
+         "one that meets a condition.",
+         "AML.T0029"},
     Rule{"template-rewrites-content", Severity::high,
          "a chat template rewrites what users wrote",
          "The model is asked something else than the user asked.", "AML.T0051"},

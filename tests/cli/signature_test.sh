@@ -46,6 +46,7 @@ openssl dgst -sha384 -verify pub.pem -signature sig pae >/dev/null || fail "open
 printf x >>pae
 openssl dgst -sha384 -verify pub.pem -signature sig pae >/dev/null && fail "openssl verifies anything"
 impound -q signature digest m --ignore-path model.sig | cmp - root || fail "digest"
+impound -q signature digest m --ignore-path "$PWD/m/model.sig" | cmp - root || fail "digest, absolute path"
 code 2 impound signature sign m --key key.pem -o m/model.sig
 says "not replaced"
 code 0 impound signature sign m --key key.pem -o m/model.sig --replace
@@ -82,6 +83,8 @@ code 0 verify t --signature t/model.sig --key pub.pem --ignore-unsigned-files --
 json '"evil.py" in d["unsigned_files"]'
 code 0 verify t --signature t/model.sig --key pub.pem --ignore-path evil.py
 code 0 verify t --signature t/model.sig --key pub.pem --ignore-path t/evil.py
+code 0 verify t --signature t/model.sig --key pub.pem --ignore-path "$PWD/t/evil.py"
+code 4 verify t --signature t/model.sig --key pub.pem --ignore-path "$PWD/evil.py"
 tampered; rm t/a.txt
 code 4 verify t --signature t/model.sig --key pub.pem
 says "Missing files in model 't': a.txt"

@@ -163,6 +163,8 @@ TemplateReport analyse_chat_template(std::string_view source,
   find_template_code(parsed, source, report);
   follow_content(parsed, source, report);
   find_links(source, report);
+  find_built_links(parsed, source, report);
+  find_template_cost(parsed, source, report);
   if (has_hidden_characters(source)) {
     add_finding(report, source, "template-hidden-characters", Severity::medium,
                 0, "invisible or direction-changing characters in the template",

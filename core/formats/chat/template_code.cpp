@@ -6,6 +6,7 @@
 
 #include "core/base/text.hpp"
 #include "core/formats/chat/template_flow.hpp"
+#include "core/formats/chat/template_fold.hpp"
 
 namespace impound {
 namespace {
@@ -84,72 +85,6 @@ std::string_view internal_in(std::string_view text) {
   return {};
 }
 
-/// The text an expression of literals would give: 'a' + 'b', ['a','b']|join,
-/// 'edoc'|reverse. Empty where it depends on anything else.
-std::optional<std::string> fold(const Expr& expr) {
-  if (expr.kind == ExprKind::string) return expr.text;
-  if (expr.kind == ExprKind::arithmetic &&
-      (expr.text == "+" || expr.text == "~")) {
-    std::string all;
-    for (const Expr& child : expr.children) {
-      const std::optional<std::string> part = fold(child);
-      if (!part) return std::nullopt;
-      all += *part;
-    }
-    return all;
-  }
-  if (expr.kind == ExprKind::filter && !expr.children.empty()) {
-    const Expr& of = expr.children.front();
-    if (expr.text == "join" && of.kind == ExprKind::list) {
-      const std::string between =
-          expr.children.size() > 1 ? fold(expr.children[1]).value_or("") : "";
-      std::string all;
-      for (std::size_t i = 0; i < of.children.size(); ++i) {
-        const std::optional<std::string> part = fold(of.children[i]);
-        if (!part) return std::nullopt;
-        if (i > 0) all += between;
-        all += *part;
-      }
-      return all;
-    }
-    std::optional<std::string> inner = fold(of);
-    if (!inner) return std::nullopt;
-    if (expr.text == "reverse") {
-      std::ranges::reverse(*inner);
-    } else if (expr.text == "lower") {
-      inner = to_lower_ascii(*inner);
-    }
-    return inner;
-  }
-  if (expr.kind == ExprKind::subscript && expr.children.size() >= 2 &&
-      expr.text.empty()) {
-    // 'text'[::-1]: the one slice that is used to hide a word.
-    std::optional<std::string> inner = fold(expr.children.front());
-    if (!inner) return std::nullopt;
-    std::ranges::reverse(*inner);
-    return inner;
-  }
-  if (expr.kind == ExprKind::call && !expr.children.empty() &&
-      expr.children.front().kind == ExprKind::attribute) {
-    const Expr& method = expr.children.front();
-    std::optional<std::string> inner = fold(method.children.front());
-    if (inner && method.text == "lower") return to_lower_ascii(*inner);
-    if (inner && method.text == "join" && expr.children.size() == 2 &&
-        expr.children[1].kind == ExprKind::list) {
-      std::string all;
-      for (std::size_t i = 0; i < expr.children[1].children.size(); ++i) {
-        const std::optional<std::string> part =
-            fold(expr.children[1].children[i]);
-        if (!part) return std::nullopt;
-        if (i > 0) all += *inner;
-        all += *part;
-      }
-      return all;
-    }
-  }
-  return std::nullopt;
-}
-
 class CodeWalk {
  public:
   CodeWalk(std::string_view source, TemplateReport& report)
@@ -206,7 +141,8 @@ class CodeWalk {
         break;
       case ExprKind::subscript:
         if (expr.children.size() > 1) {
-          if (const auto key = fold(expr.children[1])) check_member(expr, *key);
+          if (const auto key = fold_text(expr.children[1]))
+            check_member(expr, *key);
         }
         break;
       case ExprKind::filter:
@@ -223,7 +159,7 @@ class CodeWalk {
         break;
       case ExprKind::string:
       case ExprKind::arithmetic:
-        if (const auto text = fold(expr)) {
+        if (const auto text = fold_text(expr)) {
           if (const auto name = internal_in(*text); !name.empty()) {
             critical(expr, "a string names the Python internal '" +
                                std::string(name) + "'");
@@ -262,7 +198,7 @@ class CodeWalk {
         expr.text == "rejectattr" || expr.text == "groupby" ||
         expr.text == "sort" || expr.text == "sum" || expr.text == "unique") {
       for (std::size_t i = 1; i < expr.children.size(); ++i) {
-        const auto text = fold(expr.children[i]);
+        const auto text = fold_text(expr.children[i]);
         if (text &&
             (*text == "attr" || text->find("__") != std::string::npos)) {
           critical(expr,

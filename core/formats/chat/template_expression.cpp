@@ -291,30 +291,10 @@ Value Follower::filter(const Expr& expr) {
     if (name != "list") value.origin = flow::kContent;
     return value;
   }
-  if (name == "map" && value.has(flow::kMessages)) {
-    if (std::ranges::find(arguments.literals, "content") !=
-        arguments.literals.end()) {
-      value.origin = flow::kContent;
-    } else if (std::ranges::find(arguments.literals, "role") !=
-               arguments.literals.end()) {
-      value.origin = flow::kRole;
-    }
-    return value;
-  }
+  if (name == "map") return mapped(expr, std::move(value), arguments);
   if (name == "selectattr" || name == "rejectattr" || name == "select" ||
       name == "reject") {
-    const bool asks_content =
-        value.has(flow::kContent | flow::kPart) ||
-        (value.has(flow::kMessages) && expr.children.size() > 2 &&
-         std::ranges::find(arguments.literals, "content") !=
-             arguments.literals.end());
-    if (asks_content && !arguments.literals.empty()) {
-      value.literals = arguments.literals;
-      std::erase(value.literals, "content");
-      value.origin |= flow::kContent;
-      depend(value, {condition(expr, value)});
-    }
-    return value;
+    return selected(expr, std::move(value), arguments);
   }
   if (name == "default" || name == "d" || name == "join") {
     flow::merge(value, arguments);
@@ -323,6 +303,57 @@ Value Follower::filter(const Expr& expr) {
   } else if (is_one_of(name, kCutters)) {
     cut(value, arguments);
   }
+  return value;
+}
+
+std::uint32_t Follower::attribute_origin(const Value& of,
+                                         std::string_view attribute) {
+  const std::string_view name = attribute.substr(0, attribute.find('.'));
+  if (name == "content" || name == "reasoning_content" || name == "text" ||
+      name == "thinking" || name == "value") {
+    return flow::kContent;
+  }
+  if (name == "role" || name == "from") return flow::kRole;
+  // What kind of part it is, its address, its number: no words of anybody.
+  return of.has(flow::kMessages | flow::kContent | flow::kPart) ? 0U
+                                                                : of.origin;
+}
+
+Value Follower::mapped(const Expr& expr, Value value, const Value& arguments) {
+  // map('upper') is a filter for each; map(attribute='x') and x.y are members.
+  const bool is_attribute =
+      std::ranges::find(expr.keywords, "attribute") != expr.keywords.end();
+  if (!is_attribute || arguments.literals.empty()) return value;
+  const std::string attribute = arguments.literals.front();
+  if (value.has(flow::kMessages | flow::kContent | flow::kPart)) {
+    value.origin = attribute_origin(value, attribute);
+  }
+  return value;
+}
+
+Value Follower::selected(const Expr& expr, Value value,
+                         const Value& arguments) {
+  if (arguments.literals.empty()) return value;
+  const bool by_attribute =
+      expr.text == "selectattr" || expr.text == "rejectattr";
+  const bool is_constant =
+      expr.children.size() > 1 && expr.children[1].kind == ExprKind::string;
+  std::string attribute;
+  if (by_attribute && is_constant) {
+    attribute = expr.children[1].text;
+    // Parts by their type, messages by their role, tools by their name: which
+    // of them there are is the form of a message, not what it says.
+    if (attribute_origin(value, attribute) != flow::kContent) return value;
+    if (expr.children.size() <= 2) return value;  // whether there is any
+  }
+  if (!value.has(flow::kContent | flow::kPart) &&
+      !(by_attribute && value.has(flow::kMessages))) {
+    return value;
+  }
+  value.literals = arguments.literals;
+  std::erase(value.literals, attribute);
+  value.origin |= flow::kContent;
+  depend(value, {condition(expr, value)});
   return value;
 }
 

@@ -416,13 +416,17 @@ void Follower::judge(const TemplateCondition& found, std::size_t words) {
   }
   if (speaks) {
     // Written because of a tag ('<<SYS>>', '/think') or of the operator's
-    // own prompt: some honest templates do that, and it needs a look.
+    // own prompt: some honest templates do that, and it needs a look. A tag in
+    // the operator's own prompt ('/no_think') is a switch of theirs.
     const bool only_markup =
         !found.triggers.empty() &&
         std::ranges::all_of(found.triggers, flow::is_markup);
-    const bool milder = only_markup || found.whose == "system";
-    add_finding(report_, source_, "template-content-trigger",
-                milder ? Severity::medium : Severity::high, found.offset,
+    const bool is_system = found.whose == "system";
+    const Severity severity = only_markup && is_system   ? Severity::low
+                              : only_markup || is_system ? Severity::medium
+                                                         : Severity::high;
+    add_finding(report_, source_, "template-content-trigger", severity,
+                found.offset,
                 "writes text of its own into the prompt because of what a "
                 "message says",
                 describe(found));

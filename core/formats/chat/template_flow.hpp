@@ -20,6 +20,14 @@ void follow_content(const jinja::Template& parsed, std::string_view source,
 void find_template_code(const jinja::Template& parsed, std::string_view source,
                         TemplateReport& report);
 
+/// More steps or text than a machine has room for.
+void find_template_cost(const jinja::Template& parsed, std::string_view source,
+                        TemplateReport& report);
+
+/// Addresses that stand in the template nowhere as such.
+void find_built_links(const jinja::Template& parsed, std::string_view source,
+                      TemplateReport& report);
+
 [[nodiscard]] std::uint64_t line_of(std::string_view source,
                                     std::uint64_t offset);
 

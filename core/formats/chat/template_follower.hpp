@@ -60,6 +60,11 @@ class Follower {
   static bool counts_far(const Expr& expr);
   Value test(const Expr& expr);
   Value filter(const Expr& expr);
+  /// Where a named attribute of messages and parts comes from.
+  static std::uint32_t attribute_origin(const Value& of,
+                                        std::string_view attribute);
+  static Value mapped(const Expr& expr, Value value, const Value& arguments);
+  Value selected(const Expr& expr, Value value, const Value& arguments);
   /// content.split('word'): what is left depends on the word being there.
   static void cut(Value& value, const Value& arguments);
   void rewrite(const Expr& expr, Value& value, const Value& arguments,

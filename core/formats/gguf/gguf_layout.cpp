@@ -36,8 +36,11 @@ class Layout {
     file_.data_offset = begin.value_or(header_end);
     file_.data_end = file_.data_offset;
     if (file_.tensors.empty()) {
-      file_.data_end = header_end;
-      check_end(header_end);
+      // llama.cpp pads a header without tensors (a vocabulary) as any other.
+      const bool is_padded = begin && *begin <= source_.size();
+      file_.data_end = is_padded ? *begin : header_end;
+      if (is_padded) check_padding(header_end, *begin);
+      check_end(file_.data_end);
       return;
     }
     if (!begin || *begin > source_.size()) {

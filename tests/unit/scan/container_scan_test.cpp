@@ -288,6 +288,18 @@ TEST_CASE("packed files are unpacked") {
   }
 }
 
+TEST_CASE("bytes that begin as gzip by chance are none, unless so called") {
+  // A block type that does not exist; flags that are reserved.
+  for (const std::string& bytes :
+       {"\x1f\x8b\x08\0\0\0\0\0\0\0\xff"s + std::string(4000, '\x5a'),
+        "\x1f\x8b\x08\xe7"s + std::string(4000, '\x17')}) {
+    const FileReport report = scan_bytes(bytes, "weights.bin");
+    CHECK(report.verdict == Verdict::no_code);
+    CHECK(report.read_to_end);
+    CHECK(scan_bytes(bytes, "weights.pkl.gz").verdict == Verdict::needs_review);
+  }
+}
+
 TEST_CASE("arrays of objects are pickles") {
   const auto npy = [](std::string header, const std::string& body) {
     header.resize(118, ' ');

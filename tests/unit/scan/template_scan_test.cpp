@@ -46,6 +46,25 @@ TEST_CASE("an honest GGUF is no finding") {
   CHECK(report.read_to_end);
 }
 
+TEST_CASE("a header without tensors may be padded, with zeros only") {
+  GgufBuilder builder = honest_gguf();
+  builder.tensors.clear();
+  std::string bytes = builder.build();
+  while (bytes.size() % 32 == 0) {
+    builder.string("general.more", std::string(bytes.size() % 7 + 1, 'm'));
+    bytes = builder.build();
+  }
+  CHECK(scan_bytes(bytes, "vocabulary.gguf").verdict == Verdict::no_code);
+  const std::size_t padding = 32 - bytes.size() % 32;
+  CHECK(scan_bytes(bytes + std::string(padding, '\0'), "vocabulary.gguf")
+            .verdict == Verdict::no_code);
+  const FileReport other =
+      scan_bytes(bytes + std::string(padding, 'x'), "vocabulary.gguf");
+  CHECK(has(other, "gguf-padding"));
+  CHECK(has(scan_bytes(bytes + std::string(padding + 1, '\0'), "v.gguf"),
+            "gguf-trailing-bytes"));
+}
+
 TEST_CASE("templates of common families pass in every place") {
   for (const auto& [name, text] : kHonestTemplates) {
     INFO(name);
