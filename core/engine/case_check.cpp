@@ -194,11 +194,16 @@ CaseCheckItem repair_begun(Session& session, const std::string& exhibit,
   std::string damage;
   if (is_there(bundle_path(session.case_file, exhibit))) {
     item.kind = "orphan";
-    item.what = "is sealed and whole, but its entries are missing";
+    item.what =
+        "has a sealed bundle, but its entries are missing; whether it is whole "
+        "was not looked at";
     if (!repair) return item;
     try {
       const Snapshot snapshot = adopt(session, exhibit);
-      item.what += fmt::format("; adopted, {} items", snapshot.bundle.items);
+      item.what = fmt::format(
+          "is sealed and whole, but its entries were missing; "
+          "adopted, {} items",
+          snapshot.bundle.items);
       item.is_repaired = true;
       return item;
     } catch (const Error& error) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <optional>
@@ -375,6 +376,77 @@ TEST_CASE("[I3] a bundle of another acquisition is set aside, not adopted") {
   CHECK(items_of(acting.file, "bundle.seal").empty());
   CHECK_FALSE(fs::exists(acting.evidence() / "E001.tar.zst"));
   CHECK(fs::exists(acting.evidence() / "aside"));
+}
+
+/// The case as it lies there after a crash between the seal of E001 and the
+/// entries that tell of it, opened again.
+struct Orphaned : Acting {
+  Orphaned() {
+    static_cast<void>(take());
+    const Database database(folder / "case.db", Database::Mode::write);
+    std::vector<std::pair<std::string, std::string>> triggers;
+    Statement rows = database.prepare(
+        "SELECT name, sql FROM sqlite_schema WHERE type='trigger'");
+    while (rows.step()) triggers.emplace_back(rows.text(0), rows.text(1));
+    rows.reset();
+    for (const auto& [name, text] : triggers) {
+      database.execute("DROP TRIGGER " + name);
+    }
+    database.execute(
+        "DELETE FROM custody WHERE seq > (SELECT max(seq) FROM custody WHERE "
+        "json_extract(line, '$.action') = 'acquire.file')");
+    database.execute("DELETE FROM heads");
+    for (const auto& [name, text] : triggers) database.execute(text);
+  }
+  CaseCheckItem check(Repair repair) {
+    CaseFile again(folder, CaseMode::write, clock);
+    Session later{.case_file = again,
+                  .examiner = eve,
+                  .clock = clock,
+                  .cancellation = cancellation,
+                  .progress = silent};
+    const auto items = check_case(later, {.repair = repair}).items;
+    REQUIRE(items.size() == 1);
+    sealed = 0;
+    for (const Entry& entry : again.entries()) {
+      sealed += text_or(entry.json, "action", "") == "bundle.seal" ? 1 : 0;
+    }
+    return items.front();
+  }
+  int sealed = 0;  ///< entries that seal E001
+};
+
+TEST_CASE(
+    "a bundle whose entries a crash prevented is adopted if it is whole") {
+  Orphaned whole;
+  const CaseCheckItem seen = whole.check(Repair::no);
+  CHECK(seen.kind == "orphan");
+  CHECK(seen.what.find("whether it is whole was not looked at") !=
+        std::string::npos);
+  CHECK(whole.sealed == 0);
+  const CaseCheckItem adopted = whole.check(Repair::yes);
+  CHECK(adopted.kind == "orphan");
+  CHECK(adopted.what.find("is sealed and whole") == 0);
+  CHECK(whole.sealed == 1);
+  CHECK(verify_custody(whole.folder, "").ok());
+}
+
+TEST_CASE("a damaged bundle whose entries a crash prevented is not adopted") {
+  Orphaned damaged;
+  const fs::path bundle = damaged.evidence() / "E001.tar.zst";
+  fs::permissions(bundle, fs::perms::owner_all);
+  std::fstream file(bundle, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(100);
+  const int byte = file.get();
+  file.seekp(100);
+  file.put(static_cast<char>(byte ^ 1));
+  file.close();
+  const CaseCheckItem item = damaged.check(Repair::yes);
+  CHECK(item.kind == "partial");
+  CHECK(item.what.find("is damaged: E001 does not verify") == 0);
+  CHECK(damaged.sealed == 0);
+  CHECK_FALSE(fs::exists(bundle));
+  CHECK(fs::exists(damaged.evidence() / "aside/E001.tar.zst"));
 }
 
 TEST_CASE("[I2] another bundle in an exhibit's place is not read as it") {
