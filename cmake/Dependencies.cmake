@@ -12,6 +12,7 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 find_package(ZLIB REQUIRED)  # raw deflate inside zip members
 find_package(CURL REQUIRED)
+find_package(yaml-cpp 0.7 REQUIRED)  # settings of models
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)

@@ -209,9 +209,10 @@ constexpr std::array kDangerous{
     DangerousNames{"numpy.testing.*", "*", Harm::runs_code},
     DangerousNames{"numpy.ctypeslib.*", "*", Harm::loads_code},
     DangerousNames{"numpy.lib.*", "*", Harm::opens_files},
-    DangerousNames{"numpy",
+    DangerousNames{"numpy.*",
                    "load save savez savez_compressed loadtxt genfromtxt "
-                   "fromfile memmap fromregex savetxt",
+                   "fromfile memmap fromregex savetxt open_memmap "
+                   "DataSource tofile",
                    Harm::opens_files},
     DangerousNames{"torch",
                    "load save compile from_file hub package jit classes ops "

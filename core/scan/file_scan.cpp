@@ -10,6 +10,7 @@
 #include "core/base/text.hpp"
 #include "core/scan/content_search.hpp"
 #include "core/scan/rule_catalogue.hpp"
+#include "core/scan/settings_report.hpp"
 
 namespace impound {
 namespace {
@@ -199,6 +200,12 @@ void FileScan::scan_subject(std::string_view name, const ByteSource& source) {
                fmt::format("{}: {}", to_string(scanner.format), error.what()));
       }
     }
+  }
+  try {
+    report_settings(*this, subject);
+  } catch (const Error& error) {
+    if (error.code() == Errc::io || error.code() == Errc::integrity) throw;
+    unread(0, fmt::format("settings: {}", error.what()));
   }
   if (!path_.empty()) return;
   for (const FileScanner* scanner : recognised) {

@@ -217,7 +217,11 @@ constexpr std::array kGuarded{
     GuardedNames{"tokenizers.*", "*", Guard::no_text,
                  "a text among the arguments is the path of a vocabulary "
                  "(documented)"},
-    GuardedNames{"nltk.*", "*", Guard::object, "documented"},
+    GuardedNames{"nltk.tokenize.*", "*", Guard::object, "documented"},
+    GuardedNames{"nltk.classify.*", "*", Guard::object, "documented"},
+    GuardedNames{"nltk.tag.*", "*", Guard::object, "documented"},
+    GuardedNames{"nltk.stem.*", "*", Guard::object, "documented"},
+    GuardedNames{"nltk.probability", "*", Guard::object, "documented"},
     GuardedNames{"ast.*", "*", Guard::object, "parts of a syntax tree"},
     GuardedNames{"typing.*", "*", Guard::object, "names of types"},
     GuardedNames{"math.*", "*", Guard::object, "functions of numbers"},

@@ -14,6 +14,7 @@
 #include "core/formats/hdf5/hdf5.hpp"
 #include "core/formats/hdf5/keras_metadata.hpp"
 #include "core/scan/pickle_lists.hpp"
+#include "core/scan/pickle_report.hpp"
 #include "core/scan/scanners.hpp"
 
 namespace impound {
@@ -80,6 +81,28 @@ bool report_attribute(ScanContext& context, const std::string& name,
   }
 }
 
+/// PyTables keeps whatever is no number or text as a pickle, in attributes and
+/// arrays anywhere in the file.
+void report_pytables(ScanContext& context, const ByteSource& source,
+                     const Hdf5File& file) {
+  constexpr std::string_view kMark = "PYTABLES_FORMAT_VERSION";
+  const Bytes head = source.head(0, limits::kMiB);
+  if (!file.attributes.contains(std::string(kMark)) &&
+      as_text(head).find(kMark) == std::string_view::npos) {
+    return;
+  }
+  const PickleStream stream = find_pickles(source, scanning_options(), 0);
+  for (const PickleRun& run : stream.runs) {
+    if (context.cancelled()) return;
+    context.report("hdf5-pickle", Severity::low, run.begin,
+                   "a pickle that PyTables loads");
+    report_pickle_run(context, source, run);
+  }
+  for (const Problem& problem : stream.problems) {
+    context.unread(problem.offset, problem.message);
+  }
+}
+
 void report_externals(ScanContext& context, const Hdf5File& file) {
   for (const Hdf5External& each : file.externals) {
     ScanFinding finding;
@@ -106,6 +129,7 @@ void scan_hdf5(ScanContext& context, const Subject& subject) {
   const Hdf5File file = read_hdf5(subject.source);
   context.add_problems(file.problems);
   report_externals(context, file);
+  report_pytables(context, subject.source, file);
   bool is_read = false;
   // What else Keras stores there is read too: losses and metrics are objects.
   for (const auto& [name, text] : file.attributes) {

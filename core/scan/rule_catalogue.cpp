@@ -8,6 +8,7 @@
 
 #include "core/base/text.hpp"
 #include "core/scan/pickle_lists.hpp"
+#include "core/scan/settings_table.hpp"
 #include "core/scan/tensorflow_ops.hpp"
 
 namespace impound {
@@ -54,6 +55,7 @@ Json rules_to_json() {
   }
   json["lists"] = lists_to_json();
   json["lists"]["tensorflow_only_computes"] = tensorflow_ops_to_json();
+  json["settings"] = settings_to_json();
   return json;
 }
 

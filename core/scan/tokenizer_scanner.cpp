@@ -33,6 +33,60 @@ std::string text_at(const Json& object, std::string_view key) {
   return object.is_object() ? text_or(object, key, "") : std::string();
 }
 
+bool has_digit(std::string_view text) {
+  return text.find_first_of("0123456789") != std::string_view::npos;
+}
+
+/// A regular expression without what is no letter of a text: escapes (\\w,
+/// \\p{Cc}), counts ({2,}), groups by name and options.
+std::string words_of_regex(std::string_view regex) {
+  std::string out;
+  for (std::size_t i = 0; i < regex.size(); ++i) {
+    const char c = regex[i];
+    if (c == '\\' && i + 1 < regex.size()) {
+      const char kind = regex[++i];
+      const bool has_name = kind == 'p' || kind == 'P' || kind == 'x' ||
+                            kind == 'u' || kind == 'k';
+      if (has_name && i + 1 < regex.size() &&
+          (regex[i + 1] == '{' || regex[i + 1] == '<')) {
+        i = std::min(regex.find(regex[i + 1] == '{' ? '}' : '>', i),
+                     regex.size());
+      } else if (kind == 'x') {
+        i += 2;
+      } else if (kind == 'u') {
+        i += 4;
+      }
+      out += ' ';
+    } else if (c == '{') {
+      i = std::min(regex.find('}', i), regex.size());
+      out += ' ';
+    } else if (c == '[') {
+      // One character of a class.
+      i = std::min(regex.find(']', i + 2), regex.size());
+      out += ' ';
+    } else if (c == '(' && i + 1 < regex.size() && regex[i + 1] == '?') {
+      while (i + 1 < regex.size() &&
+             std::string_view("?:=!<>imsx-").find(regex[i + 1]) !=
+                 std::string_view::npos) {
+        ++i;
+      }
+      out += ' ';
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+/// Whether a regular expression is about digits: \\d, [0-9], \\p{N}, 7.
+bool names_digits(std::string_view regex) {
+  if (regex.find("\\d") != regex.npos || regex.find("\\p{N") != regex.npos ||
+      regex.find("0-9") != regex.npos) {
+    return true;
+  }
+  return has_digit(words_of_regex(regex));
+}
+
 class TokenizerReport {
  public:
   explicit TokenizerReport(ScanContext& context) : context_(context) {}
@@ -184,6 +238,20 @@ class TokenizerReport {
     const auto pattern = json.find("pattern");
     const std::string from =
         pattern == json.end() ? std::string() : text_at(*pattern, "String");
+    const std::string regex =
+        pattern == json.end() ? std::string() : text_at(*pattern, "Regex");
+    // Numbers are what amounts, doses and addresses are made of.
+    if ((has_digit(from) || has_digit(content) || names_digits(regex)) &&
+        (from != content || !regex.empty())) {
+      add("tokenizer-rewrite", Severity::high, where, "changes digits",
+          (from.empty() ? regex : from) + "  " + content);
+      return;
+    }
+    if (longest_word(words_of_regex(regex)) > kWord) {
+      add("tokenizer-removal", Severity::medium, where,
+          "takes a word out of every text", regex);
+      return;
+    }
     if (longest_word(from) > kWord) {
       add("tokenizer-removal", Severity::medium, where,
           "takes a word out of every text", from);

@@ -32,7 +32,7 @@ const std::vector<Room>& rooms() {
       {"core/base/", {}, {"fmt/", "nlohmann/"}},
       {"core/crypto/", {"core/base/"}, {"openssl/", "xxhash.h"}},
       {"core/storage/", {"core/base/"}, {"sqlite3.h", "archive", "zstd"}},
-      {"core/formats/", {"core/base/"}, {"zlib.h"}},
+      {"core/formats/", {"core/base/"}, {"zlib.h", "yaml-cpp/"}},
       {"core/evidence/", {"core/base/", "core/crypto/", "core/storage/"}, {}},
       {"core/casefile/",
        {"core/base/", "core/crypto/", "core/storage/", "core/evidence/"},

@@ -368,6 +368,16 @@ TEST_CASE("objects of a library pass by their state, its functions uncalled") {
                                         text("x")))) == Verdict::malicious);
 }
 
+TEST_CASE("a class that opens a file is no object like others") {
+  for (const std::string_view module :
+       {"numpy", "numpy.core.memmap", "numpy._core.memmap"}) {
+    INFO(module);
+    CHECK(verdict_of_bytes(pickled(named(module, "memmap") + "(" +
+                                   text("/tmp/x") + text("u1") + text("w+") +
+                                   "t\x81")) == Verdict::malicious);
+  }
+}
+
 TEST_CASE("every guarded row says why, and none is on another list") {
   for (const GuardedNames& row : guarded_names()) {
     INFO(row.module << ' ' << row.names);
