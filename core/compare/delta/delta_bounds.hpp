@@ -11,6 +11,12 @@ namespace impound::delta_bounds {
 
 // The order of decision (delta_label.cpp).
 
+/// Share of a tensor's numbers that a recipe may leave unexplained and still be
+/// what most of it went through: the rest is judged by itself. No number of it
+/// is cleared.
+inline constexpr double kMostUnexplained = 0.25;
+/// ... and least share of the numbers that changed that it explains.
+inline constexpr double kFewestExplained = 0.5;
 /// A change of so few elements, or of so small a share, may be bit flips.
 inline constexpr double kMostFlips = 64;
 inline constexpr double kMostFlipShare = 1e-4;

@@ -120,12 +120,14 @@ bool decide_payload(TensorFindings& found, const TensorBytes& after) {
 void decide_recast(TensorFindings& found, const Recast& recast) {
   found.label = recast.is_quantised ? "quantised" : "cast";
   found.because = fmt::format(
-      "{} of the numbers are the old ones through {} (relative change {:.3g})",
-      percent(recast.share), recast.words(), found.relative());
+      "every number is the old one through {} (relative change {:.3g})",
+      recast.words(), found.relative());
 }
 
-bool is_quantiser_noise(const TensorFindings& found, const TensorBytes& before,
-                        const TensorBytes& after) {
+/// What a quantiser's rounding looks like. How it looks is no proof: it was
+/// done again, and did not give these numbers.
+bool looks_quantised(const TensorFindings& found, const TensorBytes& before,
+                     const TensorBytes& after) {
   const double most = quantiser_error(after.dtype);
   return before.dtype != after.dtype && most > 0 &&
          found.statistics.relative() <= most &&
@@ -202,6 +204,106 @@ void decide_exact(TensorFindings& found, const TensorBytes& after) {
   }
 }
 
+/// Of what no recipe explains: the kind of change. `found` has the statistics.
+void judge(TensorFindings& found, const TensorBytes& before,
+           const TensorBytes& after, unsigned threads,
+           const Cancellation& cancellation) {
+  const DeltaSums& sums = found.statistics.sums;
+  if (sums.changed == 0) {
+    const bool is_retyped = before.dtype != after.dtype;
+    found.label = is_retyped ? "cast" : "identical";
+    found.because = fmt::format("every number is the same{}",
+                                is_retyped ? ", in another type" : "");
+    return;
+  }
+  found.range = find_changed_range(before, after, found.statistics);
+  if (decide_bit_flips(found, after)) {
+    found.changes =
+        list_changes(before, after, found.statistics, kMostListedChanges);
+    return;
+  }
+  if (sums.nan_introduced + sums.inf_introduced > 0) {
+    decide_new_values(found);
+    return;
+  }
+  if (decide_payload(found, after)) return;
+  found.exact =
+      find_exact_change(before, after, found.statistics, cancellation);
+  if (found.exact.pattern != Pattern::none) {
+    decide_exact(found, after);
+    return;
+  }
+  found.spectrum =
+      measure_spectrum(before, after, found.statistics, threads, cancellation);
+  if (looks_quantised(found, before, after)) {
+    found.label = "unclassified";
+    found.shape.is_faint = true;
+    found.because = fmt::format(
+        "now {}, relative change {:.3g}, of the size of its rounding and no "
+        "component above it; but not every number is one that {} makes of the "
+        "old ones: from a finer original, with a search that is not known "
+        "here, or changed before",
+        to_string(after.dtype), found.statistics.relative(),
+        to_string(after.dtype));
+    return;
+  }
+  found.shape = judge_shape(found, before, after);
+  found.label = found.shape.label;
+  found.because = found.shape.because;
+  found.rank = found.shape.rank;
+  if (found.label != "sparse") return;
+  found.lines = find_changed_lines(before, after, found.statistics);
+  if (found.lines && !found.lines->words().empty()) {
+    found.because = found.lines->words() + "; " + found.because;
+  }
+  if (found.statistics.bits_are_comparable) {
+    found.changes =
+        list_changes(before, after, found.statistics, kMostListedChanges);
+  }
+}
+
+/// The tensor is the old one through a recipe but for some numbers: those are
+/// judged by themselves.
+TensorFindings decide_remainder(const TensorBytes& before,
+                                const TensorBytes& after, TensorFindings whole,
+                                unsigned threads,
+                                const Cancellation& cancellation) {
+  const Recast& recast = *whole.recast;
+  const std::string words = fmt::format(
+      "{} of {} numbers are not the old ones through {}, all others are",
+      recast.unexplained, whole.statistics.elements, recast.words());
+  if (!recast.recipe) {
+    // Integers without their scales: the numbers themselves say nothing.
+    whole.range = find_changed_range(before, after, whole.statistics);
+    whole.label = "sparse";
+    whole.because = fmt::format("{}: {}", words, recast.rest);
+    return whole;
+  }
+  const Remainder rest = remainder_of(before, after, recast);
+  TensorFindings found =
+      decide_change(rest.bytes, after, threads, cancellation);
+  if (!found.lines && found.statistics.sums.changed > 0) {
+    found.lines = find_changed_lines(rest.bytes, after, found.statistics);
+  }
+  // Of a small matrix, single rows are no small share.
+  const bool has_few_rows =
+      found.lines && found.lines->rows <= kMostNamedLines &&
+      static_cast<double>(found.lines->rows) <=
+          kMostUnexplained * static_cast<double>(found.lines->all_rows);
+  if (has_few_rows &&
+      (found.label == "unclassified" || found.label == "dense")) {
+    found.label = "sparse";
+    found.shape.is_faint = false;
+  }
+  const std::string lines = found.lines ? found.lines->words() : "";
+  if (!lines.empty() && !found.because.starts_with(lines)) {
+    found.because = lines + "; " + found.because;
+  }
+  found.because = fmt::format("{}: {}", words, found.because);
+  found.recast = std::move(whole.recast);
+  return found;
+}
+
 }  // namespace
 
 TensorFindings decide(const TensorBytes& before, const TensorBytes& after,
@@ -209,60 +311,33 @@ TensorFindings decide(const TensorBytes& before, const TensorBytes& after,
   TensorFindings found;
   found.statistics = measure_delta(before, after, threads, best_instructions());
   const DeltaSums& sums = found.statistics.sums;
-  if (sums.changed == 0) {
-    const bool is_retyped = before.dtype != after.dtype;
-    found.label = is_retyped ? "cast" : "identical";
-    found.because = fmt::format("every number is the same{}",
-                                is_retyped ? ", in another type" : "");
-    return found;
-  }
-  found.range = find_changed_range(before, after, found.statistics);
   // Doing it again is proof, how it looks is not: the sixteen bits of two types
   // can differ in one number only.
-  if (sums.nan_introduced + sums.inf_introduced == 0) {
+  if (sums.changed > 0 && sums.nan_introduced + sums.inf_introduced == 0) {
     found.recast = find_recast(before, after, cancellation);
     if (!found.recast) {
       found.recast = find_integer_rows(before, after, cancellation);
     }
-    if (found.recast) {
+    if (found.recast && found.recast->unexplained == 0) {
+      found.range = find_changed_range(before, after, found.statistics);
       decide_recast(found, *found.recast);
       return found;
     }
+    if (found.recast) {
+      return decide_remainder(before, after, std::move(found), threads,
+                              cancellation);
+    }
   }
-  if (decide_bit_flips(found, after)) {
-    found.changes =
-        list_changes(before, after, found.statistics, kMostListedChanges);
-    return found;
-  }
-  if (sums.nan_introduced + sums.inf_introduced > 0) {
-    decide_new_values(found);
-    return found;
-  }
-  if (decide_payload(found, after)) return found;
-  found.exact =
-      find_exact_change(before, after, found.statistics, cancellation);
-  if (found.exact.pattern != Pattern::none) {
-    decide_exact(found, after);
-    return found;
-  }
-  found.spectrum =
-      measure_spectrum(before, after, found.statistics, threads, cancellation);
-  if (is_quantiser_noise(found, before, after)) {
-    found.label = "quantised";
-    found.because = fmt::format(
-        "now {}, relative change {:.3g} as its rounding makes, no component "
-        "above noise",
-        to_string(after.dtype), found.statistics.relative());
-    return found;
-  }
-  found.shape = judge_shape(found, before, after);
-  found.label = found.shape.label;
-  found.because = found.shape.because;
-  found.rank = found.shape.rank;
-  if (found.label == "sparse" && found.statistics.bits_are_comparable) {
-    found.changes =
-        list_changes(before, after, found.statistics, kMostListedChanges);
-  }
+  judge(found, before, after, threads, cancellation);
+  return found;
+}
+
+TensorFindings decide_change(const TensorBytes& before,
+                             const TensorBytes& after, unsigned threads,
+                             const Cancellation& cancellation) {
+  TensorFindings found;
+  found.statistics = measure_delta(before, after, threads, best_instructions());
+  judge(found, before, after, threads, cancellation);
   return found;
 }
 
@@ -332,6 +407,7 @@ Json TensorFindings::to_json() const {
     json["changes"] = std::move(list);
     json["changes_left_out"] = sums.changed - changes.size();
   }
+  if (lines) json["lines"] = lines->to_json();
   if (payload) {
     json["payload"] = {
         {"bits", payload->bits},       {"first", payload->first},
@@ -341,6 +417,7 @@ Json TensorFindings::to_json() const {
   if (recast) {
     json["recast"] = {{"through", recast->through},
                       {"share", recast->share},
+                      {"unexplained", recast->unexplained},
                       {"rounding", to_string(recast->rounding)}};
   }
   if (exact.pattern != Pattern::none) {

@@ -26,10 +26,13 @@ struct TensorFindings {
   std::optional<ChangedRange> range;    ///< of a tensor that has a change
   std::vector<ChangedElement> changes;  ///< bit flips and sparse changes
   std::optional<Payload> payload;
+  /// The rounding that explains every number, or all but some
+  /// (Recast::unexplained): then everything else here is about those.
   std::optional<Recast> recast;
-  ExactChange exact;                 ///< pruned, scaled, reordered
-  std::optional<Spectrum> spectrum;  ///< where the decision needed it
-  RankFindings shape;                ///< what the spectrum says
+  std::optional<ChangedLines> lines;  ///< of a sparse change of a matrix
+  ExactChange exact;                  ///< pruned, scaled, reordered
+  std::optional<Spectrum> spectrum;   ///< where the decision needed it
+  RankFindings shape;                 ///< what the spectrum says
   /// How the result of an edit was stored.
   Rounding rounding = Rounding::nearest;
 
@@ -54,6 +57,13 @@ struct TensorFindings {
 [[nodiscard]] TensorFindings decide(const TensorBytes& before,
                                     const TensorBytes& after, unsigned threads,
                                     const Cancellation& cancellation);
+
+/// The same of numbers that rounding does not explain: without a look whether
+/// it does.
+[[nodiscard]] TensorFindings decide_change(const TensorBytes& before,
+                                           const TensorBytes& after,
+                                           unsigned threads,
+                                           const Cancellation& cancellation);
 
 /// The same for tensors of one type whose holes are not read: measures the data
 /// and decides what it alone tells: identical, bit-flips, new-values; else

@@ -4,6 +4,7 @@
 /// the low bits.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,40 @@ struct ChangedElement {
 [[nodiscard]] std::vector<ChangedElement> list_changes(
     const TensorBytes& before, const TensorBytes& after,
     const DeltaStatistics& statistics, std::size_t most);
+
+/// A row of a matrix that changed.
+struct ChangedRow {
+  std::uint64_t row = 0;
+  std::uint64_t changed = 0;  ///< numbers
+  std::uint64_t first = 0;    ///< column of the first of them
+  /// b = factor·a, where what is left of b is little; empty where it is not.
+  std::optional<double> factor;
+  double rest = 0;  ///< ‖b − factor·a‖/‖b‖
+};
+
+/// Which rows and columns of a matrix changed.
+struct ChangedLines {
+  std::uint64_t rows = 0;     ///< that changed
+  std::uint64_t columns = 0;  ///< that changed
+  std::uint64_t all_rows = 0;
+  std::uint64_t all_columns = 0;
+  std::vector<ChangedRow> first_rows;
+  std::vector<std::uint64_t> first_columns;
+
+  /// "row 17 (times -1.5)", "rows 3, 5 and 2 more", "column 7", "number 4 of
+  /// row 17"; empty where it is spread over many of both.
+  [[nodiscard]] std::string words() const;
+  [[nodiscard]] Json to_json() const;
+};
+
+/// Rows and columns that are named.
+inline constexpr std::size_t kMostNamedLines = 8;
+
+/// Reads only where `statistics` say that something changed. Nothing for
+/// vectors and for more than 4 Mi columns.
+[[nodiscard]] std::optional<ChangedLines> find_changed_lines(
+    const TensorBytes& before, const TensorBytes& after,
+    const DeltaStatistics& statistics);
 
 /// Bytes of a payload that are looked at and can be saved.
 inline constexpr std::uint64_t kMostPayloadBytes = 16U << 20U;

@@ -4,123 +4,214 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
-#include "core/formats/gguf/dequantise.hpp"
-#include "core/formats/numbers.hpp"
+#include "core/base/error.hpp"
+#include "core/compare/delta/delta_bounds.hpp"
 
 namespace impound {
 namespace {
 
+using namespace delta_bounds;
+
 constexpr std::uint64_t kWindowNumbers = 1U << 19U;
-constexpr std::size_t kBlock = 32;  ///< of all types with one quantiser
-constexpr double kEnough = 0.999;
-constexpr double kEnoughOfChanged = 0.99;
+/// Recipes are tried on so many numbers first, or on a row: nearly all fail
+/// there.
+constexpr std::size_t kTaste = 256;
 
-/// Dtype::i8 stands for one scale a row: max|row|/127.
-constexpr std::array kCandidates = {
-    Dtype::bf16, Dtype::f16,  Dtype::f8_e4m3, Dtype::f8_e5m2, Dtype::q8_0,
-    Dtype::q4_0, Dtype::q4_1, Dtype::q5_0,    Dtype::q5_1,    Dtype::i8};
+bool is_number(Dtype dtype) {
+  return traits(dtype).kind == NumberKind::floating ||
+         numbers_per_scale(dtype) > 0;
+}
 
-struct Candidate {
-  Dtype dtype = Dtype::unknown;
-  bool is_quantised = false;
-  Rounding rounding = Rounding::nearest;
-  std::uint64_t equal = 0;
+bool is_block(Dtype dtype) { return traits(dtype).block_elements > 1; }
+
+std::uint64_t bytes_of(Dtype dtype, std::uint64_t numbers) {
+  const DtypeTraits& type = traits(dtype);
+  if (type.block_bits < 8) return numbers * type.block_bits / 8;
+  return numbers / type.block_elements * (type.block_bits / 8);
+}
+
+/// Old and new numbers of one place, with what recipes need beside them.
+class WindowReader {
+ public:
+  WindowReader(const TensorBytes& before, const TensorBytes& after)
+      : before_(before), after_(after) {}
+
+  void read(std::uint64_t first, std::size_t count) {
+    first_ = first;
+    old_.resize(count);
+    now_.resize(count);
+    before_.read_floats(first, old_);
+    after_.read_floats(first, now_);
+    if (is_block(after_.dtype)) read_blocks(after_, blocks_, count);
+    if (!is_block(before_.dtype)) return;
+    // The old side was rounded to steps of its own.
+    Bytes blocks;
+    read_blocks(before_, blocks, count);
+    const std::vector<BlockScale> scales = block_scales(before_.dtype, blocks);
+    const std::uint64_t run = numbers_per_scale(before_.dtype);
+    slack_.resize(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      slack_[i] = 0.5F * std::abs(scales[i / run].step);
+    }
+  }
+
+  [[nodiscard]] RecipeWindow part(std::size_t from, std::size_t to) const {
+    RecipeWindow window{.first = first_ + from,
+                        .old = std::span(old_).subspan(from, to - from),
+                        .slack = {},
+                        .now = std::span(now_).subspan(from, to - from),
+                        .blocks = {}};
+    if (!slack_.empty()) {
+      window.slack = std::span(slack_).subspan(from, to - from);
+    }
+    if (!blocks_.empty()) {
+      const auto at = static_cast<std::size_t>(bytes_of(after_.dtype, from));
+      const auto end = static_cast<std::size_t>(bytes_of(after_.dtype, to));
+      window.blocks = ByteView(blocks_).subspan(at, end - at);
+    }
+    return window;
+  }
+
+  [[nodiscard]] std::size_t count() const { return old_.size(); }
+
+ private:
+  void read_blocks(const TensorBytes& tensor, Bytes& blocks,
+                   std::size_t count) const {
+    blocks.resize(static_cast<std::size_t>(bytes_of(tensor.dtype, count)));
+    tensor.source->read(tensor.offset + bytes_of(tensor.dtype, first_), blocks);
+  }
+
+  const TensorBytes& before_;
+  const TensorBytes& after_;
+  std::uint64_t first_ = 0;
+  std::vector<float> old_;
+  std::vector<float> slack_;
+  std::vector<float> now_;
+  Bytes blocks_;
+};
+
+/// How a recipe has done so far.
+struct Trial {
+  std::shared_ptr<Recipe> recipe;
   std::uint64_t seen = 0;
+  std::uint64_t unexplained = 0;
   /// Of the numbers that changed. Quantising again what was quantised before
   /// changes nothing, so an edit of a few numbers must not hide among those
   /// that stayed.
-  std::uint64_t changed_equal = 0;
   std::uint64_t changed = 0;
+  std::uint64_t changed_explained = 0;
 
   [[nodiscard]] bool explains_changes() const {
-    return static_cast<double>(changed_equal) >=
-           kEnoughOfChanged * static_cast<double>(changed);
+    return static_cast<double>(changed_explained) >=
+           kFewestExplained * static_cast<double>(changed);
   }
 
   [[nodiscard]] bool is_alive() const {
-    if (!is_quantised) return equal == seen;
-    return static_cast<double>(equal) >= kEnough * static_cast<double>(seen);
+    // Of few changes, more may follow that it explains.
+    constexpr std::uint64_t kFewChanges = 4096;
+    return static_cast<double>(unexplained) <=
+               kMostUnexplained * static_cast<double>(seen) &&
+           (changed < kFewChanges || explains_changes());
   }
 };
 
-bool is_floating(Dtype dtype) {
-  return traits(dtype).kind == NumberKind::floating;
-}
-
-void round_row(std::span<const float> in, std::span<float> out) {
-  float most = 0;
-  for (const float each : in) most = std::max(most, std::abs(each));
-  const float step = most / 127.0F;
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    out[i] = step > 0 ? std::nearbyint(in[i] / step) * step : 0.0F;
+void try_on(const RecipeWindow& window, std::span<float> made, Trial& trial) {
+  trial.unexplained += trial.recipe->make(window, made);
+  trial.seen += made.size();
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    const bool is_changed = window.now[i] != window.old[i];
+    const bool is_explained = made[i] == window.now[i];
+    trial.changed += is_changed ? 1U : 0U;
+    trial.changed_explained += is_changed && is_explained ? 1U : 0U;
   }
 }
 
-/// What `in` becomes, in `out`.
-void recompute(Dtype through, Rounding rounding, std::size_t columns,
-               std::span<const float> in, std::span<float> out) {
-  if (through == Dtype::i8) {
-    for (std::size_t at = 0; at < in.size(); at += columns) {
-      round_row(in.subspan(at, columns), out.subspan(at, columns));
+/// Whether a recipe explains nothing of what it was tried on, in two places of
+/// the first window: one may be a row that was changed.
+bool fails_at_once(const WindowReader& reader, std::span<float> made,
+                   const Trial& trial) {
+  const std::size_t count = reader.count();
+  const std::size_t unit = static_cast<std::size_t>(trial.recipe->unit);
+  const std::size_t some = std::max(unit, kTaste);
+  const auto fails_at = [&](std::size_t from) {
+    const std::size_t to = std::min(count, from + some);
+    Trial tasted{.recipe = trial.recipe};
+    try_on(reader.part(from, to), made.subspan(from, to - from), tasted);
+    return 2 * tasted.unexplained > tasted.seen;
+  };
+  return fails_at(0) && (count <= some || fails_at(count / 2 / some * some));
+}
+
+/// Whole rows where rows fit a window; whole blocks in any case.
+std::uint64_t window_of(std::uint64_t columns) {
+  return columns <= kWindowNumbers ? kWindowNumbers / columns * columns
+                                   : kWindowNumbers;
+}
+
+/// The old numbers after a recipe, computed again at every read.
+class RecipeSource final : public ByteSource {
+ public:
+  RecipeSource(const TensorBytes& before, const TensorBytes& after,
+               std::shared_ptr<const Recipe> recipe, Dtype stored)
+      : before_(before),
+        after_(after),
+        recipe_(std::move(recipe)),
+        stored_(stored),
+        width_(traits(stored).block_bits / 8) {}
+
+  [[nodiscard]] std::uint64_t size() const override {
+    return before_.numbers() * width_;
+  }
+
+  void read(std::uint64_t offset, std::span<std::byte> out) const override {
+    if (offset > size() || out.size() > size() - offset) {
+      throw Error(Errc::malformed, "a read behind the last number");
     }
-  } else if (has_one_quantiser(through)) {
-    for (std::size_t at = 0; at < in.size(); at += kBlock) {
-      quantise_and_back(through, in.subspan(at, kBlock),
-                        out.subspan(at, kBlock));
+    if (out.empty()) return;
+    // Blocks of either side begin at their multiples.
+    constexpr std::uint64_t kAligned = 256;
+    std::uint64_t unit = std::max(recipe_->unit, std::uint64_t{1});
+    while (unit % traits(before_.dtype).block_elements != 0 ||
+           unit % traits(after_.dtype).block_elements != 0 || unit < kAligned) {
+      unit *= 2;
     }
-  } else if (rounding == Rounding::toward_zero) {
-    std::transform(in.begin(), in.end(), out.begin(),
-                   [&](float x) { return truncate_through(through, x); });
-  } else {
-    std::transform(in.begin(), in.end(), out.begin(),
-                   [&](float x) { return round_through(through, x); });
+    const std::uint64_t first = offset / width_ / unit * unit;
+    const std::uint64_t end =
+        std::min(before_.numbers(), (offset + out.size() + unit * width_ - 1) /
+                                        width_ / unit * unit);
+    WindowReader window(before_, after_);
+    window.read(first, static_cast<std::size_t>(end - first));
+    std::vector<float> made(window.count());
+    (void)recipe_->make(window.part(0, window.count()), made);
+    const Bytes bytes = stored_as(made);
+    std::memcpy(out.data(), bytes.data() + (offset - first * width_),
+                out.size());
   }
-}
 
-/// Same number, or one unit in the last place of a float for a quantiser.
-bool is_same(float expected, float found, bool is_quantised) {
-  if (std::isnan(expected) || std::isnan(found)) {
-    return std::isnan(expected) && std::isnan(found);
-  }
-  return expected == found ||
-         (is_quantised &&
-          std::abs(expected - found) <= 2.5e-7F * std::abs(expected));
-}
-
-bool is_rounded(Dtype dtype) {
-  return dtype == Dtype::bf16 || dtype == Dtype::f16 ||
-         dtype == Dtype::f8_e4m3 || dtype == Dtype::f8_e5m2;
-}
-
-std::vector<Candidate> candidates_for(const TensorBytes& before,
-                                      const TensorBytes& after) {
-  std::vector<Candidate> candidates;
-  if (before.dtype != after.dtype && is_floating(before.dtype) &&
-      (after.dtype == Dtype::f32 || after.dtype == Dtype::f64)) {
-    // A larger type with the same numbers.
-    candidates.push_back({.dtype = after.dtype});
-  }
-  for (const Dtype dtype : kCandidates) {
-    const bool is_quantised = dtype == Dtype::i8 || has_one_quantiser(dtype);
-    // A block cannot lie across two rows, and rows must fit a window.
-    if (is_quantised &&
-        (after.columns() % kBlock != 0 || after.columns() > kWindowNumbers)) {
-      continue;
+ private:
+  [[nodiscard]] Bytes stored_as(const std::vector<float>& numbers) const {
+    Bytes bytes(numbers.size() * width_);
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      if (stored_ == Dtype::f32) {
+        std::memcpy(bytes.data() + i * width_, &numbers[i], width_);
+        continue;
+      }
+      const std::uint16_t bits =
+          stored_ == Dtype::f16 ? to_f16(numbers[i]) : to_bf16(numbers[i]);
+      std::memcpy(bytes.data() + i * width_, &bits, width_);
     }
-    if (dtype == Dtype::i8 && after.rows() < 2) continue;
-    // Casting to the type that it has changes nothing.
-    if (dtype == before.dtype) continue;
-    candidates.push_back({.dtype = dtype, .is_quantised = is_quantised});
+    return bytes;
   }
-  // After all that rounds: numbers that both explain were rounded.
-  for (const Dtype dtype : {Dtype::bf16, Dtype::f16}) {
-    if (dtype == before.dtype) continue;
-    candidates.push_back({.dtype = dtype, .rounding = Rounding::toward_zero});
-  }
-  return candidates;
-}
+
+  const TensorBytes& before_;
+  const TensorBytes& after_;
+  std::shared_ptr<const Recipe> recipe_;
+  Dtype stored_;
+  std::uint64_t width_;
+};
 
 }  // namespace
 
@@ -131,77 +222,79 @@ std::string Recast::words() const {
 std::optional<Recast> find_recast(const TensorBytes& before,
                                   const TensorBytes& after,
                                   const Cancellation& cancellation) {
-  const bool is_number =
-      is_floating(before.dtype) &&
-      (is_floating(after.dtype) || has_one_quantiser(after.dtype));
-  if (!is_number || before.numbers() != after.numbers()) return std::nullopt;
+  if (!is_number(before.dtype) || !is_number(after.dtype) ||
+      before.numbers() != after.numbers()) {
+    return std::nullopt;
+  }
+  const std::uint64_t columns = after.columns();
   for (const Dtype dtype : {before.dtype, after.dtype}) {
-    // Rows of an odd number of half bytes do not begin at a byte.
-    if ((after.columns() * traits(dtype).block_bits) % 8 != 0) {
+    // Rows of an odd number of half bytes do not begin at a byte, and a block
+    // of a file that is read in another shape may lie across a row.
+    if ((columns * traits(dtype).block_bits) % 8 != 0 ||
+        columns % traits(dtype).block_elements != 0) {
       return std::nullopt;
     }
   }
-  std::vector<Candidate> candidates = candidates_for(before, after);
-  const std::uint64_t columns = after.columns();
-  // Whole rows where rows have an end; whole blocks in any case.
-  const std::uint64_t window = columns <= kWindowNumbers
-                                   ? kWindowNumbers / columns * columns
-                                   : kWindowNumbers;
-  std::vector<float> old;
-  std::vector<float> now;
+  std::vector<Trial> trials;
+  for (std::unique_ptr<Recipe>& recipe : recipes_for(before, after)) {
+    trials.push_back({.recipe = std::move(recipe)});
+  }
+  const std::uint64_t window = window_of(columns);
+  WindowReader reader(before, after);
   std::vector<float> made;
   for (std::uint64_t at = 0; at < after.numbers(); at += window) {
-    if (candidates.empty() || cancellation.requested()) return std::nullopt;
+    if (trials.empty() || cancellation.requested()) return std::nullopt;
     const auto count =
         static_cast<std::size_t>(std::min(window, after.numbers() - at));
-    old.resize(count);
-    now.resize(count);
+    reader.read(at, count);
     made.resize(count);
-    before.read_floats(at, old);
-    after.read_floats(at, now);
-    for (Candidate& each : candidates) {
-      // A little first: most candidates fail at once.
-      const std::size_t taste =
-          std::min<std::size_t>(count, static_cast<std::size_t>(columns));
-      for (const auto& [from, to] :
-           {std::pair{std::size_t{0}, taste}, std::pair{taste, count}}) {
-        if (from == to || !each.is_alive()) continue;
-        const auto in = std::span(old).subspan(from, to - from);
-        const auto out = std::span(made).subspan(from, to - from);
-        if (each.dtype == Dtype::f32 || each.dtype == Dtype::f64) {
-          std::copy(in.begin(), in.end(), out.begin());
-        } else {
-          recompute(each.dtype, each.rounding,
-                    static_cast<std::size_t>(columns), in, out);
-        }
-        for (std::size_t i = from; i < to; ++i) {
-          const float expected = is_rounded(after.dtype)
-                                     ? round_through(after.dtype, made[i])
-                                     : made[i];
-          const bool is_equal = is_same(expected, now[i], each.is_quantised);
-          const bool is_changed = now[i] != in[i - from];
-          each.equal += is_equal ? 1U : 0U;
-          each.changed += is_changed ? 1U : 0U;
-          each.changed_equal += is_changed && is_equal ? 1U : 0U;
-        }
-        each.seen += to - from;
-      }
+    if (at == 0) {
+      std::erase_if(trials, [&](const Trial& each) {
+        return fails_at_once(reader, made, each);
+      });
     }
-    std::erase_if(candidates,
-                  [](const Candidate& each) { return !each.is_alive(); });
+    for (Trial& trial : trials) {
+      try_on(reader.part(0, count), made, trial);
+    }
+    std::erase_if(trials, [](const Trial& each) { return !each.is_alive(); });
   }
-  std::erase_if(candidates,
-                [](const Candidate& each) { return !each.explains_changes(); });
-  if (candidates.empty()) return std::nullopt;
-  const Candidate& found = candidates.front();
-  return Recast{.through = found.dtype == Dtype::i8
-                               ? "INT8 per row"
-                               : std::string(to_string(found.dtype)),
-                .is_quantised = found.is_quantised,
-                .rounding = found.rounding,
-                .share = static_cast<double>(found.equal) /
-                         static_cast<double>(found.seen),
-                .relative = {}};
+  std::erase_if(trials,
+                [](const Trial& each) { return !each.explains_changes(); });
+  if (std::ranges::any_of(trials, [](const Trial& each) {
+        return !each.recipe->is_searched;
+      })) {
+    std::erase_if(trials,
+                  [](const Trial& each) { return each.recipe->is_searched; });
+  }
+  if (trials.empty()) return std::nullopt;
+  const Trial& found = *std::min_element(trials.begin(), trials.end(),
+                                         [](const Trial& a, const Trial& b) {
+                                           return a.unexplained < b.unexplained;
+                                         });
+  Recast recast;
+  recast.through = found.recipe->name;
+  recast.is_quantised = found.recipe->is_quantised;
+  recast.rounding = found.recipe->rounding;
+  recast.share = static_cast<double>(found.seen - found.unexplained) /
+                 static_cast<double>(found.seen);
+  recast.unexplained = found.unexplained;
+  recast.recipe = found.recipe;
+  return recast;
+}
+
+Remainder remainder_of(const TensorBytes& before, const TensorBytes& after,
+                       const Recast& recast) {
+  const bool has_bits = after.dtype == Dtype::f16 || after.dtype == Dtype::bf16;
+  const Dtype stored = has_bits ? after.dtype : Dtype::f32;
+  Remainder remainder;
+  remainder.source =
+      std::make_unique<RecipeSource>(before, after, recast.recipe, stored);
+  remainder.bytes = {.source = remainder.source.get(),
+                     .dtype = stored,
+                     .shape = after.shape,
+                     .offset = 0,
+                     .size = remainder.source->size()};
+  return remainder;
 }
 
 }  // namespace impound

@@ -137,7 +137,7 @@ std::optional<TensorFindings> without_noise(const TensorBytes& before,
                              .shape = before.shape,
                              .offset = 0,
                              .size = source->size()};
-  TensorFindings found = decide(expected, after, threads, cancellation);
+  TensorFindings found = decide_change(expected, after, threads, cancellation);
   found.because = fmt::format("against the old numbers through {}: {}",
                               to_string(after.dtype), found.because);
   return found;
@@ -149,18 +149,19 @@ TensorFindings explain(const OpenPair& pair, unsigned threads,
   const TensorBytes& before = pair.before.bytes;
   const TensorBytes& after = pair.after.bytes;
   // A quantised file that was decoded again: the noise is in the old side.
-  if (has_one_quantiser(before.dtype) && is_float(after.dtype)) {
+  if (numbers_per_scale(before.dtype) > 0 && is_float(after.dtype)) {
     TensorFindings turned = decide(after, before, threads, cancellation);
-    if (turned.label == "quantised") {
+    if (turned.recast && turned.recast->is_quantised) {
       turned.because = "from the new side to the old: " + turned.because;
       return turned;
     }
   }
   TensorFindings found = decide(before, after, threads, cancellation);
-  if (found.label == "quantised" || found.label == "cast") return found;
+  // Explained by rounding, or all but what it was judged by.
+  if (found.recast || found.statistics.sums.changed == 0) return found;
   std::optional<TensorFindings> edit =
       without_noise(before, after, threads, cancellation);
-  if (edit && edit->label != "identical" && edit->label != "cast" &&
+  if (edit && edit->statistics.sums.changed > 0 &&
       edit->statistics.relative() < found.statistics.relative()) {
     return std::move(*edit);
   }
@@ -249,6 +250,7 @@ void describe(const TensorFindings& found, SentenceTensor& tensor) {
   tensor.has_new_values = sums.nan_introduced + sums.inf_introduced > 0;
   if (found.payload) tensor.payload = found.payload->size;
   if (found.recast) tensor.through = found.recast->words();
+  if (found.lines) tensor.where = found.lines->words();
   if (found.exact.pattern != Pattern::none) {
     tensor.pattern = to_string(found.exact.pattern);
   }
@@ -299,15 +301,12 @@ void mark_moved(const ModelDiff& diff, std::vector<SentenceTensor>& tensors) {
   }
 }
 
-/// A model that was converted on the way (HF to GGUF) is judged by what the
-/// conversion does not explain. `retyped` are the names of tensors that have
-/// another type now: rounding in the same type is no conversion.
+/// A model that was converted on the way (HF to GGUF, rounded in its own type)
+/// is judged by what the conversion does not explain.
 ModelVerdict judge_converted(std::vector<SentenceTensor> tensors,
-                             const std::set<std::string_view>& retyped,
                              std::size_t added, std::size_t removed) {
-  const auto is_conversion = [&](const SentenceTensor& tensor) {
-    return (tensor.label == "cast" || tensor.label == "quantised") &&
-           retyped.contains(tensor.name);
+  const auto is_conversion = [](const SentenceTensor& tensor) {
+    return tensor.label == "cast" || tensor.label == "quantised";
   };
   const auto converted = static_cast<std::size_t>(
       std::count_if(tensors.begin(), tensors.end(), is_conversion));
@@ -318,19 +317,17 @@ ModelVerdict judge_converted(std::vector<SentenceTensor> tensors,
   if (converted == 0 || !has_other) {
     return judge_model(tensors, added, removed);
   }
-  std::string through;
+  std::set<std::string> through;
   for (SentenceTensor& tensor : tensors) {
     if (!is_conversion(tensor)) continue;
-    if (tensor.label == "quantised" && through.empty()) {
-      through = tensor.through;
-    }
+    if (!tensor.through.empty()) through.insert(tensor.through);
     tensor.label = "identical";
   }
   ModelVerdict verdict = judge_model(tensors, added, removed);
-  verdict.sentence +=
-      fmt::format("; besides, {} tensor{} only converted to another type{}",
-                  converted, converted == 1 ? " was" : "s were",
-                  through.empty() ? "" : ", quantised through " + through);
+  verdict.sentence += fmt::format("; besides, {} tensor{} only converted{}{}",
+                                  converted, converted == 1 ? " was" : "s were",
+                                  through.empty() ? "" : ", through ",
+                                  fmt::join(through, ", "));
   return verdict;
 }
 
@@ -523,12 +520,7 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
   diff.numbers = numbers_of(diff, tensors);
   mark_moved(diff, tensors);
   report_order(as_they_stand, diff);
-  std::set<std::string_view> retyped;
-  for (const TensorChange& change : diff.tensors) {
-    if (change.status == TensorStatus::retyped) retyped.insert(change.name);
-  }
-  ModelVerdict verdict =
-      judge_converted(std::move(tensors), retyped, added, removed);
+  ModelVerdict verdict = judge_converted(std::move(tensors), added, removed);
   diff.label = std::move(verdict.label);
   diff.sentence = std::move(verdict.sentence);
   diff.sentence += beside_tensors(diff);

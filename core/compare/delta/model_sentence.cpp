@@ -82,13 +82,21 @@ ModelVerdict judge_payload(const SentenceGroup& group) {
 }
 
 ModelVerdict judge_sparse(const SentenceGroup& group) {
+  constexpr std::size_t kMostNamed = 4;
   std::uint64_t elements = 0;
-  for (const SentenceTensor* tensor : group) elements += tensor->changed;
-  return {
-      "sparse",
-      fmt::format("a few elements changed: {} in {}{}", elements,
-                  plural(group.size(), "tensor"),
-                  group.size() == 1 ? ", " + printable(group[0]->name) : "")};
+  std::string places;
+  std::size_t named = 0;
+  for (const SentenceTensor* tensor : group) {
+    elements += tensor->changed;
+    if (group.size() > 1 && (tensor->where.empty() || named == kMostNamed)) {
+      continue;
+    }
+    ++named;
+    places += fmt::format(", {}{}{}", printable(tensor->name),
+                          tensor->where.empty() ? "" : ": ", tensor->where);
+  }
+  return {"sparse", fmt::format("a few elements changed: {} in {}{}", elements,
+                                plural(group.size(), "tensor"), places)};
 }
 
 std::string several_kinds(const std::map<std::string, SentenceGroup>& kinds) {

@@ -35,6 +35,7 @@ struct SentenceTensor {
   bool is_exponent_flip = false;
   bool has_new_values = false;  ///< NaN or infinities introduced
   bool is_vector = false;
+  std::string where;        ///< rows or columns, of a sparse change
   std::string pattern;      ///< to_string(Pattern), where there is one
   std::string moved_from;   ///< the tensor whose old bytes it has now
   double step = 0;          ///< largest σ_r/σ_{r+1} of the visible part

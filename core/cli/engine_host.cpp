@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/run/engine_host.hpp"
+#include "core/cli/engine_host.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
+#include "collectors/registry.hpp"
+#include "containment/probe.hpp"
+#include "containment/registry.hpp"
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
+#include "core/cli/arguments.hpp"
 #include "core/engine/baseline_check.hpp"
 #include "core/engine/case_check.hpp"
 #include "core/engine/exhibits.hpp"
@@ -22,6 +26,7 @@
 #include "core/engine/scans.hpp"
 #include "core/engine/served_model.hpp"
 #include "core/engine/snapshot.hpp"
+#include "lua/host/playbook_commands.hpp"
 
 namespace impound {
 namespace {
@@ -33,6 +38,24 @@ constexpr std::string_view kSource = "playbook call";
 constexpr std::array<std::string_view, 8> kRepeatable{
     "collect", "diff",   "load_baseline", "probe",
     "scan",    "served", "verify",        "verify_signature"};
+
+Json logs_view(const Deployment& deployment) {
+  Json list = Json::array();
+  for (const LogSource& log : deployment.logs) {
+    list.push_back({{"path", lossless_utf8(log.path)}, {"format", log.format}});
+  }
+  return list;
+}
+
+Json probes_view(const Deployment& deployment) {
+  Json list = Json::array();
+  for (const Probe& probe : deployment.probes) {
+    list.push_back({{"name", probe.name},
+                    {"kind", probe.kind == ProbeKind::http ? "http" : "tcp"},
+                    {"url", lossless_utf8(probe.url)}});
+  }
+  return list;
+}
 
 /// A path as it was admitted: absolute, or "" if there is none.
 std::string path_in(const Json& arguments, std::string_view key) {
@@ -93,17 +116,26 @@ Outcome custody_outcome(lua::StepResult result) {
 
 }  // namespace
 
-EngineHost::EngineHost(Session& session, const RunSubject& subject,
-                       const RunTools& tools, RunListener& listener)
+Json deployment_view(const Deployment& deployment) {
+  Json json;
+  json["name"] = deployment.name;
+  json["description"] = deployment.description;
+  json["model_path"] = lossless_utf8(deployment.model_path.native());
+  json["baseline_path"] = lossless_utf8(deployment.baseline_path.native());
+  json["containment_method"] = deployment.containment_method;
+  json["logs"] = logs_view(deployment);
+  json["probes"] = probes_view(deployment);
+  return json;
+}
+
+EngineHost::EngineHost(Session& session, const RunSubject& subject)
     : session_(session),
       subject_(subject),
-      tools_(tools),
-      listener_(listener),
       reach_(subject.deployment,
              {.given = subject.given,
               .reads = {subject.playbook.reads.begin(),
                         subject.playbook.reads.end()},
-              .own = own_places(session.case_file.folder(), tools.key_file),
+              .own = own_places(session.case_file.folder(), subject.key_file),
               .home = home_folder()},
              PlaybookReach::Disk::real) {
   journal_ = checked_journal(session.case_file, session.run);
@@ -281,8 +313,7 @@ Json EngineHost::collect(const Json& arguments) {
     return adopted->to_json();
   }
   SnapshotRequest request{.deployment = subject_.deployment};
-  const Collector& collector =
-      find_collector(tools_.instruments.collectors, name);
+  const Collector& collector = find_collector(name);
   request.collectors.push_back(
       {.collector = &collector,
        .arguments = arguments_for(collector,
@@ -411,8 +442,7 @@ Json EngineHost::contain_deployment(const lua::HostCall& call) {
     return *waiting;
   }
   Json authority = authority_of(call, GuardedAct::contain);
-  const Containment& method =
-      find_containment(tools_.instruments.containments, name);
+  const Containment& method = find_containment(all_containments(), name);
   const ContainResult result = contain(
       session_, {.deployment = subject_.deployment,
                  .method = method,
@@ -422,7 +452,7 @@ Json EngineHost::contain_deployment(const lua::HostCall& call) {
                  .purpose = text_or(arguments, "reason",
                                     "playbook " + subject_.playbook.id),
                  .authority = std::move(authority),
-                 .probe = tools_.probe});
+                 .probe = run_probe});
   Json answer = result.to_json();
   tell_containment(answer);
   if (!result.is_contained()) require_not_stopped("contain");
@@ -480,7 +510,7 @@ Json EngineHost::contained_again(const lua::HostCall& call,
 /// Measured now: what this run contained last is in force.
 bool EngineHost::holds_now() const {
   return std::ranges::any_of(
-      measure_containments(session_.case_file, tools_.instruments.containments,
+      measure_containments(session_.case_file, all_containments(),
                            session_.clock, session_.cancellation),
       [&](const ContainmentNow& one) {
         return one.row.run == session_.run &&
@@ -508,8 +538,8 @@ Json EngineHost::release_deployment(const lua::HostCall& call) {
     return *waiting;
   }
   const auto results =
-      release(session_, {.methods = tools_.instruments.containments,
-                         .probe = tools_.probe,
+      release(session_, {.methods = all_containments(),
+                         .probe = run_probe,
                          .purpose = text_or(arguments, "reason",
                                             "playbook " + subject_.playbook.id),
                          .authority = authority_of(call, GuardedAct::release),
@@ -538,7 +568,7 @@ Json EngineHost::probe() {
   Json list = Json::array();
   bool any_forbidden_answers = false;
   for (const Probe& one : subject_.deployment.probes) {
-    const ProbeResult result = tools_.probe(one);
+    const ProbeResult result = run_probe(one);
     any_forbidden_answers =
         any_forbidden_answers ||
         (result.answered && !result.connected_only &&
@@ -554,7 +584,7 @@ Json EngineHost::probe() {
   MeasuredState state;
   state.why = "the deployment names no containment method that could measure";
   if (!subject_.deployment.containment_method.empty()) {
-    state = measure(find_containment(tools_.instruments.containments,
+    state = measure(find_containment(all_containments(),
                                      subject_.deployment.containment_method),
                     {.deployment = subject_.deployment,
                      .clock = session_.clock,
@@ -726,18 +756,15 @@ GivenAnswer EngineHost::answer_of_examiner(const std::string& text,
           .at = format_time(session_.clock.now())};
 }
 
-/// Nothing at all where nobody can be asked.
-EngineHost::Said EngineHost::hear_person(const Question& question) {
-  const auto said = listener_.ask(question, session_.cancellation);
-  if (!said) return {};
-  switch (said->how) {
+EngineHost::Said EngineHost::hear_at_terminal(const Question& question) {
+  const TerminalAnswer said = ask_at_terminal(question, session_.cancellation);
+  switch (said.how) {
     case AskedHow::answered:
-      return {answer_of_examiner(said->text, "asked at the terminal"), {}};
+      return {answer_of_examiner(said.text, "asked at the terminal"), {}};
     case AskedHow::defaulted:
-      return {answer_of_examiner(said->text,
-                                 "asked at the terminal, Enter took the "
-                                 "default " +
-                                     said->text),
+      return {answer_of_examiner(
+                  said.text,
+                  "asked at the terminal, Enter took the default " + said.text),
               {}};
     case AskedHow::interrupted:
       return {std::nullopt, ", left unanswered: interrupted,"};
@@ -763,7 +790,8 @@ EngineHost::Said EngineHost::hear(const Question& question) {
   if (consent.yes && question.approves != GuardedAct::none) {
     return {answer_of_examiner("yes", "given on the command line: --yes"), {}};
   }
-  return hear_person(question);
+  if (subject_.may_ask) return hear_at_terminal(question);
+  return {};
 }
 
 /// Writes the answer down before the run waits for something else.
