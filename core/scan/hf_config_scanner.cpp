@@ -81,11 +81,6 @@ void walk(ScanContext& context, const std::string& where, const Json& json) {
     if (key.ends_with("attn_implementation")) {
       report_kernel(context, path, value);
     }
-    if (key == "_target_" && value.is_string()) {
-      context.report("hf-hydra-target", Severity::medium, path,
-                     "names a Python object that Hydra would call",
-                     printable(value.get<std::string>()));
-    }
     walk(context, path, value);
   }
 }

@@ -25,6 +25,7 @@ struct Setting {
   std::string parent;  ///< the key of what holds it
   std::string value;   ///< of a text, or as JSON writes it
   std::uint64_t offset = 0;
+  bool is_alias = false;  ///< of a list or a mapping that stands elsewhere
 };
 
 /// Texts of JSON files that are read for their settings.
@@ -153,6 +154,12 @@ class SettingsReport {
 
   void judge(const SettingRow& row, const Setting& setting) {
     const std::string_view value = setting.value;
+    if (setting.is_alias && row.judge == SettingJudge::evaluated) {
+      say(row.rule, Severity::medium, setting,
+          fmt::format("{} {}, here through an alias that is not followed",
+                      row.library, row.does));
+      return;
+    }
     if (trim(value).empty() || value == "null" || value == "~") return;
     const auto found = [&](Severity severity, std::string_view what) {
       say(row.rule, severity, setting,
@@ -412,7 +419,9 @@ void report_json(ScanContext& context, SettingsReport& report,
   if (name != "modules.json" && name != "config.json" && !is_skops &&
       !is_index && !name.ends_with(".index.json") &&
       name != "generation_config.json" &&
-      head.find("\"class_type\"") == head.npos) {
+      head.find("\"class_type\"") == head.npos &&
+      head.find("\"_target_\"") == head.npos &&
+      head.find("\"class_path\"") == head.npos) {
     return;
   }
   if (subject.source.size() > kMaxSettings) {
@@ -488,6 +497,7 @@ void report_yaml(ScanContext& context, SettingsReport& report,
     setting.parent = parent_key(each.path);
     setting.value = each.value;
     setting.offset = each.offset;
+    setting.is_alias = each.tag == kYamlAlias;
     if (each.tag.size() > 1) report_tag(report, each, setting);
     if (each.is_scalar) report.look_at(setting);
   }

@@ -7,7 +7,9 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <sstream>
+#include <unordered_map>
 
 namespace impound {
 namespace {
@@ -20,18 +22,36 @@ struct YamlLimit {
 
 class Handler final : public YAML::EventHandler {
  public:
-  explicit Handler(YamlSettings& out) : out_(out) {}
+  /// Each setting takes a byte at least; yaml-cpp 0.7 yields others without end
+  /// for some documents that are broken.
+  Handler(YamlSettings& out, std::size_t bytes)
+      : out_(out), most_(std::min(kMaxYamlSettings, bytes + 1)) {}
 
-  void OnDocumentStart(const YAML::Mark& /*mark*/) override { levels_.clear(); }
+  void OnDocumentStart(const YAML::Mark& /*mark*/) override {
+    levels_.clear();
+    path_.clear();
+    scalars_.clear();
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
-    scalar(mark, "?", "");
+    scalar(mark, "", "");
   }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
-    scalar(mark, "*", "");
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    // A key or a value may hide behind its alias; what is larger was seen where
+    // it stands.
+    const auto found = scalars_.find(anchor);
+    if (found == scalars_.end()) {
+      scalar(mark, kYamlAlias, "");
+    } else {
+      scalar(mark, "", found->second);
+    }
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag,
-                YAML::anchor_t /*anchor*/, const std::string& value) override {
+                YAML::anchor_t anchor, const std::string& value) override {
+    if (anchor != 0) {
+      kept_ += value.size();
+      scalars_[anchor] = value;
+    }
     scalar(mark, tag, value);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag,
@@ -71,7 +91,7 @@ class Handler final : public YAML::EventHandler {
   void keep(const YAML::Mark& mark, const std::string& tag,
             const std::string& value, bool is_scalar) {
     kept_ += value.size() + path_.size() + tag.size();
-    if (out_.settings.size() >= kMaxYamlSettings || kept_ > 8 * kMaxYaml) {
+    if (out_.settings.size() >= most_ || kept_ > 8 * kMaxYaml) {
       throw YamlLimit{"more settings than are read", place(mark)};
     }
     YamlSetting setting;
@@ -138,7 +158,9 @@ class Handler final : public YAML::EventHandler {
   static constexpr std::size_t kMaxKey = 256;
 
   YamlSettings& out_;
+  std::size_t most_;
   std::vector<Level> levels_;
+  std::unordered_map<YAML::anchor_t, std::string> scalars_;
   std::string path_;
   std::size_t kept_ = 0;
 };
@@ -155,7 +177,7 @@ YamlSettings read_yaml(std::string_view text) {
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    Handler handler(out);
+    Handler handler(out, text.size());
     while (parser.HandleNextDocument(handler)) {
     }
   } catch (const YamlLimit& limit) {

@@ -12,6 +12,9 @@
 
 namespace impound {
 
+/// The tag of a value that is an alias of a list or a mapping.
+inline constexpr const char* kYamlAlias = "*";
+
 /// One scalar, or the tag of a list or a mapping.
 struct YamlSetting {
   std::string path;  ///< "model.encoder[2]._target_"

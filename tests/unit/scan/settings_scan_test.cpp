@@ -58,11 +58,19 @@ TEST_CASE("an object that a YAML file has called is judged by its name") {
           "{a: {_target_: os.system}}",
           "a: 1\n---\nb:\n  _target_: os.system\n",
           "a: &x\n  _target_: os.system\nb: *x\n",
+          "a: &x os.system\nb:\n  _target_: *x\n",
+          "a: &x _target_\nb:\n  *x : os.system\n",
           "\"_targ\\x65t_\": os.system\n"}) {
       INFO(text);
       CHECK(scan_bytes(std::string(text), "config.yml").verdict ==
             Verdict::malicious);
     }
+  }
+  SECTION("in JSON") {
+    CHECK(scan_bytes(R"({"a":[{"_target_":"os.system"}]})", "hparams.json")
+              .verdict == Verdict::malicious);
+    CHECK(scan_bytes(R"({"_target_":"mylib.Net"})", "hparams.json").verdict ==
+          Verdict::needs_review);
   }
   SECTION("within a .nemo, which is a tar") {
     CHECK(scan_bytes(make_tar({{"model_config.yaml", "_target_: os.system\n"}}),
@@ -120,6 +128,11 @@ TEST_CASE("hostile YAML is read within bounds") {
       CHECK_FALSE(report.read_to_end);
     }
   }
+  SECTION("no more settings than bytes") {
+    const YamlSettings yaml = read_yaml("- 1\n- [2, {a: b}]\n- ~\n");
+    CHECK(yaml.problem.empty());
+    CHECK(yaml.settings.size() == 4);
+  }
   SECTION("a long path times many settings") {
     std::string text;
     for (int i = 0; i < 90; ++i) text += "{" + std::string(250, 'k') + ": ";
@@ -141,6 +154,10 @@ TEST_CASE("settings of Ultralytics that are evaluated are held to torch.nn") {
   CHECK(has(
       scan_bytes("backbone:\n  - [-1, 1, Conv, [\"exec('1')\"]]\n", "y.yaml"),
       "setting-evaluated"));
+  CHECK(has(scan_bytes("x: &b\n  - [-1, 1, Conv, [\"exec('1')\"]]\n"
+                       "backbone: *b\n",
+                       "y.yaml"),
+            "setting-evaluated"));
   CHECK(has(scan_bytes("path: x\ndownload: |\n  import os\n  os.system('id')\n",
                        "data.yaml"),
             "setting-code"));
