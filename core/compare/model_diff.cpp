@@ -127,8 +127,8 @@ std::string because_text(const TensorChange& change) {
 /// Tensors that were only converted, many in the same way, are one row: the one
 /// that was not stands out.
 std::string conversion_of(const TensorChange& change) {
-  const bool is_conversion =
-      change.label == "cast" || change.label == "quantised";
+  const bool is_conversion = change.label == TensorLabel::cast ||
+                             change.label == TensorLabel::quantised;
   if (!is_conversion || !change.before || !change.after) return {};
   return fmt::format("{} → {}", to_string(change.before->dtype),
                      to_string(change.after->dtype));
@@ -564,8 +564,8 @@ Json ModelDiff::to_json_without_tensors() const {
   json["scope"] = to_string(scope);
   json["compared"] = compared().to_json();
   if (scope == DiffScope::part) json["aligned_by"] = to_string(aligned_by);
-  if (!label.empty()) {
-    json["model"] = {{"label", label},
+  if (label != ModelLabel::none) {
+    json["model"] = {{"label", to_string(label)},
                      {"sentence", sentence},
                      {"numbers", numbers.to_json()}};
   }
@@ -580,7 +580,7 @@ std::string ModelDiff::to_text() const {
                       count_text(tensors));
   text += verdict_words(*this);
   if (!sentence.empty()) {
-    text += fmt::format("verdict  {}: {}\n", label, sentence);
+    text += fmt::format("verdict  {}: {}\n", to_string(label), sentence);
   }
 
   std::vector<std::vector<std::string>> rows;
@@ -604,7 +604,7 @@ std::string ModelDiff::to_text() const {
     std::size_t count = 0;
     double relative = 0;
   };
-  std::map<std::pair<std::string, std::string>, Alike> alike;
+  std::map<std::pair<TensorLabel, std::string>, Alike> alike;
   for (const TensorChange& change : tensors) {
     const std::string conversion = conversion_of(change);
     if (conversion.empty()) continue;
@@ -618,7 +618,7 @@ std::string ModelDiff::to_text() const {
   for (const auto& [kind, group] : alike) {
     if (group.count <= kMostAlike) continue;
     rows.push_back({"  retyped", fmt::format("({} tensors)", group.count),
-                    kind.second, kind.first,
+                    kind.second, std::string(to_string(kind.first)),
                     fmt::format("relative change up to {:.3g}; --json lists "
                                 "them",
                                 group.relative)});
@@ -631,7 +631,8 @@ std::string ModelDiff::to_text() const {
     const auto group = alike.find({change.label, conversion_of(change)});
     if (group != alike.end() && group->second.count > kMostAlike) continue;
     rows.push_back({"  " + std::string(to_string(change.status)),
-                    printable(change.name), tensor_detail(change), change.label,
+                    printable(change.name), tensor_detail(change),
+                    std::string(to_string(change.label)),
                     because_text(change)});
   }
   if (!rows.empty()) text += "\nTensors\n" + format_table(rows);

@@ -87,9 +87,9 @@ struct ModelDiff {
   bool one_file_is_after = true;
 
   /// Filled by explain_changes() (delta_signature.hpp): what kind of change the
-  /// whole is, one sentence about it, and the numbers. Empty until then.
-  /// "unknown" where tensors differ and the bytes of a side are not at hand.
-  std::string label;
+  /// whole is, one sentence about it, and the numbers. None until then.
+  /// `unknown` where tensors differ and the bytes of a side are not at hand.
+  ModelLabel label = ModelLabel::none;
   std::string sentence;
   ModelNumbers numbers;
 

@@ -260,7 +260,7 @@ Json TensorChange::to_json() const {
   if (after && after->folded) {
     json["folded_sha256_after"] = after->folded->hex();
   }
-  if (!label.empty()) json["label"] = label;
+  if (label != TensorLabel::none) json["label"] = to_string(label);
   if (!stats.is_null()) json["stats"] = stats;
   return json;
 }

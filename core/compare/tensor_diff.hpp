@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/json.hpp"
+#include "core/compare/change_label.hpp"
 #include "core/view/model_view.hpp"
 #include "core/view/name_map.hpp"
 
@@ -37,8 +38,8 @@ struct TensorChange {
   /// What one side needs before its numbers stand as the other's.
   std::optional<TensorReorder> reorder;
   bool is_tied = false;  ///< an output matrix against an embedding
-  /// Filled by explain_changes() (delta_signature.hpp); empty until then.
-  std::string label;
+  /// Filled by explain_changes() (delta_signature.hpp); none until then.
+  TensorLabel label = TensorLabel::none;
   Json stats;
 
   /// {"name","status","dtype","shape"} of the new side, what it was before

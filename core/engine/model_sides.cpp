@@ -122,8 +122,8 @@ void record_diff(Session& session, const ModelSide& before,
   draft.detail["scope"] = to_string(result.diff.scope);
   draft.detail["compared"] = result.diff.compared().to_json();
   if (result.dataset) draft.detail["dataset"] = dataset_facts(*result.dataset);
-  if (!result.diff.label.empty()) {
-    draft.detail["model"] = {{"label", result.diff.label},
+  if (result.diff.label != ModelLabel::none) {
+    draft.detail["model"] = {{"label", to_string(result.diff.label)},
                              {"sentence", result.diff.sentence},
                              {"numbers", result.diff.numbers.to_json()}};
   }
@@ -144,7 +144,7 @@ void record_diff(Session& session, const ModelSide& before,
     }
     changed.push_back({{"name", lossless_utf8(tensor.name)},
                        {"status", to_string(tensor.status)},
-                       {"label", tensor.label}});
+                       {"label", to_string(tensor.label)}});
   }
   draft.detail["tensors_changed"] = std::move(changed);
   session.case_file.append({draft}, session.examiner,

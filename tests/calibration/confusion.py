@@ -26,8 +26,8 @@ except ImportError as missing:
     sys.exit(77)
 
 import tampering
-from tamper_cases import (Case, arithmetic_cases, bf16_training, labels_of,
-                          stored_cases, trained_changes)
+from tamper_cases import (Case, arithmetic_cases, bf16_training, gguf_tune,
+                          labels_of, stored_cases, trained_changes)
 from tiny_transformer import Batches, Shape, corpus, initial, train
 from weight_files import (from_bits, round_to, to_bits, write_gguf,
                           write_safetensors)
@@ -199,6 +199,10 @@ def cases_of(shape, p, bits, dtype, learned, quick):
             continue
         yield Case(kind, name, models, truth.__getitem__,
                    {n: p[n] + d for n, d in delta.items()})
+        if kind == "fine-tune" and len(delta) == len(p) and name != "tune-in-bf16":
+            for block in ["Q8_0"] if quick else ["Q8_0", "Q4_0"]:
+                yield gguf_tune(p, delta, dtype, block, truth.__getitem__, models,
+                                name)
     yield from arithmetic_cases(shape, p, dtype, shape.seed, quick)
     yield from stored_cases(shape, p, bits, dtype, shape.seed, quick)
 

@@ -158,7 +158,7 @@ def trained_changes(shape, p, seed, quick, log):
         log("another training")
         other = tampering.fine_tune(shape, initial(dataclasses.replace(
             shape, seed=seed + 90)), prose, 30, 1e-3, seed + 9)
-        yield ("replaced", "retrained", {"fine-tune"},
+        yield ("replaced", "retrained", {"another-model"},
                lambda n: "replaced" if p[n].dim() > 1 else "fine-tune vector",
                other)
 
@@ -170,6 +170,18 @@ def bf16_training(shape, p, seed, quick):
     return tampering.fine_tune(shape, p, corpus("code", seed),
                                6 if quick else 30, 1e-4, seed + 11,
                                after_step=shorten)
+
+
+def gguf_tune(p, delta, dtype, kind, truth, models, name):
+    """A fine-tune, quantised into a GGUF file, against the base as it was."""
+    make = {"Q8_0": q8_0, "Q4_0": q4_0}[kind]
+    files = {}
+    for n, t in p.items():
+        w = (t + delta.get(n, 0)).numpy()
+        files[n] = ((kind, w.shape, make(w)[0]) if w.ndim == 2 else
+                    ("F32", w.shape, to_bits(w, "F32").tobytes()))
+    return Case("fine-tune", f"gguf-{kind}-{name}", models, truth,
+                files=files, file_format="gguf")
 
 
 def matrices(p):
@@ -321,5 +333,6 @@ def retyped_cases(p, bits, dtype, quick):
                files=files)
 
 
-__all__ = ["Case", "arithmetic_cases", "bf16_training", "from_bits", "labels_of",
+__all__ = ["Case", "arithmetic_cases", "bf16_training", "from_bits", "gguf_tune",
+           "labels_of",
            "stored_cases", "trained_changes"]

@@ -14,6 +14,7 @@
 #include "core/base/bytes.hpp"
 #include "core/compare/delta/delta_statistics.hpp"
 #include "core/formats/numbers.hpp"
+#include "tests/support/label_text.hpp"
 
 namespace impound::test {
 

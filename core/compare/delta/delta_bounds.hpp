@@ -22,11 +22,14 @@ inline constexpr double kMostFlips = 64;
 inline constexpr double kMostFlipShare = 1e-4;
 /// ... if so many of them differ in one bit.
 inline constexpr double kSingleBitShare = 0.99;
-/// Numbers that a payload must reach over to be told from a small change.
-inline constexpr std::uint64_t kFewestForLowBits = 256;
-inline constexpr std::uint64_t kFewestForAllBits = 4096;
-/// ... of a payload that leaves at most so many bits of the mantissa alone.
-inline constexpr unsigned kNearlyAllBits = 3;
+/// Elements that a change of value would have carried over into higher bits,
+/// half of them, and none did: a chance of 2^-40 (LowBitChange). On both sides
+/// of it: tests/unit/compare/delta_payload_test.cpp.
+inline constexpr std::uint64_t kFewestCarries = 40;
+/// The lowest bits are a mantissa's by this number: 7 of an F32, 2 of a BF16.
+inline constexpr unsigned kLowestBits = 3;
+/// A vector of which so few elements moved the other way moved one way.
+inline constexpr double kOneWay = 0.1;
 
 // What a spectrum says (delta_rank.cpp).
 // "Measured" below: the calibration set of tests/calibration, four dtypes'

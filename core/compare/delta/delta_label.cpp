@@ -50,7 +50,7 @@ bool decide_bit_flips(TensorFindings& found, const TensorBytes& after) {
                                      << (found.statistics.bits - 2);
   found.is_exponent_flip = mantissa != 0 && sums.xor_mask == exponent_msb;
   const bool is_small = mantissa != 0 && (sums.xor_mask >> mantissa) == 0;
-  found.label = "bit-flips";
+  found.label = TensorLabel::bit_flips;
   found.because = fmt::format(
       "{} of {} elements, {} of them by one bit, mask 0x{:x}{}", sums.changed,
       found.statistics.elements, percent(found.statistics.single_bit_share()),
@@ -64,61 +64,89 @@ bool decide_bit_flips(TensorFindings& found, const TensorBytes& after) {
 
 void decide_new_values(TensorFindings& found) {
   const DeltaSums& sums = found.statistics.sums;
-  found.label = "new-values";
+  found.label = TensorLabel::new_values;
   found.because = fmt::format("{} NaN and {} infinities where there were none",
                               sums.nan_introduced, sums.inf_introduced);
 }
 
-bool decide_payload(TensorFindings& found, const TensorBytes& after) {
+/// Where the bits of a payload lie, in words.
+std::string place_words(const Payload& payload, const LowBitChange& low) {
+  const std::string bits = payload.lowest == 0
+                               ? fmt::format("the low {}", payload.bits)
+                               : fmt::format("bits {} to {}", payload.lowest,
+                                             payload.lowest + payload.bits - 1);
+  switch (payload.places) {
+    case PayloadPlaces::contiguous:
+      return fmt::format("only {} bits differ, in {} of elements {} to {}",
+                         bits,
+                         percent(static_cast<double>(low.changed) /
+                                 static_cast<double>(low.elements())),
+                         low.range.first, low.range.last);
+    case PayloadPlaces::stride:
+      return fmt::format(
+          "only {} bits differ, in every {}th element (in {} of them) of {} to "
+          "{}",
+          bits, payload.stride,
+          percent(static_cast<double>(low.changed) /
+                  static_cast<double>(low.elements())),
+          low.range.first, low.range.last);
+    case PayloadPlaces::scattered:
+      return fmt::format(
+          "only {} bits differ, in {} elements without a pattern between {} "
+          "and "
+          "{}",
+          bits, low.changed, low.range.first, low.range.last);
+  }
+  return bits;
+}
+
+bool decide_payload(TensorFindings& found, const TensorBytes& before,
+                    const TensorBytes& after) {
   const DeltaSums& sums = found.statistics.sums;
   const unsigned mantissa = mantissa_bits(after.dtype);
-  if (!found.statistics.bits_are_comparable || mantissa == 0 || !found.range) {
+  if (!found.statistics.bits_are_comparable || mantissa == 0 || !found.range ||
+      sums.changed < kFewestCarries) {
     return false;
   }
   const auto bits = static_cast<unsigned>(std::bit_width(sums.xor_mask));
   // Three whole bytes of an F32 reach one bit into the exponent (EvilModel).
   const unsigned most =
       after.dtype == Dtype::f32 ? 24 : std::min(mantissa, 24U);
-  const std::uint64_t all = (std::uint64_t{1} << bits) - 1;
-  if (bits > most || sums.xor_mask != all || sums.max_ulp > all) return false;
-  // Rounding carries into higher bits, but never moves a number that far: a
-  // payload's largest step is more than half of what its bits can hold.
-  if (sums.max_ulp <= all / 2) return false;
-  // Of few numbers, all can stay within a power of two whatever is done to
-  // them. Measured: norms and biases of up to 1024 numbers, in the last three
-  // bits of the mantissa.
-  const bool is_nearly_all = bits + kNearlyAllBits >= mantissa;
-  if (found.range->length() <
-      (is_nearly_all ? kFewestForAllBits : kFewestForLowBits)) {
-    return false;
-  }
-  const auto length = static_cast<double>(found.range->length());
-  const double share = static_cast<double>(sums.changed) / length;
-  const double expected = 1 - std::ldexp(1.0, -static_cast<int>(bits));
-  const double sigma = std::sqrt(expected * (1 - expected) / length);
-  if (std::abs(share - expected) > 0.02 + 4 * sigma) return false;
-  Payload payload = read_payload(after, *found.range, bits);
+  if (bits > most) return false;
+  const LowBitChange low =
+      measure_low_bits(before, after, found.statistics, *found.range);
+  if (low.carries < kFewestCarries) return false;
+  // All of a vector can move one way: a norm of ones that grew.
+  const double up =
+      static_cast<double>(low.up) / static_cast<double>(low.changed);
+  const bool is_vector = after.rows() < 2;
+  if (is_vector && (up < kOneWay || up > 1 - kOneWay)) return false;
+  Payload payload = read_payload(before, after, found.statistics, low);
   if (payload.is_constant) {
-    found.label = "cast";
+    if (payload.places != PayloadPlaces::contiguous || payload.first > 0 ||
+        payload.elements < found.statistics.elements) {
+      return false;
+    }
+    found.label = TensorLabel::cast;
     found.because = fmt::format(
-        "the low {} bits of every element in the range are constant: truncated",
-        bits);
+        "the low {} bits of every element are constant: truncated", bits);
     return true;
   }
-  found.label = "lsb-payload";
+  found.label = TensorLabel::lsb_payload;
   found.low_bits = bits;
   found.because = fmt::format(
-      "only the low {} bits differ, in {} of elements {} to {} (random bits: "
-      "{}); {} bytes, {:.3f} bits a byte{}{}",
-      bits, percent(share), found.range->first, found.range->last,
-      percent(expected), payload.size, payload.entropy,
+      "{}; none of {} that a change of value would carry over did; room for {} "
+      "bits, {} bytes read, {:.3f} bits a byte{}{}",
+      place_words(payload, low), low.carries, payload.elements * payload.bits,
+      payload.stream.size(), payload.entropy,
       payload.magic.empty() ? "" : ", begins like ", payload.magic);
   found.payload = std::move(payload);
   return true;
 }
 
 void decide_recast(TensorFindings& found, const Recast& recast) {
-  found.label = recast.is_quantised ? "quantised" : "cast";
+  found.label =
+      recast.is_quantised ? TensorLabel::quantised : TensorLabel::cast;
   found.because = fmt::format(
       "every number is the old one through {} (relative change {:.3g})",
       recast.words(), found.relative());
@@ -135,7 +163,8 @@ bool looks_quantised(const TensorFindings& found, const TensorBytes& before,
 }
 
 bool is_of_low_rank(const RankFindings& shape) {
-  return shape.label == "rank-one" || shape.label == "low-rank";
+  return shape.label == TensorLabel::rank_one ||
+         shape.label == TensorLabel::low_rank;
 }
 
 /// What the spectrum says, with what remains of it held against rounding; where
@@ -178,14 +207,14 @@ void decide_exact(TensorFindings& found, const TensorBytes& after) {
     case Pattern::none:
       return;
     case Pattern::zeroed:
-      found.label = "sparse";
+      found.label = TensorLabel::sparse;
       found.because = fmt::format(
           "pruned: {} numbers ({}) were set to zero, nothing else changed; "
           "relative change {:.3g}",
           sums.changed, percent(share), found.statistics.relative());
       return;
     case Pattern::scaled:
-      found.label = "dense";
+      found.label = TensorLabel::dense;
       found.because = fmt::format(
           "every number times {:.6g}, within the rounding of {}; relative "
           "change {:.3g}",
@@ -194,7 +223,7 @@ void decide_exact(TensorFindings& found, const TensorBytes& after) {
       return;
     case Pattern::rows_reordered:
     case Pattern::columns_reordered:
-      found.label = is_few ? "sparse" : "dense";
+      found.label = is_few ? TensorLabel::sparse : TensorLabel::dense;
       found.because = fmt::format(
           "the same {} in another order: {} of the elements are elsewhere; "
           "relative change {:.3g}",
@@ -211,12 +240,18 @@ void judge(TensorFindings& found, const TensorBytes& before,
   const DeltaSums& sums = found.statistics.sums;
   if (sums.changed == 0) {
     const bool is_retyped = before.dtype != after.dtype;
-    found.label = is_retyped ? "cast" : "identical";
+    found.label = is_retyped ? TensorLabel::cast : TensorLabel::identical;
     found.because = fmt::format("every number is the same{}",
                                 is_retyped ? ", in another type" : "");
     return;
   }
   found.range = find_changed_range(before, after, found.statistics);
+  // So many flips in the lowest bits and nowhere else are no accident; of a
+  // higher bit, a fault of one line of memory can be.
+  const bool is_lowest =
+      static_cast<unsigned>(std::bit_width(sums.xor_mask)) * kLowestBits <=
+      mantissa_bits(after.dtype);
+  if (is_lowest && decide_payload(found, before, after)) return;
   if (decide_bit_flips(found, after)) {
     found.changes =
         list_changes(before, after, found.statistics, kMostListedChanges);
@@ -226,7 +261,7 @@ void judge(TensorFindings& found, const TensorBytes& before,
     decide_new_values(found);
     return;
   }
-  if (decide_payload(found, after)) return;
+  if (!is_lowest && decide_payload(found, before, after)) return;
   found.exact =
       find_exact_change(before, after, found.statistics, cancellation);
   if (found.exact.pattern != Pattern::none) {
@@ -236,7 +271,7 @@ void judge(TensorFindings& found, const TensorBytes& before,
   found.spectrum =
       measure_spectrum(before, after, found.statistics, threads, cancellation);
   if (looks_quantised(found, before, after)) {
-    found.label = "unclassified";
+    found.label = TensorLabel::unclassified;
     found.shape.is_faint = true;
     found.because = fmt::format(
         "now {}, relative change {:.3g}, of the size of its rounding and no "
@@ -251,7 +286,7 @@ void judge(TensorFindings& found, const TensorBytes& before,
   found.label = found.shape.label;
   found.because = found.shape.because;
   found.rank = found.shape.rank;
-  if (found.label != "sparse") return;
+  if (found.label != TensorLabel::sparse) return;
   found.lines = find_changed_lines(before, after, found.statistics);
   if (found.lines && !found.lines->words().empty()) {
     found.because = found.lines->words() + "; " + found.because;
@@ -275,7 +310,7 @@ TensorFindings decide_remainder(const TensorBytes& before,
   if (!recast.recipe) {
     // Integers without their scales: the numbers themselves say nothing.
     whole.range = find_changed_range(before, after, whole.statistics);
-    whole.label = "sparse";
+    whole.label = TensorLabel::sparse;
     whole.because = fmt::format("{}: {}", words, recast.rest);
     return whole;
   }
@@ -290,9 +325,9 @@ TensorFindings decide_remainder(const TensorBytes& before,
       found.lines && found.lines->rows <= kMostNamedLines &&
       static_cast<double>(found.lines->rows) <=
           kMostUnexplained * static_cast<double>(found.lines->all_rows);
-  if (has_few_rows &&
-      (found.label == "unclassified" || found.label == "dense")) {
-    found.label = "sparse";
+  if (has_few_rows && (found.label == TensorLabel::unclassified ||
+                       found.label == TensorLabel::dense)) {
+    found.label = TensorLabel::sparse;
     found.shape.is_faint = false;
   }
   const std::string lines = found.lines ? found.lines->words() : "";
@@ -347,7 +382,7 @@ TensorFindings decide_sparse(const TensorBytes& before,
   found.statistics = measure_delta(before, after, threads, best_instructions());
   const DeltaSums& sums = found.statistics.sums;
   if (sums.changed == 0) {
-    found.label = "identical";
+    found.label = TensorLabel::identical;
     found.because = "every number is the same";
     return found;
   }
@@ -356,7 +391,7 @@ TensorFindings decide_sparse(const TensorBytes& before,
   if (!are_few && sums.nan_introduced + sums.inf_introduced > 0) {
     decide_new_values(found);
   } else if (!are_few) {
-    found.label = "unclassified";
+    found.label = TensorLabel::unclassified;
     found.because = fmt::format(
         "{} of {} numbers differ, relative change {:.3g}; the kind of change "
         "was not measured: {} before and {} after are holes, which are not "
@@ -407,12 +442,20 @@ Json TensorFindings::to_json() const {
     json["changes"] = std::move(list);
     json["changes_left_out"] = sums.changed - changes.size();
   }
+  if (rows_added != 0) json["rows_added"] = rows_added;
   if (lines) json["lines"] = lines->to_json();
   if (payload) {
-    json["payload"] = {
-        {"bits", payload->bits},       {"first", payload->first},
-        {"size", payload->size},       {"entropy", payload->entropy},
-        {"packing", payload->packing}, {"magic", payload->magic}};
+    json["payload"] = {{"bits", payload->bits},
+                       {"lowest_bit", payload->lowest},
+                       {"places", to_string(payload->places)},
+                       {"stride", payload->stride},
+                       {"first", payload->first},
+                       {"elements", payload->elements},
+                       {"changed", payload->changed},
+                       {"size", payload->size},
+                       {"entropy", payload->entropy},
+                       {"packing", payload->packing},
+                       {"magic", payload->magic}};
   }
   if (recast) {
     json["recast"] = {{"through", recast->through},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/progress.hpp"
+#include "core/compare/change_label.hpp"
 #include "core/compare/delta/delta_pattern.hpp"
 #include "core/compare/delta/delta_places.hpp"
 #include "core/compare/delta/delta_rank.hpp"
@@ -36,10 +37,12 @@ struct TensorFindings {
   /// How the result of an edit was stored.
   Rounding rounding = Rounding::nearest;
 
-  /// "rank-one", "low-rank", … (see decide()).
-  std::string label;
+  TensorLabel label = TensorLabel::unclassified;  ///< see decide()
   /// The numbers that led to the label, in words.
   std::string because;
+  /// Rows that only one side has, at the end: more now, or fewer (negative).
+  /// Everything else is about the rows of both.
+  std::int64_t rows_added = 0;
   std::size_t rank = 0;   ///< of the low-rank part; 0 if there is none
   unsigned low_bits = 0;  ///< that hold a payload
   bool is_exponent_flip = false;

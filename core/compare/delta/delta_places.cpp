@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
+#include <numeric>
+#include <span>
 
 #include "core/formats/numbers.hpp"
 
@@ -343,51 +346,179 @@ std::optional<ChangedLines> find_changed_lines(
   return found;
 }
 
-Payload read_payload(const TensorBytes& after, ChangedRange range,
-                     unsigned bits) {
+std::string_view to_string(PayloadPlaces places) noexcept {
+  switch (places) {
+    case PayloadPlaces::contiguous:
+      return "contiguous";
+    case PayloadPlaces::stride:
+      return "stride";
+    case PayloadPlaces::scattered:
+      return "scattered";
+  }
+  return "scattered";
+}
+
+PayloadPlaces LowBitChange::places() const {
+  // Of bits that were written over by others, half stay as they were in each
+  // place; less than a third of the elements is not written over.
+  constexpr double kFewest = 1.0 / 3;
+  const double share =
+      static_cast<double>(changed) / static_cast<double>(elements());
+  if (share < kFewest) return PayloadPlaces::scattered;
+  return stride > 1 ? PayloadPlaces::stride : PayloadPlaces::contiguous;
+}
+
+LowBitChange measure_low_bits(const TensorBytes& before,
+                              const TensorBytes& after,
+                              const DeltaStatistics& statistics,
+                              ChangedRange range) {
+  const std::uint64_t mask = statistics.sums.xor_mask;
+  LowBitChange low;
+  low.lowest = static_cast<unsigned>(std::countr_zero(mask));
+  low.bits = static_cast<unsigned>(std::bit_width(mask));
+  low.range = range;
+  const auto end = std::int64_t{1} << low.bits;
+  const std::size_t width = width_of(statistics);
+  for (std::size_t t = 0; t < statistics.density.size(); ++t) {
+    if (statistics.density[t] == 0) continue;
+    const TilePair tile = read_tile(before, after, t);
+    for (std::size_t i = 0; i < tile.count; ++i) {
+      const std::uint64_t one = word_at(tile.before_raw, i, width);
+      const std::uint64_t two = word_at(tile.after_raw, i, width);
+      if (one == two) continue;
+      const auto from =
+          static_cast<std::int64_t>(one & static_cast<std::uint64_t>(end - 1));
+      const auto step =
+          static_cast<std::int64_t>(two) - static_cast<std::int64_t>(one);
+      const std::int64_t other = from - step;
+      low.carries += other < 0 || other >= end ? 1U : 0U;
+      low.up += step > 0 ? 1U : 0U;
+      low.stride = std::gcd(low.stride, tile.first + i - range.first);
+      ++low.changed;
+    }
+  }
+  return low;
+}
+
+namespace {
+
+/// The elements that a payload is read from, in order of address.
+class PayloadElements {
+ public:
+  PayloadElements(const TensorBytes& after, std::size_t width, unsigned lowest)
+      : after_(after), width_(width), lowest_(lowest) {}
+
+  /// `count` elements from `first` on, every `stride`-th, shifted so that the
+  /// payload's lowest bit is the lowest.
+  [[nodiscard]] Bytes read(std::uint64_t first, std::uint64_t stride,
+                           std::size_t count) const {
+    constexpr std::uint64_t kAtOnce = 1U << 20U;  // bytes
+    Bytes out;
+    out.reserve(count * width_);
+    const std::uint64_t per_read =
+        std::max<std::uint64_t>(1, kAtOnce / (stride * width_));
+    Bytes raw;
+    for (std::uint64_t at = 0; at < count; at += per_read) {
+      const std::uint64_t some = std::min<std::uint64_t>(per_read, count - at);
+      raw.resize(static_cast<std::size_t>(((some - 1) * stride + 1) * width_));
+      after_.source->read(after_.offset + (first + at * stride) * width_, raw);
+      for (std::uint64_t i = 0; i < some; ++i) {
+        add(word_at(raw, static_cast<std::size_t>(i * stride), width_), out);
+      }
+    }
+    return out;
+  }
+
+  void add(std::uint64_t word, Bytes& out) const {
+    word >>= lowest_;
+    const ByteView bytes = std::as_bytes(std::span(&word, 1));
+    out.insert(out.end(), bytes.begin(),
+               bytes.begin() + static_cast<std::ptrdiff_t>(width_));
+  }
+
+ private:
+  const TensorBytes& after_;
+  std::size_t width_;
+  unsigned lowest_;
+};
+
+void pack_and_look(const Bytes& elements, std::size_t width, Payload& payload) {
+  for (const bool low_first : {true, false}) {
+    Bytes stream = pack_low_bits(elements, width, payload.bits, low_first);
+    const std::string magic = magic_of(stream);
+    if (!payload.packing.empty() && (magic.empty() || !payload.magic.empty())) {
+      continue;
+    }
+    payload.packing = low_first ? "low bit first" : "high bit first";
+    payload.magic = magic;
+    payload.stream = std::move(stream);
+  }
+}
+
+}  // namespace
+
+Payload read_payload(const TensorBytes& before, const TensorBytes& after,
+                     const DeltaStatistics& statistics,
+                     const LowBitChange& low) {
   const std::size_t width = traits(after.dtype).block_bits / 8;
+  const PayloadElements reader(after, width, low.lowest);
+  Payload best;
+  best.lowest = low.lowest;
+  best.bits = low.bits - low.lowest;
+  best.places = low.places();
+  best.changed = low.changed;
+  const std::uint64_t most_elements = kMostPayloadBytes * 8 / best.bits;
+  if (best.places == PayloadPlaces::scattered) {
+    best.first = low.range.first;
+    best.stride = 0;
+    best.elements = low.changed;
+    best.size = best.elements * best.bits / 8;
+    Bytes elements;
+    for (std::size_t t = 0; t < statistics.density.size(); ++t) {
+      if (statistics.density[t] == 0) continue;
+      const TilePair tile = read_tile(before, after, t);
+      for (std::size_t i = 0; i < tile.count; ++i) {
+        if (!differs(tile, i, width)) continue;
+        if (best.positions.size() == most_elements) break;
+        best.positions.push_back(tile.first + i);
+        reader.add(word_at(tile.after_raw, i, width), elements);
+      }
+    }
+    pack_and_look(elements, width, best);
+    best.entropy = byte_entropy(best.stream);
+    return best;
+  }
+  best.stride = std::max<std::uint64_t>(1, low.stride);
   // An element whose low bits happened to be the payload's already looks
   // unchanged: the true start lies a little before the first change, mostly at
   // the tensor's first element.
   constexpr std::uint64_t kMostSlack = 64;
-  const std::uint64_t slack =
-      range.first < kMostSlack ? range.first : std::uint64_t{16};
-  Payload best;
-  best.bits = bits;
+  const std::uint64_t room = low.range.first / best.stride;
+  const std::uint64_t slack = room < kMostSlack ? room : std::uint64_t{16};
+  std::uint64_t chosen = low.range.first;
+  bool is_first = true;
   for (std::uint64_t back = 0; back <= slack; ++back) {
     // The tensor's start is the likeliest, then the first change, then between.
-    const std::uint64_t start =
-        range.first < kMostSlack ? back : range.first - back;
-    for (const bool low_first : {true, false}) {
-      constexpr std::size_t kProbe = 64;
-      const std::uint64_t length = range.last - start + 1;
-      Bytes probe(
-          static_cast<std::size_t>(std::min<std::uint64_t>(length, kProbe)) *
-          width);
-      after.source->read(after.offset + start * width, probe);
-      const std::string magic =
-          magic_of(pack_low_bits(probe, width, bits, low_first));
-      const bool is_first = best.packing.empty();
-      if (!is_first && (magic.empty() || !best.magic.empty())) continue;
-      best.first = start;
-      best.packing = low_first ? "low bit first" : "high bit first";
-      best.magic = magic;
-    }
+    const std::uint64_t steps = room < kMostSlack ? room - back : back;
+    const std::uint64_t start = low.range.first - steps * best.stride;
+    constexpr std::size_t kProbe = 64;
+    const std::uint64_t length = (low.range.last - start) / best.stride + 1;
+    const Bytes probe = reader.read(
+        start, best.stride,
+        static_cast<std::size_t>(std::min<std::uint64_t>(length, kProbe)));
+    Payload tried = best;
+    pack_and_look(probe, width, tried);
+    if (!is_first && tried.magic.empty()) continue;
+    is_first = false;
+    chosen = start;
+    if (!tried.magic.empty()) break;
   }
-  const std::uint64_t length = range.last - best.first + 1;
-  best.size = length * bits / 8;
-  const std::uint64_t looked_at =
-      std::min(length, kMostPayloadBytes * 8 / bits);
-  Bytes elements;
-  constexpr std::uint64_t kStep = 1U << 18U;  // elements; a multiple of 8
-  for (std::uint64_t at = 0; at < looked_at; at += kStep) {
-    const std::uint64_t some = std::min(kStep, looked_at - at);
-    elements.resize(static_cast<std::size_t>(some) * width);
-    after.source->read(after.offset + (best.first + at) * width, elements);
-    const Bytes packed =
-        pack_low_bits(elements, width, bits, best.packing == "low bit first");
-    best.stream.insert(best.stream.end(), packed.begin(), packed.end());
-  }
+  best.first = chosen;
+  best.elements = (low.range.last - best.first) / best.stride + 1;
+  best.size = best.elements * best.bits / 8;
+  const auto looked_at =
+      static_cast<std::size_t>(std::min(best.elements, most_elements));
+  pack_and_look(reader.read(best.first, best.stride, looked_at), width, best);
   best.entropy = byte_entropy(best.stream);
   best.is_constant =
       !best.stream.empty() &&

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/bytes.hpp"
@@ -78,25 +79,77 @@ inline constexpr std::size_t kMostNamedLines = 8;
     const TensorBytes& before, const TensorBytes& after,
     const DeltaStatistics& statistics);
 
+/// Where the elements of a payload lie.
+enum class PayloadPlaces : std::uint8_t {
+  contiguous,  ///< one behind the other
+  stride,      ///< every n-th
+  scattered,   ///< neither: at places that only a key gives
+};
+
+[[nodiscard]] std::string_view to_string(PayloadPlaces places) noexcept;
+
+/// A change that stays in the low bits of every element, as the numbers
+/// themselves tell it from a small change of value.
+///
+/// A step of so many units in the last place carries into the bits above, or
+/// borrows from them, where the low bits are near their end: in one direction
+/// or the other. Of a change of value, half of those that could carry do; of
+/// bits that were exchanged, none. `carries` counts the elements where the same
+/// step the other way would have left the low bits.
+struct LowBitChange {
+  unsigned lowest = 0;  ///< bit of the mask
+  unsigned bits = 0;    ///< up to its highest
+  std::uint64_t changed = 0;
+  std::uint64_t carries = 0;
+  std::uint64_t up = 0;  ///< changed to a larger pattern of bits
+  /// Greatest common divisor of the distances between changed elements.
+  std::uint64_t stride = 0;
+  ChangedRange range;
+
+  /// Elements from the first to the last, by stride.
+  [[nodiscard]] std::uint64_t elements() const {
+    return stride == 0 ? changed : (range.last - range.first) / stride + 1;
+  }
+  [[nodiscard]] PayloadPlaces places() const;
+};
+
+/// Reads what `statistics` say has changed.
+/// Precondition: statistics.bits_are_comparable and its mask fits 32 bits.
+[[nodiscard]] LowBitChange measure_low_bits(const TensorBytes& before,
+                                            const TensorBytes& after,
+                                            const DeltaStatistics& statistics,
+                                            ChangedRange range);
+
 /// Bytes of a payload that are looked at and can be saved.
 inline constexpr std::uint64_t kMostPayloadBytes = 16U << 20U;
 
 /// The low bits of a range of elements, one behind the other.
 struct Payload {
-  unsigned bits = 0;         ///< of each element
-  std::string packing;       ///< "low bit first" or "high bit first"
-  std::uint64_t first = 0;   ///< element that it was read from
-  std::uint64_t size = 0;    ///< bytes in all of the range
-  Bytes stream;              ///< the first kMostPayloadBytes of it
-  double entropy = 0;        ///< bits a byte of the stream
-  std::string magic;         ///< "ELF", "ZIP", …; empty if none is known
+  unsigned lowest = 0;  ///< first bit of each element
+  unsigned bits = 0;    ///< of each element
+  std::string packing;  ///< "low bit first" or "high bit first"
+  PayloadPlaces places = PayloadPlaces::contiguous;
+  std::uint64_t stride = 1;
+  std::uint64_t first = 0;     ///< element that it was read from
+  std::uint64_t elements = 0;  ///< that may hold it
+  std::uint64_t changed = 0;   ///< of these, those that differ
+  std::uint64_t size = 0;      ///< bytes in all of the elements
+  Bytes stream;                ///< the first kMostPayloadBytes of it
+  double entropy = 0;          ///< bits a byte of the stream
+  std::string magic;           ///< "ELF", "ZIP", …; empty if none is known
   bool is_constant = false;  ///< every bit the same: truncated, nothing hidden
+  /// Of scattered ones, the changed elements, the first of them.
+  std::vector<std::uint64_t> positions;
 };
 
-/// Reads the low `bits` (1 to 24) of the elements of `range`, in both packings,
-/// and keeps the one that begins like a known file, else the first.
-[[nodiscard]] Payload read_payload(const TensorBytes& after, ChangedRange range,
-                                   unsigned bits);
+/// Reads the low bits (1 to 24) of the elements in order of address, by the
+/// stride where there is one, in both packings, and keeps the one that begins
+/// like a known file, else the first. Of scattered ones, of those that changed:
+/// what else holds bits of it looks unchanged, and is not known.
+[[nodiscard]] Payload read_payload(const TensorBytes& before,
+                                   const TensorBytes& after,
+                                   const DeltaStatistics& statistics,
+                                   const LowBitChange& low);
 
 /// The low `bits` of elements of `width` bytes, packed into bytes.
 [[nodiscard]] Bytes pack_low_bits(ByteView elements, std::size_t width,

@@ -69,7 +69,7 @@ class SpectrumJudge {
         static_cast<double>(spectrum_.columns_changed) > kFewLines * columns) {
       return false;
     }
-    found_.label = "sparse";
+    found_.label = TensorLabel::sparse;
     found_.because = fmt::format(
         "{} of {} rows and {} of {} columns changed; {}",
         spectrum_.rows_changed, spectrum_.rows, spectrum_.columns_changed,
@@ -95,7 +95,7 @@ class SpectrumJudge {
     }
     // A change of few rows ends where the rows end, whatever it is.
     if (best == 0 || 2 * best > lines_) return false;
-    found_.label = best == 1 ? "rank-one" : "low-rank";
+    found_.label = best == 1 ? TensorLabel::rank_one : TensorLabel::low_rank;
     found_.rank = best;
     found_.because = fmt::format(
         "rank {}: {} of the change, the rest is rounding, σ{}/σ{} {:.3g}; {}",
@@ -114,14 +114,14 @@ class SpectrumJudge {
                            static_cast<double>(spectrum_.columns_changed) >
                                kSpread * static_cast<double>(spectrum_.columns);
     if (is_spread && spectrum_.squares <= kRoundedAway * rounding_) {
-      found_.label = "dense";
+      found_.label = TensorLabel::dense;
       found_.is_faint = true;
       found_.because +=
           "; smaller than the rounding of its type, so most of "
           "it was rounded away";
       return true;
     }
-    found_.label = "sparse";
+    found_.label = TensorLabel::sparse;
     return true;
   }
 
@@ -150,7 +150,7 @@ class SpectrumJudge {
     if (is_noise_after) edge = significant;
     if (is_noise_after && 2 * edge <= lines_ && ends_in_rounding(edge)) {
       // The noise is rounding: nothing dense is there.
-      found_.label = edge == 1 ? "rank-one" : "low-rank";
+      found_.label = edge == 1 ? TensorLabel::rank_one : TensorLabel::low_rank;
       found_.rank = edge;
       found_.because += fmt::format(
           "; the first {} hold {} of it, the rest is rounding, σ{}/σ{} {:.3g}",
@@ -159,7 +159,7 @@ class SpectrumJudge {
       return;
     }
     if (edge > 0) {
-      found_.label = "dense+low-rank";
+      found_.label = TensorLabel::dense_low_rank;
       found_.rank = edge;
       found_.because += fmt::format("; the first {} hold {} of it", edge,
                                     percent(spectrum_.energy(edge)));
@@ -167,7 +167,7 @@ class SpectrumJudge {
     }
     if (significant > 0 && ends_in_rounding(most_)) {
       // Fine-tunes fade into rounding as adapters of small last components do.
-      found_.label = "unclassified";
+      found_.label = TensorLabel::unclassified;
       found_.is_faint = true;
       found_.because += fmt::format(
           "; beyond {} components there is only rounding, and they end without "
@@ -175,7 +175,7 @@ class SpectrumJudge {
           most_);
       return;
     }
-    found_.label = "dense";
+    found_.label = TensorLabel::dense;
   }
 
   const Spectrum& spectrum_;
@@ -189,11 +189,12 @@ class SpectrumJudge {
 RankFindings judge_vector(const Spectrum& spectrum,
                           const DeltaStatistics& statistics) {
   const double share = statistics.changed_share();
-  return {.label = share < kSparseShare ? "sparse" : "dense",
-          .because = fmt::format("{} of the elements, relative change {:.3g}; "
-                                 "{}",
-                                 percent(share), statistics.relative(),
-                                 spectrum.missing)};
+  return {
+      .label = share < kSparseShare ? TensorLabel::sparse : TensorLabel::dense,
+      .because =
+          fmt::format("{} of the elements, relative change {:.3g}; "
+                      "{}",
+                      percent(share), statistics.relative(), spectrum.missing)};
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "core/compare/change_label.hpp"
 #include "core/compare/delta/delta_spectrum.hpp"
 #include "core/compare/delta/delta_statistics.hpp"
 
@@ -14,7 +15,7 @@ namespace impound {
 struct RankFindings {
   /// "rank-one", "low-rank", "dense", "dense+low-rank", "sparse" or
   /// "unclassified".
-  std::string label;
+  TensorLabel label = TensorLabel::unclassified;
   std::string because;   ///< in words, with the numbers
   std::size_t rank = 0;  ///< of the low-rank part
   /// The largest step σ_r/σ_{r+1} in the visible part, and its r.

@@ -15,6 +15,7 @@
 #include "core/compare/delta/model_sentence.hpp"
 #include "core/compare/delta/npy_writer.hpp"
 #include "core/compare/delta/open_tensors.hpp"
+#include "core/compare/delta/row_tokens.hpp"
 #include "core/formats/gguf/dequantise.hpp"
 
 namespace impound {
@@ -60,7 +61,12 @@ void save_evidence(const TensorFindings& found, const std::string& name,
                       .first(kept * static_cast<std::size_t>(spectrum.columns)),
                   kept, spectrum.columns));
   }
-  if (found.payload) save(".payload.bin", found.payload->stream);
+  if (found.payload) {
+    save(".payload.bin", found.payload->stream);
+    if (!found.payload->positions.empty()) {
+      save(".positions.npy", npy_file(found.payload->positions));
+    }
+  }
   if (!saved.empty()) stats["saved"] = std::move(saved);
 }
 
@@ -168,6 +174,50 @@ TensorFindings explain(const OpenPair& pair, unsigned threads,
   return found;
 }
 
+/// The first `rows` rows of a matrix.
+TensorBytes first_rows(TensorBytes tensor, std::uint64_t rows) {
+  tensor.size = tensor.size / tensor.shape.front() * rows;
+  tensor.shape.front() = rows;
+  return tensor;
+}
+
+/// Whether rows were added to a matrix, or taken from it, and how those that
+/// both have differ. Empty where it is no such change.
+std::optional<TensorFindings> explain_grown(const OpenPair& pair,
+                                            unsigned threads,
+                                            const Cancellation& cancellation) {
+  const TensorBytes& before = pair.before.bytes;
+  const TensorBytes& after = pair.after.bytes;
+  if (!is_measurable(before) || !is_measurable(after) ||
+      before.shape.size() != 2 || after.shape.size() != 2 ||
+      before.shape[1] != after.shape[1] || before.shape[0] == after.shape[0] ||
+      before.size % before.shape[0] != 0 || after.size % after.shape[0] != 0) {
+    return std::nullopt;
+  }
+  const std::uint64_t rows = std::min(before.shape[0], after.shape[0]);
+  const bool is_grown = after.shape[0] > before.shape[0];
+  const TensorBytes old = first_rows(before, rows);
+  const TensorBytes now = first_rows(after, rows);
+  if (!is_measurable(old) || !is_measurable(now)) return std::nullopt;
+  TensorFindings found = decide(old, now, threads, cancellation);
+  const std::uint64_t other = is_grown ? after.shape[0] : before.shape[0];
+  found.rows_added = static_cast<std::int64_t>(after.shape[0]) -
+                     static_cast<std::int64_t>(before.shape[0]);
+  const std::string words =
+      fmt::format("{} row{} {} ({} to {}), the other {}: {}", other - rows,
+                  other - rows == 1 ? "" : "s", is_grown ? "added" : "removed",
+                  rows, other - 1, rows, found.because);
+  found.because = words;
+  const bool is_same = found.label == TensorLabel::identical ||
+                       found.label == TensorLabel::cast ||
+                       found.label == TensorLabel::quantised;
+  if (is_same) {
+    found.label =
+        is_grown ? TensorLabel::rows_added : TensorLabel::rows_removed;
+  }
+  return found;
+}
+
 /// As measure(), of tensors with more holes than are read.
 std::optional<TensorFindings> measure_sparse(TensorChange& change,
                                              OpenPair& pair, unsigned threads) {
@@ -211,8 +261,10 @@ std::optional<TensorFindings> measure(
     const std::string reason =
         reason_for_none(pair.before.bytes, pair.after.bytes);
     if (!reason.empty()) {
-      change.stats = {{"because", reason}};
-      return std::nullopt;
+      std::optional<TensorFindings> grown =
+          explain_grown(pair, threads, cancellation);
+      change.stats = grown ? grown->to_json() : Json{{"because", reason}};
+      return grown;
     }
     TensorFindings found = explain(pair, threads, cancellation);
     change.stats = found.to_json();
@@ -236,24 +288,39 @@ std::string counted(std::size_t count, std::string_view word) {
 void settle_status(TensorChange& change,
                    const std::optional<TensorFindings>& found) {
   if (!found || change.status != TensorStatus::unreadable) return;
-  change.status = found->label == "identical" ? TensorStatus::identical
-                                              : TensorStatus::changed;
+  change.status = found->label == TensorLabel::identical
+                      ? TensorStatus::identical
+                      : TensorStatus::changed;
 }
 
 void describe(const TensorFindings& found, SentenceTensor& tensor) {
   const DeltaSums& sums = found.statistics.sums;
   tensor.rank = found.rank;
   tensor.relative = found.relative();
+  tensor.cosine = found.statistics.cosine();
+  tensor.norm_ratio =
+      found.statistics.before_norm() > 0
+          ? found.statistics.after_norm() / found.statistics.before_norm()
+          : 0;
+  tensor.is_last_places = found.statistics.bits_are_comparable &&
+                          found.statistics.sums.max_ulp <= kLastPlaces;
   tensor.changed = sums.changed;
   tensor.low_bits = found.low_bits;
   tensor.is_exponent_flip = found.is_exponent_flip;
   tensor.has_new_values = sums.nan_introduced + sums.inf_introduced > 0;
-  if (found.payload) tensor.payload = found.payload->size;
-  if (found.recast) tensor.through = found.recast->words();
-  if (found.lines) tensor.where = found.lines->words();
-  if (found.exact.pattern != Pattern::none) {
-    tensor.pattern = to_string(found.exact.pattern);
+  if (found.payload) {
+    tensor.payload = found.payload->elements * found.payload->bits;
+    tensor.payload_places = found.payload->places;
   }
+  if (found.recast) tensor.through = found.recast->words();
+  if (found.lines) {
+    tensor.where = found.lines->words();
+    for (const ChangedRow& row : found.lines->first_rows) {
+      tensor.rows.insert(row.row);
+    }
+  }
+  tensor.rows_added = found.rows_added;
+  tensor.pattern = found.exact.pattern;
   tensor.step = found.shape.step;
   tensor.step_at = found.shape.step_at;
   tensor.is_noise = found.shape.is_noise;
@@ -306,13 +373,14 @@ void mark_moved(const ModelDiff& diff, std::vector<SentenceTensor>& tensors) {
 ModelVerdict judge_converted(std::vector<SentenceTensor> tensors,
                              std::size_t added, std::size_t removed) {
   const auto is_conversion = [](const SentenceTensor& tensor) {
-    return tensor.label == "cast" || tensor.label == "quantised";
+    return tensor.label == TensorLabel::cast ||
+           tensor.label == TensorLabel::quantised;
   };
   const auto converted = static_cast<std::size_t>(
       std::count_if(tensors.begin(), tensors.end(), is_conversion));
   const bool has_other = std::any_of(
       tensors.begin(), tensors.end(), [&](const SentenceTensor& tensor) {
-        return tensor.label != "identical" && !is_conversion(tensor);
+        return tensor.label != TensorLabel::identical && !is_conversion(tensor);
       });
   if (converted == 0 || !has_other) {
     return judge_model(tensors, added, removed);
@@ -321,7 +389,7 @@ ModelVerdict judge_converted(std::vector<SentenceTensor> tensors,
   for (SentenceTensor& tensor : tensors) {
     if (!is_conversion(tensor)) continue;
     if (!tensor.through.empty()) through.insert(tensor.through);
-    tensor.label = "identical";
+    tensor.label = TensorLabel::identical;
   }
   ModelVerdict verdict = judge_model(tensors, added, removed);
   verdict.sentence += fmt::format("; besides, {} tensor{} only converted{}{}",
@@ -392,6 +460,42 @@ std::string beside_tensors(const ModelDiff& diff) {
   return text;
 }
 
+/// Adds the tokens to what is said of single rows of embeddings: by the new
+/// side's tokenizer, else by the old one's.
+void name_tokens(const ModelView& before, const ModelView& after,
+                 std::vector<SentenceTensor>& tensors, ModelDiff& diff) {
+  std::set<std::uint64_t> rows;
+  for (const SentenceTensor& tensor : tensors) {
+    if (place_of(tensor.name).is_embedding) {
+      rows.insert(tensor.rows.begin(), tensor.rows.end());
+    }
+  }
+  std::map<std::uint64_t, std::string> tokens = tokens_of(after, rows);
+  if (tokens.empty()) tokens = tokens_of(before, rows);
+  if (tokens.empty()) return;
+  std::map<std::string_view, TensorChange*> changes;
+  for (TensorChange& change : diff.tensors) changes[change.name] = &change;
+  for (SentenceTensor& tensor : tensors) {
+    if (tensor.rows.empty() || !place_of(tensor.name).is_embedding) continue;
+    std::string words;
+    Json list = Json::array();
+    for (const std::uint64_t row : tensor.rows) {
+      const auto token = tokens.find(row);
+      if (token == tokens.end()) continue;
+      words += fmt::format("{}\"{}\"", words.empty() ? "" : ", ",
+                           printable(token->second));
+      list.push_back({{"row", row}, {"token", lossless_utf8(token->second)}});
+    }
+    if (words.empty()) continue;
+    if (!tensor.where.empty()) {
+      tensor.where +=
+          fmt::format(", token{} {}", list.size() == 1 ? "" : "s", words);
+    }
+    const auto change = changes.find(tensor.name);
+    if (change != changes.end()) change->second->stats["tokens"] = list;
+  }
+}
+
 /// The change in numbers; `tensors` are those on both sides, measured. Without
 /// the bytes there are none, and only statuses are counted.
 ModelNumbers numbers_of(const ModelDiff& diff,
@@ -419,7 +523,9 @@ ModelNumbers numbers_of(const ModelDiff& diff,
     }
   }
   for (const SentenceTensor& tensor : tensors) {
-    if (tensor.label == "identical" || tensor.label == "unclassified") continue;
+    if (tensor.label == TensorLabel::identical ||
+        tensor.label == TensorLabel::unclassified)
+      continue;
     numbers.elements_changed += tensor.changed;
     numbers.rank = std::max(numbers.rank, tensor.rank);
     numbers.relative_change =
@@ -437,11 +543,11 @@ void judge_by_digests(ModelDiff& diff) {
       numbers.tensors_changed + numbers.tensors_added + numbers.tensors_removed;
   if (differing == 0) {
     if (numbers.tensors_identical == 0) return;
-    diff.label = "identical";
+    diff.label = ModelLabel::identical;
     diff.sentence = "every tensor that was compared is identical";
     return;
   }
-  diff.label = "unknown";
+  diff.label = ModelLabel::unknown;
   // What could not be compared may be the same.
   const auto unread = static_cast<std::size_t>(
       std::ranges::count(diff.tensors, TensorStatus::unreadable,
@@ -492,14 +598,14 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
     }
     SentenceTensor& tensor = tensors.emplace_back();
     tensor.name = change.name;
-    tensor.label = "identical";
+    tensor.label = TensorLabel::identical;
     tensor.is_vector = change.after->shape.size() < 2;
     if (change.status != TensorStatus::identical) {
       const std::optional<TensorFindings> found =
           measure(change, old_files, new_files, options.threads, cancellation,
                   hole_budget, as_they_stand);
       if (cancellation.requested()) break;
-      tensor.label = found ? found->label : "unclassified";
+      tensor.label = found ? found->label : TensorLabel::unclassified;
       settle_status(change, found);
       if (found) {
         describe(*found, tensor);
@@ -512,16 +618,17 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
     change.label = tensor.label;
   }
   if (cancellation.requested()) {
-    diff.label = "stopped";
+    diff.label = ModelLabel::stopped;
     diff.sentence = "stopped before every change was explained";
     progress.end("stopped");
     return;
   }
   diff.numbers = numbers_of(diff, tensors);
   mark_moved(diff, tensors);
+  name_tokens(before, after, tensors, diff);
   report_order(as_they_stand, diff);
   ModelVerdict verdict = judge_converted(std::move(tensors), added, removed);
-  diff.label = std::move(verdict.label);
+  diff.label = verdict.label;
   diff.sentence = std::move(verdict.sentence);
   diff.sentence += beside_tensors(diff);
   progress.end(diff.sentence);

@@ -89,8 +89,8 @@ std::size_t rank_of(const TensorChange& change) {
 std::string words_of(const TensorChange& change) {
   const double relative = relative_of(change);
   std::string words = change.name + ": ";
-  words += change.label.empty() ? to_string(change.status)
-                                : std::string_view(change.label);
+  words += change.label == TensorLabel::none ? to_string(change.status)
+                                             : to_string(change.label);
   if (relative > 0) words += fmt::format(", relative change {:.3g}", relative);
   return words;
 }

@@ -28,7 +28,7 @@ constexpr std::size_t kFewestModules = 4;
 bool is_mixed(const SentenceTensor& tensor) {
   // A matrix over the vocabulary has a mean row, which is a component of its
   // own: no sign of an edit.
-  return tensor.label != "dense" && tensor.rank > 0 &&
+  return tensor.label != TensorLabel::dense && tensor.rank > 0 &&
          tensor.rank <= kMostHiddenRank && !place_of(tensor.name).is_embedding;
 }
 
@@ -146,7 +146,7 @@ ModelVerdict judge_dense(const SentenceGroup& changed,
   const bool is_full = 10 * changed_matrices >= 9 * matrices;
   const SentenceGroup hidden = find_hidden(changed);
   if (!hidden.empty()) {
-    return {"fine-tune+low-rank",
+    return {ModelLabel::fine_tune_low_rank,
             fmt::format("{} with a low-rank component in {} that a fine-tune "
                         "does not make by itself (an edit can hide in one): "
                         "{}; {}",
@@ -156,7 +156,7 @@ ModelVerdict judge_dense(const SentenceGroup& changed,
   }
   const std::string loud = loud_modules(changed);
   if (!loud.empty()) {
-    return {"fine-tune+low-rank",
+    return {ModelLabel::fine_tune_low_rank,
             fmt::format("{}, in which {}; {}",
                         is_full ? "full fine-tune" : "partial fine-tune", loud,
                         scope)};
@@ -166,15 +166,15 @@ ModelVerdict judge_dense(const SentenceGroup& changed,
         return tensor->is_vector || tensor->is_noise;
       });
   if (is_noise && changed_matrices > 0) {
-    return {"noise",
+    return {ModelLabel::noise,
             "noise without direction was added, as no training does: " + scope};
   }
   if (is_full && tensors.size() > 1) {
-    return {"fine-tune", "full fine-tune or retrained: " + scope};
+    return {ModelLabel::fine_tune, "full fine-tune or retrained: " + scope};
   }
   const std::string layers = layer_words(places.layers);
   return {
-      "partial-fine-tune",
+      ModelLabel::partial_fine_tune,
       fmt::format("dense change of a part, {}{}{}: {}", joined(places.modules),
                   layers.empty() ? "" : " of ", layers, scope)};
 }

@@ -80,12 +80,12 @@ bool is_contiguous(const std::set<std::uint64_t>& layers) {
 
 ModelVerdict judge_one(const SentenceTensor& only, bool is_mlp_down) {
   if (is_mlp_down && only.rank == 1) {
-    return {"rome-like",
+    return {ModelLabel::rome_like,
             fmt::format("ROME-like edit of one MLP down-projection: {}, rank "
                         "1, relative change {:.3g}; nothing else changed",
                         printable(only.name), only.relative)};
   }
-  return {only.label,
+  return {model_label_of(only.label),
           fmt::format("one tensor changed by a matrix of rank {}: {}, "
                       "relative change {:.3g}",
                       only.rank, printable(only.name), only.relative)};
@@ -106,7 +106,7 @@ ModelVerdict judge_low_rank(const SentenceGroup& group,
   const std::string where = layers.empty() ? "the model" : layers;
   if (group.size() == 1) return judge_one(*group.front(), places.all_mlp_down);
   if (rank == 1 && has_one_direction(group)) {
-    return {"direction-removed",
+    return {ModelLabel::direction_removed,
             fmt::format("one direction was changed in everything that shares "
                         "it, {} of {} ({}, relative change up to {:.3g}): "
                         "\"abliteration\" removes refusals like this",
@@ -115,7 +115,7 @@ ModelVerdict judge_low_rank(const SentenceGroup& group,
   }
   if (places.all_mlp_down && is_contiguous(places.layers) && !is_every_layer &&
       rank <= kMostEditRank) {
-    return {"memit-like",
+    return {ModelLabel::memit_like,
             fmt::format("MEMIT-like edit of the MLP down-projections of {}: "
                         "rank {}, relative change up to {:.3g}; nothing else "
                         "changed",
@@ -128,13 +128,13 @@ ModelVerdict judge_low_rank(const SentenceGroup& group,
       votes.begin(), votes.end(),
       [](const auto& a, const auto& b) { return a.second < b.second; });
   if (2 * common->second > group.size()) {
-    return {"lora-merge",
+    return {ModelLabel::lora_merge,
             fmt::format("LoRA merge, rank {}, on {} of {} ({}, relative change "
                         "up to {:.3g})",
                         common->first, joined(places.modules), where,
                         plural(group.size(), "tensor"), relative)};
   }
-  return {"low-rank",
+  return {ModelLabel::low_rank,
           fmt::format("low-rank changes of different ranks (up to {}) on {} of "
                       "{} ({}, relative change up to {:.3g})",
                       rank, joined(places.modules), where,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -43,7 +44,7 @@ ModelVerdict judge_rounding(const SentenceGroup& group, std::size_t total,
   for (const SentenceTensor* tensor : group) {
     if (!tensor->through.empty()) through.insert(tensor->through);
   }
-  return {is_quantised ? "re-quantised" : "cast",
+  return {is_quantised ? ModelLabel::re_quantised : ModelLabel::cast,
           fmt::format("{} through {}: {} of {} tensors, relative change up to "
                       "{:.3g}",
                       is_quantised ? "re-quantised" : "cast",
@@ -58,7 +59,7 @@ ModelVerdict judge_flips(const SentenceGroup& group) {
     bits += tensor->changed;
     is_exponent = is_exponent && tensor->is_exponent_flip;
   }
-  return {"bit-flips",
+  return {ModelLabel::bit_flips,
           fmt::format("single bits flipped in {} of {}{}",
                       plural(static_cast<std::size_t>(bits), "element"),
                       plural(group.size(), "tensor"),
@@ -68,17 +69,40 @@ ModelVerdict judge_flips(const SentenceGroup& group) {
 }
 
 ModelVerdict judge_payload(const SentenceGroup& group) {
-  std::uint64_t bytes = 0;
+  std::uint64_t room = 0;
+  std::uint64_t elements = 0;
   unsigned bits = 0;
+  std::set<std::string> places;
   for (const SentenceTensor* tensor : group) {
-    bytes += tensor->payload;
+    room += tensor->payload;
+    elements += tensor->changed;
     bits = std::max(bits, tensor->low_bits);
+    places.insert(tensor->payload_places == PayloadPlaces::contiguous
+                      ? "one behind the other"
+                  : tensor->payload_places == PayloadPlaces::stride
+                      ? "at a fixed stride"
+                      : "at places without a pattern");
   }
-  return {
-      "lsb-payload",
-      fmt::format("data hidden in the low bits (up to {}) of {}: room for "
-                  "{}",
-                  bits, plural(group.size(), "tensor"), human_bytes(bytes))};
+  constexpr std::uint64_t kBitsPerByte = 8;
+  return {ModelLabel::lsb_payload,
+          fmt::format("payload or watermark: data in the low bits (up to {}) "
+                      "of {}, nothing above them differs; {} changed elements, "
+                      "{}, room for {} bits ({})",
+                      bits, plural(group.size(), "tensor"), elements,
+                      joined(places), room, human_bytes(room / kBitsPerByte))};
+}
+
+/// Only rows were added to matrices, or taken away: another vocabulary.
+ModelVerdict judge_rows(const SentenceGroup& group, bool is_added) {
+  std::string text;
+  for (const SentenceTensor* tensor : group) {
+    text += fmt::format(
+        "{}{} {} {} {}", text.empty() ? "" : ", ", std::abs(tensor->rows_added),
+        std::abs(tensor->rows_added) == 1 ? "row" : "rows",
+        is_added ? "added to" : "removed from", printable(tensor->name));
+  }
+  return {is_added ? ModelLabel::rows_added : ModelLabel::rows_removed,
+          text + "; the rows that both have are the same"};
 }
 
 ModelVerdict judge_sparse(const SentenceGroup& group) {
@@ -95,15 +119,16 @@ ModelVerdict judge_sparse(const SentenceGroup& group) {
     places += fmt::format(", {}{}{}", printable(tensor->name),
                           tensor->where.empty() ? "" : ": ", tensor->where);
   }
-  return {"sparse", fmt::format("a few elements changed: {} in {}{}", elements,
-                                plural(group.size(), "tensor"), places)};
+  return {ModelLabel::sparse,
+          fmt::format("a few elements changed: {} in {}{}", elements,
+                      plural(group.size(), "tensor"), places)};
 }
 
-std::string several_kinds(const std::map<std::string, SentenceGroup>& kinds) {
+std::string several_kinds(const std::map<TensorLabel, SentenceGroup>& kinds) {
   std::string text;
   for (const auto& [label, group] : kinds) {
-    text +=
-        fmt::format("{}{} {}", text.empty() ? "" : ", ", group.size(), label);
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", group.size(),
+                        to_string(label));
     if (group.size() == 1) {
       text += fmt::format(" ({})", printable(group.front()->name));
     }
@@ -125,33 +150,38 @@ std::optional<ModelVerdict> judge_exact(const SentenceGroup& changed) {
   if (all([](const SentenceTensor& t) { return !t.moved_from.empty(); })) {
     const SentenceTensor& first = *changed.front();
     return ModelVerdict{
-        "exchanged",
+        ModelLabel::exchanged,
         fmt::format("tensors changed places, {}: {} hold the bytes of others "
                     "({} those of {})",
                     layers, plural(changed.size(), "tensor"),
                     printable(first.name), printable(first.moved_from))};
   }
-  if (all([](const SentenceTensor& t) { return t.pattern == "zeroed"; })) {
+  if (all([](const SentenceTensor& t) {
+        return t.pattern == Pattern::zeroed;
+      })) {
     std::uint64_t elements = 0;
     for (const SentenceTensor* tensor : changed) elements += tensor->changed;
     return ModelVerdict{
-        "pruned",
+        ModelLabel::pruned,
         fmt::format("pruned: {} numbers in {} were set to zero, {}", elements,
                     plural(changed.size(), "tensor"), where)};
   }
-  if (all([](const SentenceTensor& t) { return t.pattern == "scaled"; })) {
-    return ModelVerdict{"scaled",
+  if (all([](const SentenceTensor& t) {
+        return t.pattern == Pattern::scaled;
+      })) {
+    return ModelVerdict{ModelLabel::scaled,
                         fmt::format("multiplied by a number: {}, {}", where,
                                     plural(changed.size(), "tensor"))};
   }
   const auto is_reordered = [](const SentenceTensor& t) {
-    return t.pattern.ends_with("-reordered");
+    return t.pattern == Pattern::rows_reordered ||
+           t.pattern == Pattern::columns_reordered;
   };
   if (all([&](const SentenceTensor& t) {
-        return is_reordered(t) && t.label == "sparse";
+        return is_reordered(t) && t.label == TensorLabel::sparse;
       })) {
     return ModelVerdict{
-        "sparse",
+        ModelLabel::sparse,
         fmt::format("a few rows or columns changed places in {}", where)};
   }
   if (all([&](const SentenceTensor& t) {
@@ -160,7 +190,7 @@ std::optional<ModelVerdict> judge_exact(const SentenceGroup& changed) {
       std::any_of(changed.begin(), changed.end(),
                   [](const SentenceTensor* t) { return !t->is_vector; })) {
     return ModelVerdict{
-        "reordered",
+        ModelLabel::reordered,
         fmt::format("rows or columns in another order: {}; the model may "
                     "compute the same",
                     where)};
@@ -176,11 +206,16 @@ bool is_fine_tune(const SentenceGroup& changed) {
   std::size_t vectors = 0;
   std::size_t structured = 0;
   for (const SentenceTensor* tensor : changed) {
-    constexpr std::array<std::string_view, 6> kPossible = {
-        "dense",    "dense+low-rank", "sparse",
-        "rank-one", "low-rank",       "unclassified"};
-    if (std::find(kPossible.begin(), kPossible.end(), tensor->label) ==
-        kPossible.end()) {
+    constexpr std::array kPossible = {
+        TensorLabel::dense,    TensorLabel::dense_low_rank,
+        TensorLabel::sparse,   TensorLabel::rank_one,
+        TensorLabel::low_rank, TensorLabel::unclassified};
+    // Of a norm that moved by single units in the last place, a few numbers
+    // may differ in single bits.
+    const bool is_moved =
+        tensor->label == TensorLabel::bit_flips && tensor->is_last_places;
+    if (!is_moved && std::find(kPossible.begin(), kPossible.end(),
+                               tensor->label) == kPossible.end()) {
       return false;
     }
     structured += !tensor->is_vector && tensor->spread <= kStructured ? 1U : 0U;
@@ -188,7 +223,8 @@ bool is_fine_tune(const SentenceGroup& changed) {
       ++vectors;
     } else if (tensor->is_faint) {
       ++faint;
-    } else if (tensor->label == "dense" || tensor->label == "dense+low-rank") {
+    } else if (tensor->label == TensorLabel::dense ||
+               tensor->label == TensorLabel::dense_low_rank) {
       ++dense;
     }
   }
@@ -202,43 +238,153 @@ bool is_fine_tune(const SentenceGroup& changed) {
   return is_beyond_adapters && 2 * (dense + faint) >= matrices;
 }
 
+/// No matrix changed: norms or biases.
+ModelVerdict judge_vectors(const SentenceGroup& changed, std::size_t total) {
+  const GroupPlaces places = places_of(changed);
+  const std::string layers = layer_words(places.layers);
+  const bool all_norms = std::all_of(
+      changed.begin(), changed.end(),
+      [](const SentenceTensor* t) { return place_of(t->name).is_norm; });
+  return {
+      ModelLabel::dense,
+      fmt::format("only vectors changed, no matrix: {}{}{}, {} of {} "
+                  "tensors, relative change up to {:.3g}{}",
+                  joined(places.modules), layers.empty() ? "" : " of ", layers,
+                  changed.size(), total, largest_relative(changed),
+                  all_norms ? ""
+                            : "; a direction added to a bias steers what "
+                              "the model says, and so does a trained bias")};
+}
+
+/// An adapter most of whose tensors end in a step, and some, whose last
+/// components are below their rounding, do not: those make no claim of their
+/// own.
+std::optional<ModelVerdict> judge_fading(
+    const SentenceGroup& changed, const std::vector<SentenceTensor>& tensors) {
+  SentenceGroup low;
+  std::size_t faded = 0;
+  for (const SentenceTensor* tensor : changed) {
+    const bool is_low = tensor->label == TensorLabel::rank_one ||
+                        tensor->label == TensorLabel::low_rank;
+    const bool is_faded =
+        tensor->label == TensorLabel::unclassified && tensor->is_faint;
+    if (!is_low && !is_faded) return std::nullopt;
+    if (is_low) low.push_back(tensor);
+    faded += is_faded ? 1U : 0U;
+  }
+  if (faded == 0 || 2 * low.size() < changed.size()) return std::nullopt;
+  ModelVerdict verdict = judge_low_rank(low, tensors);
+  // One edit, and something that nobody can tell: no verdict on the whole.
+  if (low.size() < 2) return std::nullopt;
+  verdict.sentence += fmt::format(
+      "; of {} the last components are below rounding, their rank was not "
+      "measured",
+      plural(faded, "tensor"));
+  return verdict;
+}
+
+/// Numbers that have nothing to do with the old ones: two independent matrices
+/// of one size differ by √2 of it, and have a cosine of 0.
+std::optional<ModelVerdict> judge_unrelated(const SentenceGroup& changed,
+                                            std::size_t total) {
+  constexpr double kFewestUnrelated = 0.9;
+  constexpr double kMostCosine = 0.2;
+  constexpr double kLeastRelative = 0.9;
+  constexpr double kSameNorm = 2e-3;
+  std::size_t matrices = 0;
+  std::size_t unrelated = 0;
+  std::size_t kept_norm = 0;
+  double most_cosine = 0;
+  for (const SentenceTensor* tensor : changed) {
+    if (tensor->is_vector) continue;
+    ++matrices;
+    if (tensor->label == TensorLabel::new_values ||
+        std::abs(tensor->cosine) > kMostCosine ||
+        tensor->relative < kLeastRelative) {
+      continue;
+    }
+    ++unrelated;
+    most_cosine = std::max(most_cosine, std::abs(tensor->cosine));
+    kept_norm += std::abs(tensor->norm_ratio - 1) <= kSameNorm ? 1U : 0U;
+  }
+  constexpr std::size_t kFewestMatrices = 3;
+  if (unrelated < kFewestMatrices ||
+      static_cast<double>(unrelated) <
+          kFewestUnrelated * static_cast<double>(matrices)) {
+    return std::nullopt;
+  }
+  const std::string scope = fmt::format(
+      "{} of {} changed matrices (of {} tensors) have nothing in common with "
+      "the old ones in their places, |cosine| up to {:.3g}, relative change up "
+      "to {:.3g}",
+      unrelated, matrices, total, most_cosine, largest_relative(changed));
+  if (kept_norm == unrelated) {
+    return ModelVerdict{
+        ModelLabel::unclassified,
+        fmt::format("rotated, permuted or exchanged, or another model: {}; but "
+                    "each has the norm of the old one within 0.2 %, which "
+                    "another training does not keep",
+                    scope)};
+  }
+  return ModelVerdict{
+      ModelLabel::another_model,
+      fmt::format("another model, or one that was trained from the beginning: "
+                  "{}; no fine-tune, edit or rounding of it",
+                  scope)};
+}
+
 ModelVerdict judge_changed(const std::vector<SentenceTensor>& tensors) {
-  std::map<std::string, SentenceGroup> kinds;
+  std::map<TensorLabel, SentenceGroup> kinds;
   SentenceGroup changed;
   for (const SentenceTensor& tensor : tensors) {
-    if (tensor.label == "identical") continue;
+    if (tensor.label == TensorLabel::identical) continue;
     kinds[tensor.label].push_back(&tensor);
     changed.push_back(&tensor);
   }
-  const auto only = [&](std::initializer_list<std::string_view> labels) {
+  const auto only = [&](std::initializer_list<TensorLabel> labels) {
     return std::all_of(kinds.begin(), kinds.end(), [&](const auto& kind) {
       return std::find(labels.begin(), labels.end(), kind.first) !=
              labels.end();
     });
   };
-  if (changed.empty()) return {"identical", "every tensor is identical"};
+  if (changed.empty())
+    return {ModelLabel::identical, "every tensor is identical"};
   const std::size_t total = tensors.size();
-  if (only({"rank-one", "low-rank"})) return judge_low_rank(changed, tensors);
-  if (only({"cast"})) return judge_rounding(changed, total, false);
+  if (only({TensorLabel::rank_one, TensorLabel::low_rank}))
+    return judge_low_rank(changed, tensors);
+  if (only({TensorLabel::cast})) return judge_rounding(changed, total, false);
   // Formats keep their norms in a float type beside quantised matrices.
-  if (only({"quantised", "cast"})) {
-    return judge_rounding(kinds["quantised"], total, true);
+  if (only({TensorLabel::quantised, TensorLabel::cast})) {
+    return judge_rounding(kinds[TensorLabel::quantised], total, true);
   }
-  if (only({"bit-flips"})) return judge_flips(changed);
-  if (only({"lsb-payload"})) return judge_payload(changed);
+  if (only({TensorLabel::rows_added})) return judge_rows(changed, true);
+  if (only({TensorLabel::rows_removed})) return judge_rows(changed, false);
+  if (only({TensorLabel::bit_flips})) return judge_flips(changed);
+  if (only({TensorLabel::lsb_payload})) return judge_payload(changed);
   if (std::optional<ModelVerdict> exact = judge_exact(changed)) return *exact;
-  if (only({"sparse"})) return judge_sparse(changed);
-  if (only({"new-values"})) {
-    return {"new-values", fmt::format("NaN or infinities introduced in {}",
-                                      plural(changed.size(), "tensor"))};
+  if (std::optional<ModelVerdict> other = judge_unrelated(changed, total)) {
+    return *other;
+  }
+  if (only({TensorLabel::sparse})) return judge_sparse(changed);
+  if (only({TensorLabel::new_values})) {
+    return {ModelLabel::new_values,
+            fmt::format("NaN or infinities introduced in {}",
+                        plural(changed.size(), "tensor"))};
   }
   if (is_fine_tune(changed)) return judge_dense(changed, tensors);
   std::erase_if(kinds, [](const auto& kind) { return kind.second.empty(); });
+  const bool has_matrix =
+      std::any_of(changed.begin(), changed.end(),
+                  [](const SentenceTensor* t) { return !t->is_vector; });
+  if (!has_matrix) return judge_vectors(changed, total);
+  if (std::optional<ModelVerdict> adapter = judge_fading(changed, tensors)) {
+    return *adapter;
+  }
   const bool is_faint = std::all_of(
       changed.begin(), changed.end(),
       [](const SentenceTensor* t) { return t->is_faint || t->is_vector; });
   if (is_faint) {
-    return {"unclassified",
+    return {ModelLabel::unclassified,
             fmt::format("too small for its type to say what it was, an "
                         "adapter, a fine-tune or noise: {} of {} tensors, "
                         "relative change up "
@@ -246,11 +392,37 @@ ModelVerdict judge_changed(const std::vector<SentenceTensor>& tensors) {
                         changed.size(), total, largest_relative(changed))};
   }
   if (kinds.size() == 1) {
-    return {kinds.begin()->first,
+    return {model_label_of(kinds.begin()->first),
             fmt::format("{}: {}", plural(changed.size(), "tensor"),
-                        kinds.begin()->first)};
+                        to_string(kinds.begin()->first))};
   }
-  return {"mixed", several_kinds(kinds)};
+  return {ModelLabel::mixed, several_kinds(kinds)};
+}
+
+/// Rows that were added beside another change are said beside it.
+ModelVerdict judge_beside_rows(const std::vector<SentenceTensor>& tensors) {
+  const auto is_rows = [](const SentenceTensor& tensor) {
+    return tensor.label == TensorLabel::rows_added ||
+           tensor.label == TensorLabel::rows_removed;
+  };
+  std::vector<SentenceTensor> others = tensors;
+  std::string rows;
+  bool has_other = false;
+  for (SentenceTensor& tensor : others) {
+    if (tensor.rows_added != 0) {
+      rows += fmt::format("{}{:+} rows of {}", rows.empty() ? "" : ", ",
+                          tensor.rows_added, printable(tensor.name));
+    }
+    if (is_rows(tensor)) {
+      tensor.label = TensorLabel::identical;
+    } else {
+      has_other = has_other || tensor.label != TensorLabel::identical;
+    }
+  }
+  if (rows.empty() || !has_other) return judge_changed(tensors);
+  ModelVerdict verdict = judge_changed(others);
+  verdict.sentence += "; besides, " + rows;
+  return verdict;
 }
 
 }  // namespace
@@ -340,15 +512,15 @@ TensorPlace place_of(std::string_view tensor_name) {
 
 ModelVerdict judge_model(const std::vector<SentenceTensor>& tensors,
                          std::size_t added, std::size_t removed) {
-  ModelVerdict verdict = judge_changed(tensors);
+  ModelVerdict verdict = judge_beside_rows(tensors);
   if (std::any_of(tensors.begin(), tensors.end(), [](const SentenceTensor& t) {
-        return t.has_new_values && t.label != "new-values";
+        return t.has_new_values && t.label != TensorLabel::new_values;
       })) {
     verdict.sentence += "; NaN or infinities are new";
   }
   if (added + removed > 0) {
-    if (verdict.label == "identical") {
-      verdict.label = "tensors-added-or-removed";
+    if (verdict.label == ModelLabel::identical) {
+      verdict.label = ModelLabel::tensors_added_or_removed;
       verdict.sentence = tensors.empty() ? "no tensor is on both sides"
                                          : "every common tensor is identical";
     }

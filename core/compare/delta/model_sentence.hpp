@@ -5,9 +5,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "core/compare/change_label.hpp"
+#include "core/compare/delta/delta_pattern.hpp"
+#include "core/compare/delta/delta_places.hpp"
 
 namespace impound {
 
@@ -22,21 +27,31 @@ struct TensorPlace {
 
 [[nodiscard]] TensorPlace place_of(std::string_view tensor_name);
 
+/// Units in the last place that a fine-tune in 16 bits moves a few numbers by.
+inline constexpr std::uint64_t kLastPlaces = 4;
+
 /// One tensor of the comparison, as far as the sentence needs it.
 struct SentenceTensor {
   std::string name;
-  std::string label;
+  TensorLabel label = TensorLabel::identical;
   std::size_t rank = 0;
   double relative = 0;
+  double cosine = 1;      ///< of old and new numbers
+  double norm_ratio = 1;  ///< ‖B‖/‖A‖
+  /// No number moved by more than kLastPlaces units in the last place.
+  bool is_last_places = false;
   std::uint64_t changed = 0;  ///< elements
   std::string through;        ///< of a cast or a quantised tensor
   unsigned low_bits = 0;      ///< of a payload
-  std::uint64_t payload = 0;  ///< bytes
+  std::uint64_t payload = 0;  ///< bits
+  PayloadPlaces payload_places = PayloadPlaces::contiguous;
   bool is_exponent_flip = false;
   bool has_new_values = false;  ///< NaN or infinities introduced
   bool is_vector = false;
-  std::string where;        ///< rows or columns, of a sparse change
-  std::string pattern;      ///< to_string(Pattern), where there is one
+  std::string where;             ///< rows or columns, of a sparse change
+  std::set<std::uint64_t> rows;  ///< that are named there
+  std::int64_t rows_added = 0;   ///< TensorFindings::rows_added
+  Pattern pattern = Pattern::none;
   std::string moved_from;   ///< the tensor whose old bytes it has now
   double step = 0;          ///< largest σ_r/σ_{r+1} of the visible part
   std::size_t step_at = 0;  ///< its r
@@ -49,7 +64,7 @@ struct SentenceTensor {
 };
 
 struct ModelVerdict {
-  std::string label;     ///< "rome-like", "lora-merge", "fine-tune", …
+  ModelLabel label = ModelLabel::unclassified;
   std::string sentence;  ///< printable
 };
 

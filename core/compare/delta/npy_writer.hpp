@@ -13,4 +13,7 @@ namespace impound {
 [[nodiscard]] Bytes npy_file(std::span<const float> numbers, std::uint64_t rows,
                              std::uint64_t columns);
 
+/// The same of whole numbers, '<u8', one row.
+[[nodiscard]] Bytes npy_file(std::span<const std::uint64_t> numbers);
+
 }  // namespace impound

@@ -55,7 +55,7 @@ struct Shape {
   [[nodiscard]] RankFindings judge() const {
     return judge_spectrum(spectrum, statistics, rounding);
   }
-  [[nodiscard]] std::string label() const {
+  [[nodiscard]] TensorLabel label() const {
     const RankFindings found = judge();
     UNSCOPED_INFO(found.because);
     return found.label;
@@ -181,7 +181,7 @@ TEST_CASE("a dense change is faint or noise by how far it is from rounding",
 
 /// F32 weights, `single` of them with one bit of the exponent turned and
 /// `double_` with two.
-std::string label_of_flips(const Made& made, std::size_t single,
+TensorLabel label_of_flips(const Made& made, std::size_t single,
                            std::size_t twice) {
   const Bytes before = encode(Dtype::f32, made.weights());
   Bytes after = before;
@@ -219,29 +219,21 @@ TEST_CASE("bit flips are so many at most, or so small a share",
   CHECK(label_of_flips(large, 98, 2) != "bit-flips");
 }
 
-/// A vector of ones and more with random low bits in all of its `length`.
-std::string label_of_payload(Dtype dtype, unsigned bits, std::size_t length) {
-  const std::size_t width = dtype == Dtype::f32 ? 4 : 2;
+/// A vector whose last bit was turned in `length` numbers.
+TensorLabel label_of_payload(std::size_t length) {
   // Space around it: the range is found, not given.
   constexpr std::size_t kBefore = 100;
-  Floats numbers = normal_numbers(length + 2 * kBefore, 0.02, 5);
-  for (float& each : numbers) each = 1.5F + 0.1F * each;
-  const Bytes before = encode(dtype, numbers);
+  const Bytes before =
+      encode(Dtype::f32, normal_numbers(length + 2 * kBefore, 0.02, 5));
   Bytes after = before;
-  const std::uint64_t all = (std::uint64_t{1} << bits) - 1;
-  std::mt19937 random(17);
-  for (std::size_t i = 0; i < length; ++i) {
-    std::uint64_t mask = random() & all;
-    if (i == 0 || i + 1 == length) mask = all;  // the ends are seen
-    flip(after, width, kBefore + i, mask);
-  }
+  for (std::size_t i = 0; i < length; ++i) flip(after, 4, kBefore + i, 1);
   const SpanSource one(before);
   const SpanSource two(after);
   const Cancellation cancellation;
   const auto tensor = [&](const SpanSource& source) {
     return TensorBytes{.source = &source,
-                       .dtype = dtype,
-                       .shape = {numbers.size()},
+                       .dtype = Dtype::f32,
+                       .shape = {length + 2 * kBefore},
                        .offset = 0,
                        .size = before.size()};
   };
@@ -251,18 +243,11 @@ std::string label_of_payload(Dtype dtype, unsigned bits, std::size_t length) {
   return found.label;
 }
 
-TEST_CASE("a payload in low bits is told from so many numbers on",
+TEST_CASE("a payload in low bits is told from so many carries on",
           "[compare][delta][bounds]") {
-  CHECK(label_of_payload(Dtype::f32, 8, kFewestForLowBits) == "lsb-payload");
-  CHECK(label_of_payload(Dtype::f32, 8, kFewestForLowBits - 1) !=
-        "lsb-payload");
-  // Of the seven bits of a BF16's mantissa, four are nearly all.
-  static_assert(kNearlyAllBits == 3);
-  CHECK(label_of_payload(Dtype::bf16, 4, kFewestForAllBits) == "lsb-payload");
-  CHECK(label_of_payload(Dtype::bf16, 4, kFewestForAllBits - 1) !=
-        "lsb-payload");
-  CHECK(label_of_payload(Dtype::bf16, 3, kFewestForAllBits - 1) ==
-        "lsb-payload");
+  // Of the last bit alone, every change would carry one way.
+  CHECK(label_of_payload(kFewestCarries) == "lsb-payload");
+  CHECK(label_of_payload(kFewestCarries - 1) != "lsb-payload");
 }
 
 TEST_CASE("no element is lost where tiles, windows and threads meet",

@@ -316,7 +316,7 @@ TEST_CASE("bit flips are told from edits and each is listed",
 
 /// A change of so many numbers of 100 x 100, each by `mask`, and of some of
 /// them by two bits.
-std::string label_of_flips(std::size_t count, std::uint64_t mask,
+TensorLabel label_of_flips(std::size_t count, std::uint64_t mask,
                            std::size_t doubles = 0) {
   Floats numbers;
   for (std::size_t i = 0; i < 10000; ++i) {

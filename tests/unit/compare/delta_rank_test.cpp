@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/label_text.hpp"
 
 namespace impound {
 namespace {

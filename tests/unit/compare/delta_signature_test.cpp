@@ -2,6 +2,7 @@
 // Whole models: what the sentence says, what is saved, what it costs to stop.
 #include "core/compare/delta/delta_signature.hpp"
 
+#include <bit>
 #include <map>
 
 #include "core/compare/delta/delta_label.hpp"
@@ -23,7 +24,9 @@ using Model = std::map<std::string, Floats>;
 
 Made made_for(const std::string& name) {
   Made made;
-  made.rows = name.find("norm") != std::string::npos ? 1 : 64;
+  const bool is_vector = name.find("norm") != std::string::npos ||
+                         name.find("bias") != std::string::npos;
+  made.rows = is_vector ? 1 : 64;
   made.columns = 96;
   return made;
 }
@@ -270,6 +273,121 @@ TEST_CASE("rounding a model is a cast; what was edited besides is said first",
   CHECK(mixed.label == "rome-like");
   CHECK(mixed.sentence.find("besides, 20 tensors were only converted") !=
         std::string::npos);
+}
+
+TEST_CASE("another training is another model, no fine-tune",
+          "[compare][delta]") {
+  const Model model = make_model();
+  const ModelDiff diff = explain(
+      model,
+      edited(model, {""}, [](const Made& made, const Floats&, unsigned seed) {
+        return made.weights(seed + 77);
+      }));
+  INFO(diff.sentence);
+  CHECK(diff.label == "another-model");
+  // The same numbers, turned: their norms stay.
+  const ModelDiff turned = explain(
+      model, edited(model, {"proj"}, [](const Made& made, Floats w, unsigned) {
+        for (std::size_t at = 0; at < w.size(); at += made.columns) {
+          // Reflections: rows are mirrored, and every second number's sign.
+          std::reverse(
+              w.begin() + static_cast<std::ptrdiff_t>(at),
+              w.begin() + static_cast<std::ptrdiff_t>(at + made.columns));
+          for (std::size_t j = 0; j < made.columns; j += 2) w[at + j] *= -1;
+        }
+        return w;
+      }));
+  INFO(turned.sentence);
+  CHECK(turned.label == "unclassified");
+  CHECK(turned.sentence.starts_with("rotated, permuted or exchanged"));
+}
+
+TEST_CASE("a vector alone is no small change of a matrix", "[compare][delta]") {
+  const std::string bias = "model.layers.2.self_attn.q_proj.bias";
+  Model model = make_model();
+  model[bias] = made_for(bias).weights(3);
+  const ModelDiff diff = explain(
+      model, edited(model, {bias},
+                    [](const Made& made, const Floats& w, unsigned seed) {
+                      return made.add_noise(w, 0.1, seed);
+                    }));
+  INFO(diff.sentence);
+  CHECK(diff.label == "dense");
+  CHECK(diff.sentence.starts_with("only vectors changed, no matrix"));
+  CHECK(diff.sentence.find("too small") == std::string::npos);
+}
+
+TEST_CASE("a fine-tune of which norms moved by single units is a fine-tune",
+          "[compare][delta]") {
+  const Model model = make_model();
+  Model after = edited(model, {"proj", "embed"},
+                       [](const Made& made, const Floats& w, unsigned seed) {
+                         return made.add_training(w, 0.02, seed);
+                       });
+  for (auto& [name, weights] : after) {
+    if (name.find("norm") == std::string::npos) continue;
+    for (const std::size_t at : {3U, 40U}) {
+      auto bits = std::bit_cast<std::uint32_t>(weights[at]);
+      weights[at] = std::bit_cast<float>(bits ^ 2U);
+    }
+  }
+  const ModelDiff diff = explain(model, after);
+  INFO(diff.sentence);
+  CHECK(diff.label == "fine-tune");
+}
+
+/// Two matrices over a vocabulary, of so many rows of 96, and a tokenizer.
+MemoryTree vocabulary_tree(const Floats& embedding, const std::string& tokens) {
+  const Bytes bytes = encode(Dtype::f32, embedding);
+  return MemoryTree(MemoryTree::Files{
+      {"model.safetensors",
+       SafetensorsBuilder()
+           .tensor("model.embed_tokens.weight", Dtype::f32,
+                   {embedding.size() / 96, 96}, as_text(bytes))
+           .build()},
+      {"tokenizer.json", tokens}});
+}
+
+TEST_CASE("a grown vocabulary is added rows", "[compare][delta]") {
+  const Floats old = Made{200, 96}.weights();
+  Floats grown = old;
+  const Floats more = Made{3, 96}.weights(9);
+  grown.insert(grown.end(), more.begin(), more.end());
+  const ModelDiff diff =
+      explain(vocabulary_tree(old, "{}"), vocabulary_tree(grown, "{}"));
+  INFO(diff.sentence);
+  CHECK(diff.label == "rows-added");
+  CHECK(diff.sentence.starts_with("3 rows added to model.embed_tokens.weight"));
+  const Json json = diff.to_json()["tensors"][0];
+  CHECK(json["label"] == "rows-added");
+  CHECK(json["stats"]["rows_added"] == 3);
+  // One of the old rows was changed besides: that is what is said.
+  grown[5 * 96 + 1] = 4;
+  const ModelDiff changed =
+      explain(vocabulary_tree(old, "{}"), vocabulary_tree(grown, "{}"));
+  INFO(changed.sentence);
+  CHECK(changed.label == "sparse");
+  CHECK(changed.sentence.find("row 5") != std::string::npos);
+  CHECK(explain(vocabulary_tree(grown, "{}"), vocabulary_tree(old, "{}"))
+            .to_json()["tensors"][0]["stats"]["rows_added"] == -3);
+}
+
+TEST_CASE("a row of an embedding is named with its token", "[compare][delta]") {
+  const Floats old = Made{200, 96}.weights();
+  Floats now = old;
+  for (std::size_t j = 0; j < 96; ++j) now[17 * 96 + j] *= -1.5F;
+  const std::string tokens =
+      R"({"model":{"vocab":{"hello":16,"Paris":17}},"added_tokens":[]})";
+  const ModelDiff diff =
+      explain(vocabulary_tree(old, tokens), vocabulary_tree(now, tokens));
+  INFO(diff.sentence);
+  CHECK(diff.label == "sparse");
+  CHECK(diff.sentence.find("row 17 (times -1.5), token \"Paris\"") !=
+        std::string::npos);
+  CHECK(diff.to_json()["tensors"][0]["stats"]["tokens"][0]["token"] == "Paris");
+  const ModelDiff without =
+      explain(vocabulary_tree(old, "{}"), vocabulary_tree(now, "{}"));
+  CHECK(without.sentence.find("token \"") == std::string::npos);
 }
 
 TEST_CASE("an edit's vectors are saved under safe names", "[compare][delta]") {

@@ -7,6 +7,7 @@
 #include "core/compare/delta/delta_statistics.hpp"
 #include "core/compare/model_diff.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/label_text.hpp"
 #include "tests/support/safetensors_builder.hpp"
 #include "tests/support/sparse_tree.hpp"
 
