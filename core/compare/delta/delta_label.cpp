@@ -341,29 +341,39 @@ TensorFindings decide_remainder(const TensorBytes& before,
 
 }  // namespace
 
-TensorFindings decide(const TensorBytes& before, const TensorBytes& after,
-                      unsigned threads, const Cancellation& cancellation) {
+TensorFindings decide_rounding(const TensorBytes& before,
+                               const TensorBytes& after, unsigned threads,
+                               const Cancellation& cancellation) {
   TensorFindings found;
+  found.label = TensorLabel::none;
   found.statistics = measure_delta(before, after, threads, best_instructions());
   const DeltaSums& sums = found.statistics.sums;
   // Doing it again is proof, how it looks is not: the sixteen bits of two types
   // can differ in one number only.
-  if (sums.changed > 0 && sums.nan_introduced + sums.inf_introduced == 0) {
-    found.recast = find_recast(before, after, cancellation);
-    if (!found.recast) {
-      found.recast = find_integer_rows(before, after, cancellation);
-    }
-    if (found.recast && found.recast->unexplained == 0) {
-      found.range = find_changed_range(before, after, found.statistics);
-      decide_recast(found, *found.recast);
-      return found;
-    }
-    if (found.recast) {
-      return decide_remainder(before, after, std::move(found), threads,
-                              cancellation);
-    }
+  if (sums.changed == 0 || sums.nan_introduced + sums.inf_introduced > 0) {
+    return found;
   }
-  judge(found, before, after, threads, cancellation);
+  found.recast = find_recast(before, after, cancellation);
+  if (!found.recast) {
+    found.recast = find_integer_rows(before, after, cancellation);
+  }
+  if (!found.recast) return found;
+  if (found.recast->unexplained == 0) {
+    found.range = find_changed_range(before, after, found.statistics);
+    decide_recast(found, *found.recast);
+    return found;
+  }
+  return decide_remainder(before, after, std::move(found), threads,
+                          cancellation);
+}
+
+TensorFindings decide(const TensorBytes& before, const TensorBytes& after,
+                      unsigned threads, const Cancellation& cancellation) {
+  TensorFindings found = decide_rounding(before, after, threads, cancellation);
+  if (found.label == TensorLabel::none) {
+    found.label = TensorLabel::unclassified;
+    judge(found, before, after, threads, cancellation);
+  }
   return found;
 }
 

@@ -61,6 +61,13 @@ struct TensorFindings {
                                     const TensorBytes& after, unsigned threads,
                                     const Cancellation& cancellation);
 
+/// As far as rounding explains it; else the label is none, and the statistics
+/// are all that was measured.
+[[nodiscard]] TensorFindings decide_rounding(const TensorBytes& before,
+                                             const TensorBytes& after,
+                                             unsigned threads,
+                                             const Cancellation& cancellation);
+
 /// The same of numbers that rounding does not explain: without a look whether
 /// it does.
 [[nodiscard]] TensorFindings decide_change(const TensorBytes& before,

@@ -151,6 +151,62 @@ std::uint64_t window_of(std::uint64_t columns) {
                                    : kWindowNumbers;
 }
 
+/// Of recipes that explained so many changed numbers, every one, the first: the
+/// others are the same under another name, and would be tried to the end.
+void keep_proven(std::vector<Trial>& trials) {
+  constexpr std::uint64_t kProven = 4096;
+  const auto proven = std::ranges::find_if(trials, [](const Trial& each) {
+    return each.unexplained == 0 && each.changed >= kProven;
+  });
+  if (proven == trials.end()) return;
+  Trial kept = std::move(*proven);
+  trials.clear();
+  trials.push_back(std::move(kept));
+}
+
+/// The recipe that leaves the fewest numbers unexplained.
+std::optional<Recast> try_all(const TensorBytes& before,
+                              const TensorBytes& after,
+                              std::vector<Trial> trials,
+                              const Cancellation& cancellation) {
+  const std::uint64_t window = window_of(after.columns());
+  WindowReader reader(before, after);
+  std::vector<float> made;
+  for (std::uint64_t at = 0; at < after.numbers(); at += window) {
+    if (trials.empty() || cancellation.requested()) return std::nullopt;
+    const auto count =
+        static_cast<std::size_t>(std::min(window, after.numbers() - at));
+    reader.read(at, count);
+    made.resize(count);
+    if (at == 0) {
+      std::erase_if(trials, [&](const Trial& each) {
+        return fails_at_once(reader, made, each);
+      });
+    }
+    for (Trial& trial : trials) {
+      try_on(reader.part(0, count), made, trial);
+    }
+    std::erase_if(trials, [](const Trial& each) { return !each.is_alive(); });
+    keep_proven(trials);
+  }
+  std::erase_if(trials,
+                [](const Trial& each) { return !each.explains_changes(); });
+  if (trials.empty()) return std::nullopt;
+  const Trial& found = *std::min_element(trials.begin(), trials.end(),
+                                         [](const Trial& a, const Trial& b) {
+                                           return a.unexplained < b.unexplained;
+                                         });
+  Recast recast;
+  recast.through = found.recipe->name;
+  recast.is_quantised = found.recipe->is_quantised;
+  recast.rounding = found.recipe->rounding;
+  recast.share = static_cast<double>(found.seen - found.unexplained) /
+                 static_cast<double>(found.seen);
+  recast.unexplained = found.unexplained;
+  recast.recipe = found.recipe;
+  return recast;
+}
+
 /// The old numbers after a recipe, computed again at every read.
 class RecipeSource final : public ByteSource {
  public:
@@ -235,51 +291,20 @@ std::optional<Recast> find_recast(const TensorBytes& before,
       return std::nullopt;
     }
   }
-  std::vector<Trial> trials;
+  std::vector<Trial> strict;
+  std::vector<Trial> searched;
   for (std::unique_ptr<Recipe>& recipe : recipes_for(before, after)) {
-    trials.push_back({.recipe = std::move(recipe)});
+    (recipe->is_searched ? searched : strict)
+        .push_back({.recipe = std::move(recipe)});
   }
-  const std::uint64_t window = window_of(columns);
-  WindowReader reader(before, after);
-  std::vector<float> made;
-  for (std::uint64_t at = 0; at < after.numbers(); at += window) {
-    if (trials.empty() || cancellation.requested()) return std::nullopt;
-    const auto count =
-        static_cast<std::size_t>(std::min(window, after.numbers() - at));
-    reader.read(at, count);
-    made.resize(count);
-    if (at == 0) {
-      std::erase_if(trials, [&](const Trial& each) {
-        return fails_at_once(reader, made, each);
-      });
-    }
-    for (Trial& trial : trials) {
-      try_on(reader.part(0, count), made, trial);
-    }
-    std::erase_if(trials, [](const Trial& each) { return !each.is_alive(); });
+  std::optional<Recast> found =
+      try_all(before, after, std::move(strict), cancellation);
+  // The room of a search would take in what was changed: only where a recipe
+  // without one does not explain most.
+  if (!found && !searched.empty()) {
+    found = try_all(before, after, std::move(searched), cancellation);
   }
-  std::erase_if(trials,
-                [](const Trial& each) { return !each.explains_changes(); });
-  if (std::ranges::any_of(trials, [](const Trial& each) {
-        return !each.recipe->is_searched;
-      })) {
-    std::erase_if(trials,
-                  [](const Trial& each) { return each.recipe->is_searched; });
-  }
-  if (trials.empty()) return std::nullopt;
-  const Trial& found = *std::min_element(trials.begin(), trials.end(),
-                                         [](const Trial& a, const Trial& b) {
-                                           return a.unexplained < b.unexplained;
-                                         });
-  Recast recast;
-  recast.through = found.recipe->name;
-  recast.is_quantised = found.recipe->is_quantised;
-  recast.rounding = found.recipe->rounding;
-  recast.share = static_cast<double>(found.seen - found.unexplained) /
-                 static_cast<double>(found.seen);
-  recast.unexplained = found.unexplained;
-  recast.recipe = found.recipe;
-  return recast;
+  return found;
 }
 
 Remainder remainder_of(const TensorBytes& before, const TensorBytes& after,

@@ -127,10 +127,10 @@ std::string reason_for_holes(const OpenPair& pair, const TensorChange& change) {
 
 /// What is left of a change when the noise of the quantiser is taken away: the
 /// old numbers through the same quantiser against the new ones. Empty where the
-/// type has no single quantiser.
+/// type has no single quantiser, and where that is no less than `relative`.
 std::optional<TensorFindings> without_noise(const TensorBytes& before,
                                             const TensorBytes& after,
-                                            unsigned threads,
+                                            double relative, unsigned threads,
                                             const Cancellation& cancellation) {
   constexpr std::uint64_t kBlock = 32;
   if (!is_float(before.dtype) || !has_one_quantiser(after.dtype) ||
@@ -143,6 +143,11 @@ std::optional<TensorFindings> without_noise(const TensorBytes& before,
                              .shape = before.shape,
                              .offset = 0,
                              .size = source->size()};
+  const DeltaStatistics statistics =
+      measure_delta(expected, after, threads, best_instructions());
+  if (statistics.sums.changed == 0 || statistics.relative() >= relative) {
+    return std::nullopt;
+  }
   TensorFindings found = decide_change(expected, after, threads, cancellation);
   found.because = fmt::format("against the old numbers through {}: {}",
                               to_string(after.dtype), found.because);
@@ -156,22 +161,24 @@ TensorFindings explain(const OpenPair& pair, unsigned threads,
   const TensorBytes& after = pair.after.bytes;
   // A quantised file that was decoded again: the noise is in the old side.
   if (numbers_per_scale(before.dtype) > 0 && is_float(after.dtype)) {
-    TensorFindings turned = decide(after, before, threads, cancellation);
+    TensorFindings turned =
+        decide_rounding(after, before, threads, cancellation);
     if (turned.recast && turned.recast->is_quantised) {
       turned.because = "from the new side to the old: " + turned.because;
       return turned;
     }
   }
-  TensorFindings found = decide(before, after, threads, cancellation);
-  // Explained by rounding, or all but what it was judged by.
-  if (found.recast || found.statistics.sums.changed == 0) return found;
-  std::optional<TensorFindings> edit =
-      without_noise(before, after, threads, cancellation);
-  if (edit && edit->statistics.sums.changed > 0 &&
-      edit->statistics.relative() < found.statistics.relative()) {
-    return std::move(*edit);
+  // Against the old numbers through the same quantiser, if they are nearer:
+  // one spectrum is measured, of the smaller change.
+  const TensorFindings rounded =
+      decide_rounding(before, after, threads, cancellation);
+  if (rounded.label != TensorLabel::none) return rounded;
+  if (rounded.statistics.sums.changed > 0) {
+    std::optional<TensorFindings> edit = without_noise(
+        before, after, rounded.statistics.relative(), threads, cancellation);
+    if (edit) return std::move(*edit);
   }
-  return found;
+  return decide_change(before, after, threads, cancellation);
 }
 
 /// The first `rows` rows of a matrix.

@@ -289,6 +289,26 @@ TEST_CASE("one number, one row, before or after: no recipe clears it",
   }
 }
 
+TEST_CASE("a row far behind what proved a recipe is not cleared by it",
+          "[compare][delta][recipe]") {
+  // More numbers than are looked at together.
+  Made made;
+  made.rows = 16'384;
+  made.columns = 64;
+  const Floats w = made.weights();
+  for (const Dtype recipe : {Dtype::bf16, Dtype::q8_0, Dtype::q4_0}) {
+    Floats after = through(recipe, w);
+    for (std::size_t j = 0; j < made.columns; ++j) {
+      after[16'000 * made.columns + j] *= 3;
+    }
+    INFO(to_string(recipe));
+    check_rows(
+        decide_bytes(encode(Dtype::f32, w), Dtype::f32,
+                     encode(Dtype::f32, after), Dtype::f32, made.shape()),
+        {16'000});
+  }
+}
+
 TEST_CASE("integers with a scale a row: each of them, or the row is named",
           "[compare][delta][recipe]") {
   Made made;
