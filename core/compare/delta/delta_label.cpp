@@ -330,6 +330,24 @@ TensorFindings decide_remainder(const TensorBytes& before,
     found.label = TensorLabel::sparse;
     found.shape.is_faint = false;
   }
+  // Spread over many rows and columns, it is a change below the step that a few
+  // codes show, and what those look like says nothing of it.
+  const bool is_spread =
+      found.lines &&
+      static_cast<double>(found.lines->rows) >
+          kFewLines * static_cast<double>(found.lines->all_rows) &&
+      static_cast<double>(found.lines->columns) >
+          kFewLines * static_cast<double>(found.lines->all_columns);
+  if (recast.is_quantised && is_spread && !has_few_rows &&
+      (found.label == TensorLabel::sparse ||
+       found.label == TensorLabel::low_rank)) {
+    found.label = TensorLabel::unclassified;
+    found.rank = 0;
+    found.shape.is_faint = true;
+    found.because =
+        "a change below the step of the quantiser, or another search; " +
+        found.because;
+  }
   const std::string lines = found.lines ? found.lines->words() : "";
   if (!lines.empty() && !found.because.starts_with(lines)) {
     found.because = lines + "; " + found.because;
