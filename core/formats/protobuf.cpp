@@ -2,6 +2,7 @@
 #include "core/formats/protobuf.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace impound::wire {
 namespace {
@@ -51,44 +52,92 @@ std::optional<std::uint64_t> Message::fixed(std::size_t width) {
   return value;
 }
 
-std::optional<Field> Message::next() {
-  if (!ok_ || at_ >= end_) return std::nullopt;
-  const std::uint64_t begin = at_;
-  const auto broken = [&]() -> std::optional<Field> {
-    ok_ = false;
-    at_ = begin;
-    return std::nullopt;
-  };
-  const std::optional<std::uint64_t> tag = varint();
-  if (!tag || *tag >> 3U == 0 || *tag >> 32U != 0) return broken();
-  Field field;
-  field.number = static_cast<std::uint32_t>(*tag >> 3U);
-  field.type = static_cast<Type>(*tag & 7U);
-  std::optional<std::uint64_t> value;
-  switch (field.type) {
-    case Type::varint:
-      value = varint();
-      break;
-    case Type::fixed64:
-      value = fixed(8);
-      break;
-    case Type::fixed32:
-      value = fixed(4);
-      break;
-    case Type::bytes:
-      value = varint();
-      if (!value || *value > end_ - at_) return broken();
-      field.offset = at_;
-      field.size = *value;
-      at_ += *value;
-      break;
-    case Type::group_start:
-    case Type::group_end:  // none of our formats uses groups
-      return broken();
+bool Message::skip_group(std::uint32_t number) {
+  // As deep as protobuf itself goes into messages.
+  constexpr std::size_t kMaxGroups = 100;
+  std::vector<std::uint32_t> open{number};
+  while (!open.empty()) {
+    const std::optional<std::uint64_t> tag = varint();
+    if (!tag || *tag >> 3U == 0 || *tag >> 32U != 0) return false;
+    const auto inner = static_cast<std::uint32_t>(*tag >> 3U);
+    switch (static_cast<Type>(*tag & 7U)) {
+      case Type::varint:
+        if (!varint()) return false;
+        break;
+      case Type::fixed64:
+        if (!fixed(8)) return false;
+        break;
+      case Type::fixed32:
+        if (!fixed(4)) return false;
+        break;
+      case Type::bytes: {
+        const std::optional<std::uint64_t> size = varint();
+        if (!size || *size > end_ - at_) return false;
+        at_ += *size;
+        break;
+      }
+      case Type::group_start:
+        if (open.size() >= kMaxGroups) return false;
+        open.push_back(inner);
+        break;
+      case Type::group_end:
+        if (open.back() != inner) return false;
+        open.pop_back();
+        break;
+      default:
+        return false;
+    }
   }
-  if (!value) return broken();
-  field.value = *value;
-  return field;
+  return true;
+}
+
+std::optional<Field> Message::next() {
+  while (ok_ && at_ < end_) {
+    const std::uint64_t begin = at_;
+    const auto broken = [&]() -> std::optional<Field> {
+      ok_ = false;
+      at_ = begin;
+      return std::nullopt;
+    };
+    const std::optional<std::uint64_t> tag = varint();
+    if (!tag || *tag >> 3U == 0 || *tag >> 32U != 0) return broken();
+    Field field;
+    field.number = static_cast<std::uint32_t>(*tag >> 3U);
+    field.type = static_cast<Type>(*tag & 7U);
+    std::optional<std::uint64_t> value;
+    switch (field.type) {
+      case Type::varint:
+        value = varint();
+        break;
+      case Type::fixed64:
+        value = fixed(8);
+        break;
+      case Type::fixed32:
+        value = fixed(4);
+        break;
+      case Type::bytes:
+        value = varint();
+        if (!value) return broken();
+        field.offset = at_;
+        field.size = *value;
+        if (*value > end_ - at_) {
+          field.size = end_ - at_;
+          cut_short_ = field;
+          return broken();
+        }
+        at_ += *value;
+        break;
+      case Type::group_start:
+        if (!skip_group(field.number)) return broken();
+        continue;
+      case Type::group_end:
+        return broken();
+    }
+    if (!value) return broken();
+    field.value = *value;
+    return field;
+  }
+  return std::nullopt;
 }
 
 }  // namespace impound::wire

@@ -55,12 +55,20 @@ class Message {
       : Message(window, field.offset, field.offset + field.size) {}
 
   /// The next field, or empty at the end or where the bytes break the format:
-  /// then ok() is false and offset() is the place.
+  /// then ok() is false and offset() is the place. Groups, which none of our
+  /// formats has, are passed over as every protobuf library does.
   [[nodiscard]] std::optional<Field> next();
   [[nodiscard]] bool ok() const noexcept { return ok_; }
   [[nodiscard]] std::uint64_t offset() const noexcept { return at_; }
+  /// If what broke the format is a field of bytes that reaches behind the end:
+  /// that field, as far as it is there.
+  [[nodiscard]] const std::optional<Field>& cut_short() const noexcept {
+    return cut_short_;
+  }
 
  private:
+  /// Moves behind the end of the group `number`, whose start was read.
+  bool skip_group(std::uint32_t number);
   std::optional<std::uint64_t> varint();
   std::optional<std::uint64_t> fixed(std::size_t width);
 
@@ -68,6 +76,7 @@ class Message {
   std::uint64_t at_;
   std::uint64_t end_;
   bool ok_ = true;
+  std::optional<Field> cut_short_;
 };
 
 }  // namespace impound::wire

@@ -86,7 +86,24 @@ std::vector<Format> formats_of(FormatRole role) {
 }
 
 bool begins_json(const FormatSubject& subject) {
-  return trim(as_text(subject.head)).starts_with('{');
+  // Parsers skip any number of blanks; a plain loop, as there may be megabytes.
+  const auto first_ink = [](ByteView bytes) {
+    return std::find_if(bytes.begin(), bytes.end(), [](std::byte byte) {
+      const char c = static_cast<char>(byte);
+      return c != ' ' && c != '\t' && c != '\r' && c != '\n';
+    });
+  };
+  const auto ink = first_ink(subject.head);
+  if (ink != subject.head.end()) return static_cast<char>(*ink) == '{';
+  constexpr std::uint64_t kBlock = std::uint64_t{1} << 20U;
+  const std::uint64_t end = std::min(subject.source.size(), kMaxJsonText);
+  for (std::uint64_t at = subject.head.size(); at < end; at += kBlock) {
+    const Bytes block = subject.source.head(at, kBlock);
+    const ByteView view(block);
+    const auto found = first_ink(view);
+    if (found != view.end()) return static_cast<char>(*found) == '{';
+  }
+  return false;
 }
 
 const ZipArchive& archive_of(const FormatSubject& subject) {

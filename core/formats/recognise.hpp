@@ -71,10 +71,18 @@ struct FormatSubject {
   /// What was found out already: see archive_of().
   mutable std::shared_ptr<const ZipArchive> zip = {};
   mutable std::optional<bool> is_zip = {};
+  /// See json_mentions(): a bit for each of its keys.
+  mutable std::optional<std::uint32_t> json_keys = {};
 };
 
-/// The first bytes are those of a JSON object.
+/// The first byte that is no white space begins a JSON object, however many
+/// blanks stand before it.
 [[nodiscard]] bool begins_json(const FormatSubject& subject);
+
+/// Whether "`key`" stands anywhere in a JSON text of at most kMaxJsonText,
+/// spelled with escapes or without. `key` is one of those in model_texts.cpp.
+[[nodiscard]] bool json_mentions(const FormatSubject& subject,
+                                 std::string_view key);
 
 /// It has the directory of a zip, wherever it begins; looked for once.
 [[nodiscard]] bool is_zip(const FormatSubject& subject);

@@ -9,6 +9,7 @@
 
 #include "core/base/text.hpp"
 #include "core/scan/content_search.hpp"
+#include "core/scan/promise.hpp"
 #include "core/scan/rule_catalogue.hpp"
 #include "core/scan/settings_report.hpp"
 
@@ -16,6 +17,45 @@ namespace impound {
 namespace {
 
 constexpr std::uint64_t kBlock = std::uint64_t{4} << 20U;
+
+/// Findings that say of a file that it was not walked to its end, or that bytes
+/// it announces are not there: whole is what has none of them.
+constexpr auto kLeaveUnread = std::to_array<std::string_view>({
+    "archive-expansion",
+    "file-not-as-named",
+    "file-unread",
+    "gguf-tensor-outside",
+    "gguf-truncated",
+    "hdf5-malformed",
+    "hdf5-truncated",
+    "keras-metadata",
+    "numpy-broken",
+    "numpy-truncated",
+    "onnx-malformed",
+    "pickle-broken",
+    "pickle-limit",
+    "safetensors-header-json",
+    "safetensors-header-length",
+    "safetensors-header-too-large",
+    "safetensors-header-too-small",
+    "safetensors-header-utf8",
+    "safetensors-incomplete",
+    "safetensors-outside",
+    "savedmodel-malformed",
+    "tar-broken",
+    "torch-storage-missing",
+    "torch-truncated",
+    "zip-directory",
+    "zip-no-directory",
+    "zip-truncated",
+    "zip-unreadable",
+});
+
+static_assert(std::ranges::is_sorted(kLeaveUnread));
+
+bool leaves_unread(std::string_view rule) {
+  return std::ranges::binary_search(kLeaveUnread, rule);
+}
 
 }  // namespace
 
@@ -84,6 +124,7 @@ void FileScan::add(ScanFinding finding) {
     }
   }
   judge(verdict_of(finding.severity));
+  if (leaves_unread(finding.rule)) report_.read_to_end = false;
   if (std::find(report_.findings.begin(), report_.findings.end(), finding) !=
       report_.findings.end()) {
     return;
@@ -170,7 +211,6 @@ void FileScan::scan_member(std::string_view name, std::uint64_t offset,
     }
     return;
   }
-  if (source.size() == 0) return;
   path_.push_back(printable(name));
   if (bytes == MemberBytes::unpacked &&
       options_.depth == ScanOptions::Depth::every_byte) {
@@ -207,6 +247,7 @@ void FileScan::scan_subject(std::string_view name, const ByteSource& source) {
     if (error.code() == Errc::io || error.code() == Errc::integrity) throw;
     unread(0, fmt::format("settings: {}", error.what()));
   }
+  check_promise(name, subject, recognised);
   if (!path_.empty()) return;
   for (const FileScanner* scanner : recognised) {
     const bool is_refined = std::any_of(
@@ -218,6 +259,23 @@ void FileScan::scan_subject(std::string_view name, const ByteSource& source) {
     report_.format += to_string(scanner->format);
   }
   if (report_.format.empty()) report_.format = to_string(Format::unknown);
+}
+
+void FileScan::check_promise(std::string_view name, const Subject& subject,
+                             std::span<const FileScanner* const> recognised) {
+  std::vector<Format> found;
+  for (const FileScanner* scanner : recognised) {
+    found.push_back(scanner->format);
+  }
+  const std::string broken = broken_promise(
+      name, subject, found,
+      [](const void* self, std::string_view sibling) {
+        return static_cast<const FileScan*>(self)->sibling(sibling) != nullptr;
+      },
+      this);
+  if (!broken.empty()) {
+    report("file-not-as-named", Severity::medium, 0, broken);
+  }
 }
 
 void FileScan::search_bytes(const ByteSource& source, bool is_whole_file) {

@@ -2,7 +2,9 @@
 #pragma once
 /// The scan of one file with all that is packed in it.
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/progress.hpp"
@@ -56,6 +58,9 @@ class FileScan final : public ScanContext {
 
  private:
   void scan_subject(std::string_view name, const ByteSource& source);
+  /// Says what the name promises and no scanner has read.
+  void check_promise(std::string_view name, const Subject& subject,
+                     std::span<const FileScanner* const> recognised);
   void search_bytes(const ByteSource& source, bool is_whole_file);
   [[nodiscard]] std::string member_path() const;
 

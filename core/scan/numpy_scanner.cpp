@@ -13,7 +13,14 @@ void scan_numpy(ScanContext& context, const Subject& subject) {
   context.add_problems(array.problems);
   const std::uint64_t size = subject.source.size();
   const std::uint64_t body = array.info.offset;
-  if (body >= size) return;
+  if (body >= size) {
+    // An array of no objects has a pickle too.
+    if (array.has_objects) {
+      context.report("numpy-truncated", Severity::medium, size,
+                     "an array of objects without its pickle");
+    }
+    return;
+  }
   if (array.has_objects || !array.is_understood) {
     const SubSource rest(subject.source, body, size - body);
     const ScanFinding finding{

@@ -9,6 +9,7 @@
 
 #include "core/base/text.hpp"
 #include "core/formats/packed/zip_inflate.hpp"
+#include "core/scan/promise.hpp"
 #include "core/scan/scanners.hpp"
 
 namespace impound {
@@ -16,7 +17,7 @@ namespace {
 
 /// Three bytes are not much: numbers and other files begin so by chance. What
 /// yields next to nothing, and nothing that is a file, is not packed; a name
-/// that promises gzip is held to it.
+/// that promises gzip, or a model, is held to it.
 bool is_no_gzip_at_all(const Subject& subject, const InflateSource& content) {
   constexpr std::uint64_t kByChance = 64;
   static constexpr std::array<std::string_view, 4> kNames = {".gz", ".tgz",
@@ -27,7 +28,8 @@ bool is_no_gzip_at_all(const Subject& subject, const InflateSource& content) {
     return false;
   }
   const std::string name = to_lower_ascii(subject.name);
-  if (std::ranges::any_of(kNames, [&](std::string_view suffix) {
+  if (promises_model(name) ||
+      std::ranges::any_of(kNames, [&](std::string_view suffix) {
         return name.ends_with(suffix);
       })) {
     return false;
@@ -35,6 +37,14 @@ bool is_no_gzip_at_all(const Subject& subject, const InflateSource& content) {
   const Bytes head = content.head(0, kByChance);
   const SpanSource inside(head);
   return recognise({.source = inside, .head = head, .name = ""}).empty();
+}
+
+/// x.pkl.gz promises an x.pkl, and a packed x.joblib is unpickled as it is.
+std::string unpacked_name(std::string_view name) {
+  for (const std::string_view ending : {".gz", ".gzip", ".z", ".zlib"}) {
+    if (name.ends_with(ending)) name.remove_suffix(ending.size());
+  }
+  return promises_model(name) ? "unpacked/" + std::string(name) : "unpacked";
 }
 
 void scan_deflated(ScanContext& context, const Subject& subject,
@@ -66,7 +76,8 @@ void scan_deflated(ScanContext& context, const Subject& subject,
     context.scan_member("behind the packed data", outcome.packed_used, rest,
                         MemberBytes::in_file);
   }
-  context.scan_member("unpacked", 0, content, MemberBytes::unpacked);
+  context.scan_member(unpacked_name(subject.name), 0, content,
+                      MemberBytes::unpacked);
 }
 
 }  // namespace
@@ -93,8 +104,10 @@ void scan_packed(ScanContext& context, const Subject& subject) {
         context.scan_member(name, 0, content, MemberBytes::unpacked);
         return !context.cancelled();
       });
-  // Three bytes of "lzma" or "BZh" may be something else altogether.
-  if (!outcome.is_archive && format != "lzma" && format != "bzip2") {
+  // Three bytes of "lzma" or "BZh" may be something else altogether, unless the
+  // name promises that somebody loads it.
+  if (!outcome.is_archive && ((format != "lzma" && format != "bzip2") ||
+                              promises_model(subject.name))) {
     context.unread(0, fmt::format("begins as {}, and is none", format));
   } else if (outcome.is_archive && !outcome.problem.empty()) {
     context.unread(0, fmt::format("{}{}: {}", format,

@@ -321,6 +321,30 @@ bool has_weights_only_form(const PickleRun& run) {
                      });
 }
 
+/// What another way of reading the same pickle would import and call beyond
+/// what was found.
+void report_beyond(ScanContext& context, const PickleRun& run,
+                   const PickleRun& other) {
+  RunReport report(context, other);
+  for (const PickleGlobal& global : other.globals) {
+    const bool is_known = std::any_of(
+        run.globals.begin(), run.globals.end(), [&](const PickleGlobal& each) {
+          return each.module == global.module && each.name == global.name;
+        });
+    if (!is_known) report.report_import(global);
+  }
+  for (const PickleCall& call : other.calls) {
+    const bool is_known = std::any_of(
+        run.calls.begin(), run.calls.end(), [&](const PickleCall& each) {
+          return each.rendering == call.rendering && each.how == call.how;
+        });
+    if (!is_known && !call.callee.empty() &&
+        call.judgement.verdict == GlobalClass::dangerous) {
+      report.report_call(call);
+    }
+  }
+}
+
 /// joblib skips the bytes of its arrays; pickle.load would run them. What that
 /// would import is reported too.
 void report_as_opcodes(ScanContext& context, const ByteSource& source,
@@ -328,25 +352,7 @@ void report_as_opcodes(ScanContext& context, const ByteSource& source,
   PickleOptions options = scanning_options();
   options.arrays = PickleOptions::Arrays::as_opcodes;
   PickleMachine machine(source, options);
-  const PickleRun plain = machine.run(run.begin);
-  RunReport report(context, plain);
-  for (const PickleGlobal& global : plain.globals) {
-    const bool is_known = std::any_of(
-        run.globals.begin(), run.globals.end(), [&](const PickleGlobal& other) {
-          return other.module == global.module && other.name == global.name;
-        });
-    if (!is_known) report.report_import(global);
-  }
-  for (const PickleCall& call : plain.calls) {
-    const bool is_known = std::any_of(
-        run.calls.begin(), run.calls.end(), [&](const PickleCall& other) {
-          return other.rendering == call.rendering && other.how == call.how;
-        });
-    if (!is_known && !call.callee.empty() &&
-        call.judgement.verdict == GlobalClass::dangerous) {
-      report.report_call(call);
-    }
-  }
+  report_beyond(context, run, machine.run(run.begin));
 }
 
 }  // namespace
@@ -378,6 +384,10 @@ void report_pickle_run(ScanContext& context, const ByteSource& source,
   }
   look_into_constants(context, source, run);
   if (!run.arrays.empty()) report_as_opcodes(context, source, run);
+  if (run.straddles_frame) {
+    report_beyond(context, run,
+                  run_dropping_frames(source, scanning_options(), run.begin));
+  }
   context.judge(run.has_stopped && has_weights_only_form(run)
                     ? Verdict::weights_only_ok
                     : Verdict::allow_listed);

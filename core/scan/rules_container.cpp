@@ -52,6 +52,10 @@ constexpr std::array kRules{
          "A place to hide something.", "AML.T0076"},
     Rule{"tar-broken", Severity::medium, "a tar with a broken header",
          "Readers differ in how they go on.", "AML.T0076"},
+    Rule{"file-not-as-named", Severity::medium,
+         "a file that is not what its name or place promises",
+         "Its loader reads it all the same; what that makes of it is unknown.",
+         "AML.T0076"},
     Rule{"torchscript-file", Severity::critical,
          "TorchScript that opens a file by name",
          "Running the model reads or writes any file the user may, with "

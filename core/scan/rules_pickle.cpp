@@ -71,6 +71,11 @@ constexpr std::array kRules{
     Rule{"pickle-frame", Severity::medium, "a frame that does not fit",
          "Unpicklers differ in how they read on: a way around scanners.",
          "AML.T0076"},
+    Rule{"pickle-loaders-differ", Severity::medium,
+         "one unpickler goes on where another one stops",
+         "The C and the Python unpickler read it differently: a way around "
+         "scanners, which no writer takes.",
+         "AML.T0076"},
     Rule{"pickle-protocol-change", Severity::medium,
          "the protocol changes in mid-stream",
          "It changes how names are looked up.", "AML.T0076"},

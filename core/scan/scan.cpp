@@ -33,7 +33,10 @@ FileReport scan_file(const Tree& tree, const TreeFile& file,
     FileScan scan(tree, file, options, cancellation);
     FileReport report = scan.run(*source);
     report_code_file(file, *source, report);
-    if (options.depth == ScanOptions::Depth::every_byte && report.read_to_end) {
+    // Whether its structure was walked to the end or not, its bytes were.
+    if (options.depth == ScanOptions::Depth::every_byte &&
+        !cancellation.requested() &&
+        (report.read_to_end || !report.sha256.empty())) {
       check_blob_name(file, *source, report);
     }
     return report;

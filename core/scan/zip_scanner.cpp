@@ -91,9 +91,33 @@ void scan_zip_member(ScanContext& context, const Subject& subject,
 
 }  // namespace
 
+namespace {
+
+/// No reader of zips looks into the comment; whoever put something there does.
+void scan_zip_comment(ScanContext& context, const ByteSource& source,
+                      const std::string& comment) {
+  if (comment.empty()) return;
+  constexpr std::uint64_t kMostBehind = std::uint64_t{128} << 10U;
+  const std::uint64_t from =
+      source.size() - std::min(source.size(), kMostBehind);
+  const Bytes tail = source.head(from, kMostBehind);
+  const std::size_t found = as_text(tail).rfind(comment);
+  const std::uint64_t offset =
+      found == std::string_view::npos ? from : from + found;
+  const SpanSource inside(as_bytes(comment));
+  context.scan_member("comment", offset, inside, MemberBytes::in_file);
+  const Subject subject{
+      .source = inside, .head = as_bytes(comment), .name = "comment"};
+  if (!why_format(Format::pickle, subject).empty()) return;
+  scan_pickle_rest(context, inside, offset);
+}
+
+}  // namespace
+
 void scan_zip(ScanContext& context, const Subject& subject) {
   const ZipArchive& archive = archive_of(subject);
   context.add_problems(archive.problems);
+  scan_zip_comment(context, subject.source, archive.comment);
   const std::optional<std::string> torch = torch_zip_root(archive);
   const std::string storages = torch ? *torch + "/data/" : std::string();
   if (is_torch_package(archive)) {

@@ -92,6 +92,22 @@ json '{f["path"]: f["verdict"] for f in d["files"]} == {"good.pkl": "weights-onl
 head -c 200 c.pt >cut.xz; head -c 40 c.pt >m2.xz
 code 3 impound scan m2.xz
 
+# What a name promises and nobody can read is no file without code.
+for each in a.bin b.safetensors c.gguf d.onnx e.h5 f.npy g.pb config.json; do
+  printf '\xff\xfe no format at all' >"$each"
+  code 1 impound scan "$each" --json
+  json 'd["verdict"] == "needs-review" and not d["complete"] and not d["files"][0]["read_to_end"]' || fail "$each"
+done
+printf '\xff\xfe no format at all' >notes
+code 0 impound scan notes
+
+# An import far behind the head, in a spelling that only C takes.
+python3 - <<'PY'
+open("far.pkl", "wb").write(b"(" + b"I010\n" * 30000 + b"1cos\nsystem\n(S'id'\ntR.")
+PY
+code 1 impound scan far.pkl --json
+json 'd["verdict"] == "malicious" and "pickle-loaders-differ" in {f["rule"] for f in d["files"][0]["findings"]}'
+
 # An exhibit is scanned as it lies in its bundle, and the scan is on record.
 examiner; new_case
 deployment d

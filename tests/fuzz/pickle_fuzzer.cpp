@@ -3,6 +3,7 @@
 /// The pickle machine: any bytes are walked to an end, every value it builds
 /// can be rendered, and offsets stay within the stream.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 
@@ -30,6 +31,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   for (const PickleRun& each : stream.runs) {
     if (each.begin > each.end || each.end > size) std::abort();
   }
-  static_cast<void>(looks_like_pickle(std::as_bytes(std::span(data, size))));
+  const ByteView bytes = std::as_bytes(std::span(data, size));
+  static_cast<void>(looks_like_pickle(
+      SpanSource(bytes), bytes.first(std::min<std::size_t>(size, 512))));
+  static_cast<void>(run_dropping_frames(SpanSource(bytes), options, 0));
   return 0;
 }

@@ -81,9 +81,11 @@ class Hdf5Writer {
     }
     const std::uint64_t root = kBegin + blocks.size();
     std::string out(user_block, '\0');
-    std::string start = superblock(root);
+    const std::string objects = header(messages);
+    std::string start =
+        superblock(root, user_block + kBegin + blocks.size() + objects.size());
     start.resize(kBegin);
-    return out + start + blocks + header(messages);
+    return out + start + blocks + objects;
   }
 
   static std::string number(std::uint64_t value, std::size_t width) {
@@ -140,16 +142,17 @@ class Hdf5Writer {
     while (text.size() % 8 != 0) text.push_back('\0');
   }
 
-  [[nodiscard]] std::string superblock(std::uint64_t root) const {
+  [[nodiscard]] std::string superblock(std::uint64_t root,
+                                       std::uint64_t end) const {
     std::string out = "\x89HDF\r\n\x1a\n";
     if (is_new) {
       return out + number(2, 1) + number(8, 1) + number(8, 1) + number(0, 1) +
-             number(user_block, 8) + number(UINT64_MAX, 8) + number(0, 8) +
+             number(user_block, 8) + number(UINT64_MAX, 8) + number(end, 8) +
              number(root, 8) + number(0, 4);
     }
     return out + std::string(5, '\0') + number(8, 1) + number(8, 1) +
            std::string(1, '\0') + number(4, 2) + number(16, 2) + number(0, 4) +
-           number(user_block, 8) + number(UINT64_MAX, 8) + number(0, 8) +
+           number(user_block, 8) + number(UINT64_MAX, 8) + number(end, 8) +
            number(UINT64_MAX, 8) + number(0, 8) + number(root, 8) +
            std::string(24, '\0');
   }

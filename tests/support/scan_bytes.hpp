@@ -30,7 +30,7 @@ void check_readers_agree(const Tree& tree, const ScanReport& report);
 }
 
 [[nodiscard]] inline FileReport scan_bytes(std::string content,
-                                           std::string name = "model.bin") {
+                                           std::string name = "model") {
   return scan_files({{std::move(name), std::move(content)}}).files.at(0);
 }
 

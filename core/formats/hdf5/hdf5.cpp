@@ -42,6 +42,14 @@ class FileWalk {
     file_.attributes_read = true;
     file_.groups_read = true;
     object(start.root, "/", 0);
+    const std::uint64_t size = layout_.source().size();
+    if (start.end > size) {
+      file_.groups_read = false;
+      problem("hdf5-truncated", Severity::medium, size,
+              fmt::format("the file declares {} bytes and holds {}: {} are "
+                          "missing",
+                          start.end, size, start.end - size));
+    }
     if (layout_.is_exhausted()) {
       problem("hdf5-too-large", Severity::medium, 0,
               "more structures than are walked");

@@ -55,8 +55,8 @@ inline constexpr std::uint64_t kMaxHdf5Text = 64ULL * 1024 * 1024;
 inline constexpr std::uint64_t kMaxHdf5Texts = 256ULL * 1024 * 1024;
 inline constexpr std::uint64_t kMaxHdf5Objects = 200'000;
 
-/// Where the signature stands: 0, 512, 1024, 2048 …; false if nowhere in the
-/// first 8 MiB.
+/// Where the signature stands: 0, 512, 1024, 2048 … up to the end, as far as
+/// the library looks; false if nowhere.
 [[nodiscard]] bool find_hdf5(const ByteSource& source, std::uint64_t& offset);
 
 /// @throws only what source.read() throws.

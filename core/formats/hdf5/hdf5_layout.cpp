@@ -11,17 +11,17 @@ namespace impound {
 namespace {
 
 constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
-constexpr std::uint64_t kMaxSuperblock = std::uint64_t{8} << 20U;
 
 }  // namespace
 
 bool find_hdf5(const ByteSource& source, std::uint64_t& offset) {
-  for (std::uint64_t at = 0; at < source.size() && at <= kMaxSuperblock;
-       at = at == 0 ? 512 : at * 2) {
+  // As far as the library looks: to the end, in steps that double.
+  for (std::uint64_t at = 0; at < source.size(); at = at == 0 ? 512 : at * 2) {
     if (as_text(source.head(at, kSignature.size())) == kSignature) {
       offset = at;
       return true;
     }
+    if (at > source.size() / 2) break;  // at * 2 would overflow one day
   }
   return false;
 }
@@ -60,10 +60,14 @@ Hdf5Layout::Superblock Hdf5Layout::open() {
   cursor.skip(is_old ? 9 : 1);
   if (found.version == 1) cursor.skip(4);
   base_ = offset_of(cursor);
-  // free space, end, driver, name; or extension, end
-  cursor.skip(is_old ? 4 * offset_size_ : 2 * offset_size_);
+  cursor.skip(offset_size_);  // free space, or the extension
+  const std::uint64_t end = offset_of(cursor);
+  if (is_old) cursor.skip(2 * offset_size_);  // driver, name
   found.root = offset_of(cursor);
   if (!cursor.ok()) found.broken = "the superblock";
+  // An absolute place in spite of its name: the library compares it with the
+  // size of the file and refuses what is shorter.
+  if (!is_undefined(end)) found.end = end;
   return found;
 }
 

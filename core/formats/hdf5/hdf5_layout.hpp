@@ -45,6 +45,7 @@ class Hdf5Layout {
     std::uint64_t offset = 0;
     int version = 0;
     std::uint64_t root = 0;   ///< address of the root's object header
+    std::uint64_t end = 0;    ///< of all that the file holds, as it declares
     std::string_view broken;  ///< what cannot be read; "" = nothing
   };
   [[nodiscard]] Superblock open();

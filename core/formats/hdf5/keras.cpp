@@ -313,12 +313,7 @@ KerasReport walk_keras_config(const Json& json) {
 
 std::string_view why_keras_config(const FormatSubject& subject) {
   if (!begins_json(subject) || subject.source.size() > kMaxJsonText) return {};
-  // A key may hide behind an escape, as Python's json would read it.
-  const std::string_view head = as_text(subject.head);
-  if (head.find("\"class_name\"") == std::string_view::npos &&
-      head.find("\\u00") == std::string_view::npos) {
-    return {};
-  }
+  if (!json_mentions(subject, "class_name")) return {};
   const Bytes text = subject.source.head(0, subject.source.size());
   return is_keras_config(parse_config_json(as_text(text), subject.name))
              ? "JSON with the keys of a Keras configuration"

@@ -20,23 +20,29 @@ constexpr std::uint32_t kPath = 3;
 constexpr std::uint32_t kIdentifier = 4;
 constexpr std::uint32_t kMetadata = 5;
 
+/// One object of Keras. Other fields are passed over, as any protobuf library
+/// does.
+bool is_object(wire::Window& window, const Field& of) {
+  if (of.number != 1 || of.type != Type::bytes) return false;
+  Message object(window, of);
+  while (const auto inner = object.next()) {
+    if (inner->number == kIdentifier && inner->type == Type::bytes &&
+        window.text(*inner, 64).starts_with("_tf_keras")) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 bool is_keras_metadata(const ByteSource& source) {
   wire::Window window(source);
   Message message(window, 0, source.size());
   while (const auto field = message.next()) {
-    if (field->number != 1 || field->type != Type::bytes) return false;
-    Message object(window, *field);
-    while (const auto inner = object.next()) {
-      if (inner->number == kIdentifier && inner->type == Type::bytes &&
-          window.text(*inner, 64).starts_with("_tf_keras")) {
-        return true;
-      }
-    }
-    if (!object.ok()) return false;
+    if (is_object(window, *field)) return true;
   }
-  return false;
+  return message.cut_short() && is_object(window, *message.cut_short());
 }
 
 KerasMetadata read_keras_metadata(const ByteSource& source) {

@@ -63,6 +63,7 @@ class ModelWalk {
           model_.producer += " " + text(*field);
           break;
         case 7:
+          has_graph_ = true;
           if (is_bytes(*field)) graph(*field, "graph", 1);
           break;
         case 8:
@@ -81,7 +82,23 @@ class ModelWalk {
           break;
       }
     }
+    if (message.cut_short() && message.cut_short()->number == 7) {
+      has_graph_ = true;
+      graph(*message.cut_short(), "graph", 1);
+    }
     check(message, "the model");
+    // Operator sets have been required since IR version 3: writers put them
+    // behind the graph, where a cut at the end of a field takes them off.
+    if (model_.ir_version >= 3 && model_.opsets.empty()) {
+      broken_ = true;
+      problem("onnx-malformed", Severity::medium, window_.size(),
+              "no operator set is imported: the model ends too early");
+    }
+    if (!has_graph_) {
+      broken_ = true;
+      problem("onnx-malformed", Severity::medium, window_.size(),
+              "the model ends before its graph");
+    }
     model_.complete = !broken_;
     keep_foreign_ops();
     return std::move(model_);
@@ -461,6 +478,7 @@ class ModelWalk {
   OnnxModel model_;
   std::set<std::string> local_domains_;
   bool broken_ = false;
+  bool has_graph_ = false;
 };
 
 }  // namespace
@@ -526,29 +544,78 @@ std::optional<Problem> check_external_location(std::string_view location,
   return std::nullopt;
 }
 
+namespace {
+
+bool is_operator_name(std::string_view name) {
+  return !name.empty() && std::ranges::all_of(name, [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' ||
+           c == '.' || c == ':';
+  });
+}
+
+/// Whether a field is a GraphProto, or the beginning of one: a node with an
+/// operator in it, or a tensor with a type and a name.
+bool is_graph(wire::Window& window, const Field& of) {
+  Message graph(window, of);
+  const auto is_part = [&](const Field& field) {
+    if (field.type != Type::bytes || (field.number != 1 && field.number != 5)) {
+      return false;
+    }
+    Message part(window, field);
+    bool has_type = false;
+    while (const auto inner = part.next()) {
+      if (field.number == 1 && inner->number == 4 &&
+          inner->type == Type::bytes &&
+          is_operator_name(window.text(*inner, 256))) {
+        return true;
+      }
+      if (field.number != 5) continue;
+      has_type |= inner->number == 2 && inner->type == Type::varint &&
+                  inner->value > 0 && inner->value < 64;
+      if (has_type && (inner->number == 8 || inner->number == 9)) return true;
+    }
+    return has_type && part.cut_short().has_value();
+  };
+  while (const auto field = graph.next()) {
+    if (is_part(*field)) return true;
+  }
+  return graph.cut_short() && is_part(*graph.cut_short());
+}
+
+/// Fields of ModelProto as of IR version 11; later ones are passed over.
+bool is_field_of_model(const Field& field) {
+  static constexpr std::array<std::uint32_t, 10> kBytes = {2, 3,  4,  6,  7,
+                                                           8, 14, 20, 25, 26};
+  if (field.type == Type::varint) {
+    return field.number == 5 ||
+           (field.number == 1 && field.value > 0 && field.value <= 100);
+  }
+  return field.type == Type::bytes &&
+         std::ranges::find(kBytes, field.number) != kBytes.end();
+}
+
+}  // namespace
+
 bool is_onnx(const ByteSource& source) {
   wire::Window window(source);
   Message message(window, 0, source.size());
-  bool has_graph = false;
   bool has_version = false;  // no runtime takes a model without one
-  std::size_t fields = 0;
+  bool has_graph = false;
+  bool is_strange = false;  // has fields that no ModelProto is known to have
+  std::optional<Field> graph;
   while (const auto field = message.next()) {
-    static constexpr std::array<std::uint32_t, 10> kBytes = {2, 3,  4,  6,  7,
-                                                             8, 14, 20, 25, 26};
-    const bool number = field->type == Type::varint &&
-                        (field->number == 1 || field->number == 5);
-    const bool bytes = field->type == Type::bytes &&
-                       std::ranges::find(kBytes, field->number) != kBytes.end();
-    if (!number && !bytes) return false;
-    if (field->number == 1 && (field->value == 0 || field->value > 100)) {
-      return false;
-    }
-    has_version |= field->number == 1;
-    has_graph |= field->number == 7;
-    if (++fields > 100'000) break;
+    is_strange |= !is_field_of_model(*field);
+    has_version |= field->number == 1 && field->type == Type::varint;
+    if (field->number != 7 || field->type != Type::bytes) continue;
+    has_graph = true;
+    if (!graph && is_graph(window, *field)) graph = field;
   }
+  if (!has_version) return false;
   // A truncated model is still one: the graph was begun.
-  return has_graph && has_version;
+  const std::optional<Field>& cut = message.cut_short();
+  if (cut && cut->number == 7 && is_graph(window, *cut)) return true;
+  // What any protobuf library skips hides nothing: a graph is a graph.
+  return graph.has_value() || (has_graph && !is_strange);
 }
 
 OnnxModel read_onnx(const ByteSource& source) {

@@ -103,14 +103,19 @@ TarArchive read_tar(const ByteSource& source) {
   std::string long_link;
   std::map<std::string, std::string> pax;
   std::uint64_t at = 0;
+  bool has_end = false;
   while (at + kBlock <= size &&
          archive.members.size() < TarArchive::kMaxMembers) {
     const Bytes block = source.head(at, kBlock);
     const bool is_zero =
         std::all_of(block.begin(), block.end(),
                     [](std::byte byte) { return byte == std::byte{0}; });
-    if (is_zero) break;
+    if (is_zero) {
+      has_end = true;
+      break;
+    }
     if (!has_checksum(block)) {
+      has_end = true;  // said here
       problem("tar-broken", Severity::medium, at,
               "no header with a right checksum where the next member begins");
       break;
@@ -176,6 +181,12 @@ TarArchive read_tar(const ByteSource& source) {
                           printable(member.link)));
     }
     archive.members.push_back(std::move(member));
+  }
+  if (!has_end) {
+    problem("tar-broken", Severity::medium, std::min(at, size),
+            archive.members.size() >= TarArchive::kMaxMembers
+                ? "more members than are read"
+                : "no block of zeros ends the archive: members may be missing");
   }
   return archive;
 }

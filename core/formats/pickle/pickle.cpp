@@ -97,6 +97,12 @@ constexpr std::uint64_t kMaxTrialOpcodes = 100'000'000;
 /// What a distinct name costs, in opcodes: it is judged, kept and reported. A
 /// stream of 200,000 names is a candidate at each of them.
 constexpr std::uint64_t kNameCost = 256;
+/// The longest line of a trial, and how many of its bytes cost an opcode.
+constexpr std::uint64_t kMaxTrialLine = std::uint64_t{16} << 20U;
+constexpr std::uint64_t kLineBytesPerOpcode = 64;
+
+/// Pickles in a row that are walked to find out whether a file is one.
+constexpr std::size_t kMaxRowOfPickles = 64;
 
 }  // namespace
 
@@ -164,6 +170,7 @@ PickleStream find_pickles(const ByteSource& source,
   Resumption resumption(source);
   PickleOptions trial = options;
   trial.max_opcodes = 10'000'000;
+  trial.max_line = kMaxTrialLine;
   PickleMachine second(source, trial);
   std::uint64_t trials = 0;
   std::uint64_t opcodes = 0;
@@ -180,7 +187,8 @@ PickleStream find_pickles(const ByteSource& source,
       break;
     }
     PickleRun run = second.run(from);
-    opcodes += run.opcodes + kNameCost * run.globals.size();
+    opcodes += run.opcodes + kNameCost * run.globals.size() +
+               run.line_bytes / kLineBytesPerOpcode;
     if (!is_convincing(run)) {
       ++from;
       continue;
@@ -192,29 +200,96 @@ PickleStream find_pickles(const ByteSource& source,
   return stream;
 }
 
-bool looks_like_pickle(ByteView head) {
-  if (head.size() < 2) return false;
-  if (pickle_opcode_name(std::to_integer<std::uint8_t>(head[0])).empty()) {
-    return false;
+namespace {
+
+/// What walking the beginning of a file says about the whole.
+enum class Likeness : std::uint8_t {
+  none,
+  imports,     ///< a loader would import something
+  complete,    ///< pickles, to the last byte
+  begins,      ///< as many opcodes as do not come by chance
+  unfinished,  ///< nothing yet, and the bytes end before the pickle does
+};
+
+bool reached_limit(const PickleRun& run) {
+  return std::any_of(
+      run.problems.begin(), run.problems.end(),
+      [](const Problem& problem) { return problem.rule == "pickle-limit"; });
+}
+
+/// What loaders make of the pickles that `source` begins with.
+Likeness likeness(const ByteSource& source, const PickleOptions& options) {
+  PickleMachine machine(source, options);
+  std::uint64_t at = 0;
+  std::uint64_t opcodes = 0;
+  for (std::size_t i = 0; i < kMaxRowOfPickles && at < source.size(); ++i) {
+    const PickleRun run = machine.run(at);
+    const int first = std::to_integer<int>(source.head(at, 1)[0]);
+    if (has_plausible_import(run) ||
+        (run.straddles_frame &&
+         has_plausible_import(run_dropping_frames(source, options, at)))) {
+      return Likeness::imports;
+    }
+    opcodes += run.opcodes;
+    // Eight opcodes in a row do not come by chance; fewer count if nothing but
+    // the end of the bytes shown stopped the walk.
+    if (first == pickle_op::kProto &&
+        (run.has_stopped || run.opcodes >= 8 || run.is_cut_off ||
+         run.straddles_frame || run.end == source.size())) {
+      return Likeness::begins;
+    }
+    if (!run.has_stopped) {
+      if (reached_limit(run)) return Likeness::begins;
+      return run.is_cut_off ? Likeness::unfinished : Likeness::none;
+    }
+    at = run.end;
   }
-  // PERSID as the first opcode ends pickle.load at once; "PK" begins with it.
-  if (std::to_integer<int>(head[0]) == pickle_op::kPersId) return false;
-  const SpanSource source(head);
-  PickleMachine machine(source, PickleOptions{.max_opcodes = 1'000'000});
-  const PickleRun run = machine.run(0);
-  if (has_plausible_import(run)) return true;
-  if (std::to_integer<int>(head[0]) == pickle_op::kProto) {
-    // Eight opcodes in a row do not come by chance; fewer count if nothing
-    // but the end of the bytes shown stopped the walk.
-    return run.has_stopped || run.opcodes >= 8 || run.end == head.size() ||
-           run.is_cut_off;
+  if (at >= source.size()) {
+    return opcodes >= 2 ? Likeness::complete : Likeness::none;
   }
-  return run.has_stopped && run.end == head.size() && run.opcodes >= 2;
+  return Likeness::none;
+}
+
+std::string_view said(Likeness likeness) {
+  switch (likeness) {
+    case Likeness::imports:
+    case Likeness::begins:
+      return "its first opcodes are a pickle";
+    case Likeness::complete:
+      return "its opcodes are those of a pickle, to the last byte";
+    case Likeness::none:
+    case Likeness::unfinished:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view looks_like_pickle(const ByteSource& source, ByteView head) {
+  if (head.size() < 2 ||
+      pickle_opcode_name(std::to_integer<std::uint8_t>(head[0])).empty()) {
+    return {};
+  }
+  // To pickle.load the "P" of a zip is a persistent id, at which it ends.
+  if (as_text(head).starts_with("PK\x03\x04")) return {};
+  const bool is_all = head.size() == source.size();
+  PickleOptions options{.max_opcodes = 1'000'000};
+  options.max_line = kMaxTrialLine;
+  const Likeness shown = likeness(SpanSource(head), options);
+  if (shown == Likeness::unfinished && !is_all) {
+    return said(likeness(source, PickleOptions{}));
+  }
+  // Pickles up to the last byte of a head that is not all are no whole file.
+  return shown == Likeness::complete && !is_all
+             ? said(likeness(source, PickleOptions{}))
+             : said(shown);
 }
 
 std::string_view why_pickle(const FormatSubject& subject) {
   if (looks_like_legacy_torch(subject.head)) return {};
-  if (looks_like_pickle(subject.head)) return "its first opcodes are a pickle";
+  const std::string_view why = looks_like_pickle(subject.source, subject.head);
+  if (!why.empty()) return why;
   // A beginning that was broken on purpose: what follows may be read by
   // somebody who knows where it is.
   if (subject.head.size() < 2 ||

@@ -32,6 +32,8 @@ struct PickleOptions {
   Arrays arrays = Arrays::as_joblib;
   /// Opcodes of one pickle, then it is given up: bounds time, not memory.
   std::uint64_t max_opcodes = 4'000'000'000;
+  /// Bytes of one line of a text opcode; loaders know no longest one.
+  std::uint64_t max_line = UINT64_MAX;
 };
 
 /// A call, or a state being set, of something that is not on the allow-list.
@@ -77,6 +79,11 @@ struct PickleRun {
   bool is_cut_off = false;   ///< an announced length reaches behind the end
   int protocol = 0;          ///< the highest PROTO seen
   std::uint64_t opcodes = 0;
+  /// Bytes searched for the ends of lines that are longer than the window.
+  std::uint64_t line_bytes = 0;
+  /// An opcode leaves its FRAME, or may: run_dropping_frames() tells what other
+  /// loaders make of the pickle.
+  bool straddles_frame = false;
   /// Only opcodes that torch's weights_only unpickler has.
   bool has_weights_only_opcodes = true;
   PickleValue root;  ///< what would be returned
@@ -120,9 +127,19 @@ class PickleMachine {
   [[nodiscard]] const PickleHeap& heap() const;
 
  private:
+  friend PickleRun run_dropping_frames(const ByteSource& source,
+                                       const PickleOptions& options,
+                                       std::uint64_t offset);
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// The same pickle as read by a loader for whom a frame is its buffer: what is
+/// left of a frame is dropped where an opcode does not fit in. Names, calls and
+/// problems with their offsets; the values are of a stream that is no more.
+[[nodiscard]] PickleRun run_dropping_frames(const ByteSource& source,
+                                            const PickleOptions& options,
+                                            std::uint64_t offset);
 
 /// The bytes that a constant stands for; what cannot be decoded ends them.
 [[nodiscard]] Bytes decode_pickle_constant(const ByteSource& source,
@@ -157,9 +174,11 @@ enum class AfterStop : std::uint8_t {
                                         const PickleOptions& options,
                                         std::uint64_t from);
 
-/// Whether bytes may be the beginning of a pickle: a PROTO opcode, or a
-/// protocol-0/1 stream that imports something or stops.
-[[nodiscard]] bool looks_like_pickle(ByteView head);
+/// Why `source` may be loaded as a pickle; empty if it is none. `head` is its
+/// beginning. What the head does not decide is walked as far as a loader would:
+/// the first import of a pickle of protocol 0 may stand anywhere.
+[[nodiscard]] std::string_view looks_like_pickle(const ByteSource& source,
+                                                 ByteView head);
 
 /// "GLOBAL"; "" if there is no such opcode.
 [[nodiscard]] std::string_view pickle_opcode_name(std::uint8_t opcode) noexcept;

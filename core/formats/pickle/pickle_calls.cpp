@@ -42,6 +42,10 @@ PickleValue PickleMachine::State::import(std::string module, std::string name,
   if (heap.globals.size() >= kMaxGlobals) {
     throw PickleBroken{"pickle-limit", "more imported names than the limit"};
   }
+  name_bytes += module.size() + name.size();
+  if (name_bytes > kMaxNameBytes) {
+    throw PickleBroken{"pickle-limit", "longer imported names than the limit"};
+  }
   PickleGlobal global;
   PythonName mapped = map_python2_name(module, name);
   if (options.judge != nullptr) {
@@ -68,9 +72,16 @@ PickleValue PickleMachine::State::import(std::string module, std::string name,
 
 void PickleMachine::State::import_lines(bool call_it) {
   const std::uint64_t offset = opcode_offset;
-  std::string module(line());
-  std::string name(line());
-  const PickleValue callee = import(std::move(module), std::move(name), offset);
+  const PickleLine first_line = line();
+  std::string module(first_line.text.substr(0, kMaxName));
+  const bool may_import = !module.empty();
+  const PickleLine second_line = line();
+  // At the end of the stream Lib/pickle.py still imports what it has read.
+  if (!second_line.has_end && !may_import) broken("a line without end");
+  const PickleValue callee =
+      import(std::move(module),
+             std::string(second_line.text.substr(0, kMaxName)), offset);
+  if (!second_line.has_end) broken("a line without end");
   if (!call_it) {
     push(callee);
     return;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <cstring>
 
 #include "core/base/text.hpp"
@@ -97,23 +96,6 @@ void PickleMachine::State::fold_to_mark(PickleContainer::Kind kind) {
   push(heap.make(kind, first, count));
 }
 
-void PickleMachine::State::frame(std::uint64_t size) {
-  const std::uint64_t begin = window.offset_of(window.at);
-  if (frame_end != 0) {
-    problem("pickle-frame", Severity::medium, opcode_offset,
-            "a FRAME begins inside another one");
-  }
-  const std::uint64_t left = window.source().size() - begin;
-  if (size > left) {
-    problem("pickle-frame", Severity::medium, opcode_offset,
-            fmt::format("a FRAME announces {} bytes, {} are left", size, left));
-    frame_end = 0;
-    return;
-  }
-  frame_end = begin + size;
-  edge = window.at;
-}
-
 /// Called when the next opcode may leave the window or the frame.
 void PickleMachine::State::slow_edge() {
   if (opcodes > options.max_opcodes) {
@@ -121,9 +103,11 @@ void PickleMachine::State::slow_edge() {
   }
   const std::uint64_t offset = window.offset_of(window.at);
   if (frame_end != 0 && offset >= frame_end) {
-    if (offset > frame_end) {
+    if (offset > frame_end && spliced == nullptr) {
+      result.straddles_frame = true;
       problem("pickle-frame", Severity::medium, opcode_offset,
-              "an opcode straddles the end of its FRAME");
+              "an opcode straddles the end of its FRAME: loaders differ in how "
+              "they read on");
     }
     frame_end = 0;
   }
@@ -135,6 +119,11 @@ void PickleMachine::State::slow_edge() {
     result.is_cut_off = true;
     broken(window.at == window.end ? "the end of the bytes before STOP"
                                    : "the last opcode is cut off");
+  }
+  if (spliced != nullptr && frame_end != 0) {
+    drop_what_straddles();
+    edge = window.at;
+    return;
   }
   edge =
       window.reaches_end() ? window.end : window.end - PickleWindow::kLookAhead;
@@ -152,6 +141,12 @@ void PickleMachine::State::execute_rare(std::uint8_t opcode,
   switch (opcode) {
     case kStop:
       result.root = pop();
+      if (frame_end != 0 && opcode_offset + 1 < frame_end) {
+        problem("pickle-frame", Severity::medium, opcode_offset,
+                fmt::format("STOP stands {} bytes before the end of its FRAME: "
+                            "loaders differ in where the next pickle begins",
+                            frame_end - opcode_offset - 1));
+      }
       if (!marks.empty() || top != stack.get()) {
         problem("pickle-stack-left", Severity::low, opcode_offset,
                 "STOP leaves values on the stack that no writer leaves");
@@ -247,10 +242,9 @@ void PickleMachine::State::execute_rare(std::uint8_t opcode,
       sized_constant(Kind::bytes, load_little<std::uint64_t>(p + 1));
       return;
     case kBinString: {
-      const auto size = load_little<std::int32_t>(p + 1);
+      // Signed in Lib/pickle.py, which refuses what is negative; not in C.
       window.at = p + 5;
-      if (size < 0) broken("BINSTRING with a negative length");
-      sized_constant(Kind::text, static_cast<std::uint64_t>(size));
+      sized_constant(Kind::text, load_little<std::uint32_t>(p + 1));
       return;
     }
     case kShortBinString:
@@ -258,36 +252,17 @@ void PickleMachine::State::execute_rare(std::uint8_t opcode,
       sized_constant(Kind::text, std::to_integer<std::uint8_t>(p[1]));
       return;
     case kString:
-    case kUnicode: {
-      const std::string_view text = line();
-      const Kind kind = opcode == kString ? Kind::quoted : Kind::raw_unicode;
-      const std::uint64_t offset =
-          window.offset_of(window.at) - text.size() - 1;
-      if (text.size() >= 8) {
-        const std::size_t quote = opcode == kString ? 1 : 0;
-        note_constant(Kind::text, offset + quote, text.size() - 2 * quote,
-                      as_bytes(text).data() + quote);
-      }
-      push({.kind = kind,
-            .length = static_cast<std::uint32_t>(text.size()),
-            .payload = offset});
+    case kUnicode:
+      push_line_text(opcode);
+      return;
+    case kGet: {
+      const PickleCell value = memo.get(line_index(opcode));
+      if (value.kind() == Kind::absent) broken("GET of an unset memo slot");
+      push(value);
       return;
     }
-    case kGet:
     case kPut: {
-      const std::string_view text = trim(line());
-      std::uint64_t index = 0;
-      const auto parsed =
-          std::from_chars(text.data(), text.data() + text.size(), index);
-      if (text.empty() || parsed.ptr != text.data() + text.size()) {
-        broken("GET or PUT without a number");
-      }
-      if (opcode == kGet) {
-        const PickleCell value = memo.get(index);
-        if (value.kind() == Kind::absent) broken("GET of an unset memo slot");
-        push(value);
-        return;
-      }
+      const std::uint64_t index = line_index(opcode);
       if (top == stack.get()) broken("the stack is empty where PUT needs it");
       if (!memo.put(index, top[-1])) {
         throw PickleBroken{"pickle-limit", "the memo is too large"};
@@ -343,10 +318,12 @@ void PickleMachine::State::execute_rare(std::uint8_t opcode,
       extension(load_little<std::uint32_t>(p + 1));
       return;
     case kPersId: {
-      const std::string_view text = line();
+      const PickleLine id = line();
+      if (!id.has_end) broken("a line without end");
       persistent({.kind = Kind::raw_unicode,
-                  .length = static_cast<std::uint32_t>(text.size()),
-                  .payload = window.offset_of(window.at) - text.size() - 1});
+                  .length = static_cast<std::uint32_t>(
+                      std::min<std::uint64_t>(id.size, 0xffffffffU)),
+                  .payload = id.offset});
       return;
     }
     case kBinPersId:
@@ -369,6 +346,8 @@ PickleRun PickleMachine::State::run(std::uint64_t offset) {
   marks.clear();
   global_index.clear();
   inner_globals.clear();
+  far_indices.clear();
+  name_bytes = 0;
   result = PickleRun{};
   result.begin = offset;
   top = stack.get();
@@ -394,6 +373,8 @@ PickleRun PickleMachine::State::run(std::uint64_t offset) {
     }
     problem(reason.rule, Severity::medium, opcode_offset, std::move(message));
     result.has_stopped = false;
+    // What broke may be what another loader reads from behind the frame.
+    if (frame_end != 0) result.straddles_frame = true;
   }
   result.end = std::min(window.offset_of(window.at), window.source().size());
   if (!result.has_stopped) result.end = std::min(opcode_offset, result.end);

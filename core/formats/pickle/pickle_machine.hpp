@@ -7,8 +7,10 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "core/formats/pickle/pickle.hpp"
+#include "core/formats/pickle/pickle_number.hpp"
 
 namespace impound {
 
@@ -23,6 +25,8 @@ class PickleWindow {
   static constexpr std::size_t kLookAhead = 16;
 
   void seek(std::uint64_t offset);
+  /// Reads the window anew: the source is no longer what it was.
+  void reload() { load(offset_of(at)); }
   /// Makes at least kLookAhead bytes readable, fewer only at the end.
   void refill();
 
@@ -87,6 +91,47 @@ class PickleMemo {
   std::uint64_t count_ = 0;
 };
 
+/// A stream without the parts that a loader drops.
+class SplicedSource final : public ByteSource {
+ public:
+  /// `whole` outlives this.
+  explicit SplicedSource(const ByteSource& whole)
+      : whole_(whole), size_(whole.size()) {}
+
+  [[nodiscard]] std::uint64_t size() const override { return size_; }
+  void read(std::uint64_t offset, std::span<std::byte> out) const override;
+
+  /// Takes the bytes of [begin, end) out. Cuts are made from front to back:
+  /// @pre begin is not before where an earlier cut was made; end <= size().
+  void cut(std::uint64_t begin, std::uint64_t end);
+  [[nodiscard]] std::size_t cuts() const noexcept { return pieces_.size() - 1; }
+  /// Where in the whole a place of this stream lies.
+  [[nodiscard]] std::uint64_t whole_offset(std::uint64_t offset) const noexcept;
+
+ private:
+  struct Piece {
+    std::uint64_t begin;  ///< here
+    std::uint64_t from;   ///< in the whole
+  };
+
+  const ByteSource& whole_;
+  std::uint64_t size_;
+  std::vector<Piece> pieces_{{0, 0}};
+};
+
+/// The argument of a text opcode, up to its newline.
+struct PickleLine {
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;  ///< without the newline
+  /// Its bytes until the machine reads on; of a line that is longer than
+  /// kMaxHeldLine the first ones.
+  std::string_view text;
+  bool is_in_window = true;
+  bool has_end = true;  ///< false: the stream ends before the newline
+
+  [[nodiscard]] bool is_whole() const { return text.size() == size; }
+};
+
 /// Why a walk ends before STOP.
 struct PickleBroken {
   std::string rule;
@@ -103,9 +148,16 @@ struct PickleMachine::State {
   void slow_edge();
   void execute_rare(std::uint8_t opcode, const std::byte* p);
   void sized_constant(PickleValue::Kind kind, std::uint64_t size);
-  std::string_view line();
+  /// Takes a line off the stream.
+  PickleLine line();
+  PickleLine long_line();
+  PickleNumber line_number(std::uint8_t opcode);
   void push_line_number(std::uint8_t opcode);
+  std::uint64_t line_index(std::uint8_t opcode);
+  void push_line_text(std::uint8_t opcode);
   void frame(std::uint64_t size);
+  // pickle_frames.cpp
+  void drop_what_straddles();
 
   void grow_stack();
   void push(PickleCell cell) {
@@ -167,6 +219,7 @@ struct PickleMachine::State {
   static constexpr std::size_t kFirstStack = 1024;
 
   PickleOptions options;
+  SplicedSource* spliced = nullptr;  ///< the source, if frames are dropped
   PickleWindow window;
   PickleHeap heap;
   PickleMemo memo;
@@ -189,8 +242,19 @@ struct PickleMachine::State {
   std::unordered_map<std::string, std::uint32_t> global_index;
   std::vector<PickleGlobal> inner_globals;  ///< of pickles within arrays
 
-  static constexpr std::size_t kMaxLine = 65536;
+  std::string held_line;  ///< of a line that is longer than the window
+  /// Places in the memo that are no machine word: Lib/pickle.py keeps a dict.
+  std::unordered_map<std::string, std::uint64_t> far_indices;
+  std::uint64_t name_bytes = 0;  ///< of the distinct names imported
+
+  /// Of a line: what is kept of it. Names and numbers are shorter, texts are
+  /// places in the stream.
+  static constexpr std::size_t kMaxHeldLine = std::size_t{16} << 20U;
+  static constexpr std::size_t kMaxName = 65536;
+  static constexpr std::uint64_t kMaxNameBytes = std::uint64_t{64} << 20U;
   static constexpr std::size_t kMaxGlobals = 65536;
+  static constexpr std::size_t kMaxFarIndices = 4096;
+  static constexpr std::size_t kMaxCuts = 1000;
 };
 
 }  // namespace impound

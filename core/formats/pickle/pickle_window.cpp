@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <cstring>
 
 #include "core/base/text.hpp"
@@ -94,64 +93,144 @@ void PickleMachine::State::sized_constant(Kind kind, std::uint64_t size) {
   }
 }
 
-std::string_view PickleMachine::State::line() {
+PickleLine PickleMachine::State::line() {
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto left = static_cast<std::size_t>(window.end - window.at);
     const void* const found =
-        left == 0 ? nullptr
-                  : std::memchr(window.at, '\n', std::min(left, kMaxLine));
+        left == 0 ? nullptr : std::memchr(window.at, '\n', left);
     if (found != nullptr) {
       const auto* const stop = static_cast<const std::byte*>(found);
-      const std::string_view text = as_text({window.at, stop});
+      PickleLine line;
+      line.offset = window.offset_of(window.at);
+      line.text = as_text({window.at, stop});
+      line.size = line.text.size();
       window.at = stop + 1;
-      return text;
+      return line;
     }
     if (attempt == 0) {
       window.refill();
       edge = window.at;
     }
   }
-  broken("a line without end");
+  return long_line();
+}
+
+/// A line that the window does not hold: loaders know no longest line.
+PickleLine PickleMachine::State::long_line() {
+  constexpr std::uint64_t kBlock = std::uint64_t{1} << 20U;
+  PickleLine line;
+  line.offset = window.offset_of(window.at);
+  line.is_in_window = false;
+  line.has_end = false;
+  held_line.clear();
+  std::uint64_t next = line.offset;
+  while (!line.has_end) {
+    const Bytes block = window.source().head(next, kBlock);
+    if (block.empty()) break;
+    const std::string_view text = as_text(block);
+    const std::string_view part = text.substr(0, text.find('\n'));
+    line.has_end = part.size() < text.size();
+    line.size += part.size();
+    held_line += part.substr(0, kMaxHeldLine - held_line.size());
+    next += text.size();
+    result.line_bytes += text.size();
+    if (line.size > options.max_line) {
+      throw PickleBroken{
+          "pickle-limit",
+          fmt::format("a line of more than {} bytes", options.max_line)};
+    }
+  }
+  line.text = held_line;
+  window.seek(line.offset + line.size + (line.has_end ? 1 : 0));
+  edge = window.at;
+  if (!line.has_end) {
+    result.is_cut_off = true;
+    // Lib/pickle.py takes what there is, and the last byte off it.
+    if (line.size != 0) --line.size;
+    if (line.text.size() > line.size) line.text.remove_suffix(1);
+  }
+  return line;
+}
+
+PickleNumber PickleMachine::State::line_number(std::uint8_t opcode) {
+  const PickleLine argument = line();
+  if (!argument.has_end) broken("a line without end");
+  if (!argument.is_whole()) {
+    throw PickleBroken{
+        "pickle-limit",
+        fmt::format("a number of more than {} bytes", kMaxHeldLine)};
+  }
+  PickleNumber number = read_pickle_number(opcode, argument.text);
+  if (number.is_disputed) {
+    problem(
+        "pickle-loaders-differ", Severity::medium, opcode_offset,
+        fmt::format("'{}': one of CPython's unpicklers refuses this number, "
+                    "the other goes on",
+                    printable(argument.text.substr(0, 80))));
+  }
+  return number;
 }
 
 void PickleMachine::State::push_line_number(std::uint8_t opcode) {
-  std::string_view text = trim(line());
-  if (opcode == pickle_op::kFloat) {
-    double value = 0;
-    const std::string copy(text);
-    const auto parsed =
-        std::from_chars(copy.data(), copy.data() + copy.size(), value);
-    if (copy.empty() || parsed.ptr != copy.data() + copy.size()) {
-      broken("FLOAT without a number");
-    }
-    push({.kind = Kind::real,
-          .length = 0,
-          .payload = std::bit_cast<std::uint64_t>(value)});
-    return;
+  const PickleNumber number = line_number(opcode);
+  switch (number.kind) {
+    case PickleNumber::Kind::refused:
+      broken(opcode == pickle_op::kFloat ? "FLOAT without a number"
+                                         : "INT or LONG without a number");
+    case PickleNumber::Kind::boolean:
+      push({.kind = Kind::boolean,
+            .length = 0,
+            .payload = static_cast<std::uint64_t>(number.integer)});
+      return;
+    case PickleNumber::Kind::integer:
+      push({.kind = Kind::integer,
+            .length = 0,
+            .payload = static_cast<std::uint64_t>(number.integer)});
+      return;
+    case PickleNumber::Kind::big_integer:
+      push({.kind = Kind::unknown});
+      return;
+    case PickleNumber::Kind::real:
+      push({.kind = Kind::real,
+            .length = 0,
+            .payload = std::bit_cast<std::uint64_t>(number.real)});
+      return;
   }
-  if (opcode == pickle_op::kInt && (text == "00" || text == "01")) {
-    push({.kind = Kind::boolean,
-          .length = 0,
-          .payload = text == "01" ? 1U : 0U});
-    return;
+}
+
+std::uint64_t PickleMachine::State::line_index(std::uint8_t opcode) {
+  PickleNumber number = line_number(opcode);
+  if (number.kind == PickleNumber::Kind::integer) {
+    return static_cast<std::uint64_t>(number.integer);
   }
-  if (opcode == pickle_op::kLong && !text.empty() && text.back() == 'L') {
-    text.remove_suffix(1);
+  if (number.kind != PickleNumber::Kind::big_integer) {
+    broken("GET or PUT without a number");
   }
-  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
-  std::int64_t value = 0;
-  const auto parsed =
-      std::from_chars(text.data(), text.data() + text.size(), value);
-  if (parsed.ec == std::errc::result_out_of_range) {
-    push({.kind = Kind::unknown});
-    return;
+  // Above what any other opcode can name.
+  constexpr std::uint64_t kFirstFar = std::uint64_t{1} << 63U;
+  if (far_indices.size() >= kMaxFarIndices || number.digits.size() > 4096) {
+    throw PickleBroken{"pickle-limit", "more memo numbers above 64 bits"};
   }
-  if (text.empty() || parsed.ptr != text.data() + text.size()) {
-    broken("INT or LONG without a number");
+  return far_indices
+      .try_emplace(std::move(number.digits), kFirstFar + far_indices.size())
+      .first->second;
+}
+
+void PickleMachine::State::push_line_text(std::uint8_t opcode) {
+  const PickleLine argument = line();
+  if (!argument.has_end) broken("a line without end");
+  const bool is_quoted = opcode == pickle_op::kString;
+  if (argument.size >= 8) {
+    const std::size_t quote = is_quoted ? 1 : 0;
+    note_constant(Kind::text, argument.offset + quote,
+                  argument.size - 2 * quote,
+                  argument.is_in_window ? as_bytes(argument.text).data() + quote
+                                        : window.end);
   }
-  push({.kind = Kind::integer,
-        .length = 0,
-        .payload = static_cast<std::uint64_t>(value)});
+  push({.kind = is_quoted ? Kind::quoted : Kind::raw_unicode,
+        .length = static_cast<std::uint32_t>(
+            std::min<std::uint64_t>(argument.size, 0xffffffffU)),
+        .payload = argument.offset});
 }
 
 }  // namespace impound

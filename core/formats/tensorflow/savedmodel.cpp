@@ -216,47 +216,80 @@ bool is_op_name(std::string_view name) {
          });
 }
 
-/// Whether the field is a NodeDef: messages and texts, one of them the name of
-/// an operator.
+/// Whether the field is a NodeDef, or the beginning of one: among its fields is
+/// the name of an operator.
 bool is_node(wire::Window& window, const Field& of) {
   Message message(window, of);
   while (const auto field = message.next()) {
-    if (!is_bytes(*field) || field->number > 15) return false;
-    if (field->number == 2) return is_op_name(window.text(*field, 256));
+    if (field->number == 2 && is_bytes(*field)) {
+      return is_op_name(window.text(*field, 256));
+    }
   }
   return false;
 }
 
-bool is_graph(wire::Window& window, const Field& of) {
+/// The fields of a message that a protobuf library would hand over, and of the
+/// one that is cut short what there is.
+template <typename Act>
+bool any_field(wire::Window& window, const Field& of, Act act) {
   Message message(window, of);
   while (const auto field = message.next()) {
-    const bool is_message =
-        is_bytes(*field) && (field->number == 1 || field->number == 2 ||
-                             field->number == 4 || field->number == 5);
-    if (!is_message && field->number != 3) return false;
-    if (field->number == 1) return is_node(window, *field);
+    if (act(*field)) return true;
   }
-  return false;
+  return message.cut_short() && act(*message.cut_short());
+}
+
+/// A FunctionDefLibrary: functions with nodes.
+bool is_library(wire::Window& window, const Field& of) {
+  return any_field(window, of, [&](const Field& function) {
+    return function.number == 1 && is_bytes(function) &&
+           any_field(window, function, [&](const Field& part) {
+             return part.number == 3 && is_bytes(part) && is_node(window, part);
+           });
+  });
+}
+
+/// A GraphDef: nodes, or functions. What it has besides is passed over, as any
+/// protobuf library does.
+bool is_graph(wire::Window& window, const Field& of) {
+  return any_field(window, of, [&](const Field& field) {
+    if (!is_bytes(field)) return false;
+    return (field.number == 1 && is_node(window, field)) ||
+           (field.number == 2 && is_library(window, field));
+  });
+}
+
+/// Every field of a GraphDef, and no other: one without nodes.
+bool is_bare_graph(wire::Window& window, const Field& of) {
+  Message message(window, of);
+  std::size_t fields = 0;
+  while (const auto field = message.next()) {
+    const bool is_message =
+        is_bytes(*field) &&
+        (field->number == 2 || field->number == 4 || field->number == 5);
+    if (!is_message && field->number != 3) return false;
+    ++fields;
+  }
+  return message.ok() && fields != 0;
 }
 
 bool is_saved_model(wire::Window& window) {
-  Message message(window, 0, window.size());
+  Field whole;
+  whole.size = window.size();
   bool has_version = false;
-  while (const auto field = message.next()) {
-    if (field->number == 1 && field->type == Type::varint) {
-      has_version = true;
-      continue;
+  bool is_strange = false;
+  return any_field(window, whole, [&](const Field& field) {
+    if (field.number == 1 && field.type == Type::varint) has_version = true;
+    if (field.number != 2 || !is_bytes(field)) {
+      is_strange |= field.number != 1;
+      return false;
     }
-    if (field->number != 2 || !is_bytes(*field)) return false;
-    Message meta(window, *field);
-    while (const auto inner = meta.next()) {
-      if (!is_bytes(*inner) || inner->number > 15) return false;
-      if (inner->number != 2) continue;
-      // A graph may consist of functions only.
-      if (has_version || is_graph(window, *inner)) return true;
-    }
-  }
-  return false;
+    return any_field(window, field, [&](const Field& inner) {
+      if (inner.number != 2 || !is_bytes(inner)) return false;
+      return is_graph(window, inner) ||
+             (has_version && !is_strange && is_bare_graph(window, inner));
+    });
+  });
 }
 
 }  // namespace

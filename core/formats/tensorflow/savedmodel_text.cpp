@@ -316,8 +316,17 @@ std::string_view first_word(std::string_view text) {
 }  // namespace
 
 TfKind recognise_tensorflow_text(const ByteSource& source) {
-  const Bytes head = source.head(0, kHead);
+  Bytes head = source.head(0, kHead);
   std::string_view text = first_word(as_text(head));
+  // Comments and blanks may be longer than any head, and an operator may stand
+  // behind it; what is no text at all does not begin with such a word.
+  const bool is_open = text.empty() || text.starts_with("node") ||
+                       text.starts_with("library") ||
+                       text.starts_with("versions");
+  if (head.size() < source.size() && is_open) {
+    head = source.head(0, kMaxTfText);
+    text = first_word(as_text(head));
+  }
   const auto begins = [&](std::string_view name) {
     if (!text.starts_with(name)) return false;
     const std::string_view rest = trim(text.substr(name.size()));

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <string>
 
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
@@ -15,31 +17,77 @@ namespace {
 /// A manifest names a few layers.
 constexpr std::uint64_t kMaxManifest = limits::kMiB;
 
-bool has(const FormatSubject& subject, std::string_view part) {
+/// Keys, and one media type, that make a JSON text ours whatever its name.
+constexpr auto kJsonKeys = std::to_array<std::string_view>(
+    {"auto_map", "trust_remote_code", "custom_pipelines", "_target_",
+     "added_tokens", "normalizer", "pre_tokenizer", "chat_template",
+     "class_name"});
+
+/// `text` with \u00XX as the character it stands for, where that is ASCII and
+/// no sign of JSON itself.
+std::string without_escapes(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned value = 0;
+    if (text[i] == '\\' && text.substr(i + 1).starts_with("u00") &&
+        i + 6 <= text.size()) {
+      const std::string_view digits = text.substr(i + 4, 2);
+      const auto parsed = std::from_chars(
+          digits.data(), digits.data() + digits.size(), value, 16);
+      if (parsed.ptr == digits.data() + 2 && value >= 0x20 && value < 0x7f &&
+          value != '"' && value != '\\') {
+        out += static_cast<char>(value);
+        i += 5;
+        continue;
+      }
+    }
+    out += text[i];
+    if (text[i] == '\\' && i + 1 < text.size()) out += text[++i];
+  }
+  return out;
+}
+
+/// A bit for each of the keys.
+std::uint32_t keys_in(std::string_view text) {
+  std::uint32_t found = 0;
+  for (std::size_t i = 0; i < kJsonKeys.size(); ++i) {
+    const std::string quoted = '"' + std::string(kJsonKeys[i]) + '"';
+    if (text.find(quoted) != std::string_view::npos) found |= 1U << i;
+  }
+  return found;
+}
+
+bool head_has(const FormatSubject& subject, std::string_view part) {
   return as_text(subject.head).find(part) != std::string_view::npos;
 }
 
-/// The key may stand behind thousands of added tokens.
-bool mentions_template(const ByteSource& source) {
-  constexpr std::string_view kKey = "\"chat_template\"";
-  constexpr std::uint64_t kBlock = limits::kMiB;
-  for (std::uint64_t at = 0; at < source.size(); at += kBlock) {
-    const Bytes block = source.head(at, kBlock + kKey.size());
-    if (as_text(block).find(kKey) != std::string_view::npos) return true;
-  }
-  return false;
-}
-
 }  // namespace
+
+bool json_mentions(const FormatSubject& subject, std::string_view key) {
+  if (subject.source.size() > kMaxJsonText) return false;
+  if (!subject.json_keys) {
+    // A key may stand behind megabytes of tokens.
+    const Bytes bytes = subject.source.head(0, subject.source.size());
+    const std::string_view text = as_text(bytes);
+    subject.json_keys = keys_in(text);
+    if (text.find("\\u00") != std::string_view::npos) {
+      *subject.json_keys |= keys_in(without_escapes(text));
+    }
+  }
+  const auto found = std::ranges::find(kJsonKeys, key);
+  return found != kJsonKeys.end() &&
+         (*subject.json_keys >> (found - kJsonKeys.begin()) & 1U) != 0;
+}
 
 std::string_view why_hf_config(const FormatSubject& subject) {
   if (!begins_json(subject) || subject.source.size() > kMaxJsonText) return {};
   if (subject.name.ends_with("config.json")) return "JSON, called config.json";
   // JSON of any other kind is none of our business; these keys are.
-  return has(subject, "\"auto_map\"") ||
-                 has(subject, "\"trust_remote_code\"") ||
-                 has(subject, "\"custom_pipelines\"") ||
-                 has(subject, "\"_target_\"")
+  return json_mentions(subject, "auto_map") ||
+                 json_mentions(subject, "trust_remote_code") ||
+                 json_mentions(subject, "custom_pipelines") ||
+                 json_mentions(subject, "_target_")
              ? "JSON with a key that names code"
              : "";
 }
@@ -52,8 +100,9 @@ std::string_view why_tokenizer(const FormatSubject& subject) {
   if (std::ranges::find(kNames, subject.name) != kNames.end()) {
     return "JSON, called as a tokenizer's file";
   }
-  return has(subject, "\"added_tokens\"") && (has(subject, "\"normalizer\"") ||
-                                              has(subject, "\"pre_tokenizer\""))
+  return json_mentions(subject, "added_tokens") &&
+                 (json_mentions(subject, "normalizer") ||
+                  json_mentions(subject, "pre_tokenizer"))
              ? "JSON with the keys of a tokenizer"
              : "";
 }
@@ -66,22 +115,21 @@ std::string_view why_template_json(const FormatSubject& subject) {
       subject.name == "chat_template.json") {
     return "JSON, called as a file with chat templates";
   }
-  return subject.source.size() <= kMaxJsonText &&
-                 mentions_template(subject.source)
-             ? "JSON with a chat_template"
-             : "";
+  return json_mentions(subject, "chat_template") ? "JSON with a chat_template"
+                                                 : "";
 }
 
 std::string_view why_jinja(const FormatSubject& subject) {
   static constexpr std::array<std::string_view, 3> kSuffixes = {
       ".jinja", ".jinja2", ".j2"};
   const std::string_view text = as_text(subject.head);
-  if (text.empty() || text.find('\0') != std::string_view::npos) return {};
+  if (text.empty()) return {};
   if (std::ranges::any_of(kSuffixes, [&](std::string_view suffix) {
         return subject.name.ends_with(suffix);
       })) {
     return "a text, called as a template";
   }
+  if (text.find('\0') != std::string_view::npos) return {};
   // Go's templates, as Ollama stores them, have no "{%".
   const std::string_view begin = trim(text);
   return (begin.starts_with("{%") || begin.starts_with("{{") ||
@@ -93,7 +141,7 @@ std::string_view why_jinja(const FormatSubject& subject) {
 
 std::string_view why_ollama_manifest(const FormatSubject& subject) {
   return begins_json(subject) && subject.source.size() <= kMaxManifest &&
-                 has(subject, "application/vnd.ollama.image")
+                 head_has(subject, "application/vnd.ollama.image")
              ? "JSON with Ollama's media type"
              : "";
 }

@@ -293,9 +293,11 @@ TEST_CASE("bytes that begin as gzip by chance are none, unless so called") {
   for (const std::string& bytes :
        {"\x1f\x8b\x08\0\0\0\0\0\0\0\xff"s + std::string(4000, '\x5a'),
         "\x1f\x8b\x08\xe7"s + std::string(4000, '\x17')}) {
-    const FileReport report = scan_bytes(bytes, "weights.bin");
+    const FileReport report = scan_bytes(bytes, "weights.raw");
     CHECK(report.verdict == Verdict::no_code);
     CHECK(report.read_to_end);
+    // A name that promises a checkpoint is held to that.
+    CHECK(scan_bytes(bytes, "weights.bin").verdict == Verdict::needs_review);
     CHECK(scan_bytes(bytes, "weights.pkl.gz").verdict == Verdict::needs_review);
   }
 }

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/scan/promise.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/base/error.hpp"
+#include "core/base/text.hpp"
+#include "core/formats/config_json.hpp"
+#include "core/formats/protobuf.hpp"
+
+namespace impound {
+namespace {
+
+/// How a promise is kept.
+enum class Kept : std::uint8_t {
+  by_any_model,  ///< whatever was recognised and walked, texts excepted
+  by_pickle,     ///< nothing else: the loader unpickles it
+  by_protobuf,   ///< a model, or fields to the last byte
+  by_json,       ///< a text of ours, or any JSON
+};
+
+struct Promise {
+  std::string_view ending;  ///< of the name, in small letters
+  std::string_view what;
+  Kept kept = Kept::by_any_model;
+};
+
+/// Endings that loaders choose a reader by, and members that they look for.
+constexpr std::array kEndings{
+    Promise{".safetensors", "a safetensors file"},
+    Promise{".gguf", "a GGUF file"},
+    Promise{".onnx", "an ONNX model"},
+    Promise{".bin", "a PyTorch checkpoint"},
+    Promise{".pt", "a PyTorch checkpoint"},
+    Promise{".pth", "a PyTorch checkpoint"},
+    Promise{".ckpt", "a checkpoint"},
+    Promise{".mar", "a TorchServe archive"},
+    Promise{".nemo", "a NeMo archive"},
+    Promise{".pkl", "a pickle"},
+    Promise{".pickle", "a pickle"},
+    Promise{".joblib", "a joblib pickle"},
+    Promise{".skops", "a skops archive"},
+    Promise{".h5", "an HDF5 file"},
+    Promise{".hdf5", "an HDF5 file"},
+    Promise{".keras", "a Keras archive"},
+    Promise{".npy", "a NumPy array"},
+    Promise{".npz", "a NumPy archive"},
+    Promise{".pb", "a protobuf message", Kept::by_protobuf},
+    Promise{"saved_model.pbtxt", "a SavedModel in text"},
+    Promise{".zip", "a zip"},
+    Promise{".tar", "a tar"},
+    Promise{".tgz", "a packed tar"},
+    Promise{".gz", "a gzip file"},
+    Promise{".bz2", "a bzip2 file"},
+    Promise{".xz", "an xz file"},
+    Promise{".zst", "a zstd file"},
+    Promise{".7z", "a 7z archive"},
+};
+
+/// Whole names: what Transformers, Diffusers, sentence-transformers, PEFT and
+/// Ollama look up in a folder, and torch in its zip.
+constexpr std::array kNames{
+    Promise{"data.pkl", "the pickle of a PyTorch zip", Kept::by_pickle},
+    Promise{"constants.pkl", "the pickle of a PyTorch zip", Kept::by_pickle},
+    Promise{"config.json", "a configuration", Kept::by_json},
+    Promise{"tokenizer.json", "a tokenizer", Kept::by_json},
+    Promise{"tokenizer_config.json", "a configuration", Kept::by_json},
+    Promise{"special_tokens_map.json", "a list of tokens", Kept::by_json},
+    Promise{"added_tokens.json", "a list of tokens", Kept::by_json},
+    Promise{"vocab.json", "a vocabulary", Kept::by_json},
+    Promise{"generation_config.json", "a configuration", Kept::by_json},
+    Promise{"preprocessor_config.json", "a configuration", Kept::by_json},
+    Promise{"processor_config.json", "a configuration", Kept::by_json},
+    Promise{"video_preprocessor_config.json", "a configuration", Kept::by_json},
+    Promise{"feature_extractor_config.json", "a configuration", Kept::by_json},
+    Promise{"image_processor_config.json", "a configuration", Kept::by_json},
+    Promise{"adapter_config.json", "a configuration", Kept::by_json},
+    Promise{"scheduler_config.json", "a configuration", Kept::by_json},
+    Promise{"quantize_config.json", "a configuration", Kept::by_json},
+    Promise{"quant_config.json", "a configuration", Kept::by_json},
+    Promise{"config_sentence_transformers.json", "a configuration",
+            Kept::by_json},
+    Promise{"sentence_bert_config.json", "a configuration", Kept::by_json},
+    Promise{"chat_template.json", "a chat template", Kept::by_json},
+    Promise{"model_index.json", "an index of a pipeline", Kept::by_json},
+    Promise{"modules.json", "a list of modules", Kept::by_json},
+    Promise{"model.safetensors.index.json", "an index of weights",
+            Kept::by_json},
+    Promise{"pytorch_model.bin.index.json", "an index of weights",
+            Kept::by_json},
+    Promise{"diffusion_pytorch_model.safetensors.index.json",
+            "an index of weights", Kept::by_json},
+    Promise{"params.json", "a configuration", Kept::by_json},
+    Promise{"trainer_state.json", "the state of a training", Kept::by_json},
+};
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+const Promise* promise_of(std::string_view path) {
+  const std::string name = lower(base_name(path));
+  for (const Promise& each : kNames) {
+    if (name == each.ending) return &each;
+  }
+  for (const Promise& each : kEndings) {
+    if (name.size() > each.ending.size() && name.ends_with(each.ending)) {
+      return &each;
+    }
+  }
+  return nullptr;
+}
+
+/// Bytes that some runtimes keep under ".bin" and read as numbers, by the file
+/// beside them that says so: OpenVINO's .xml, TensorFlow.js's model.json,
+/// Core ML's package.
+bool are_raw_numbers(std::string_view path, auto has_sibling) {
+  const std::string_view name = base_name(path);
+  if (!name.ends_with(".bin")) return false;
+  const std::string stem(name.substr(0, name.size() - 4));
+  if (has_sibling(stem + ".xml")) return true;
+  if (name.starts_with("group") && name.find("-shard") != name.npos &&
+      has_sibling("model.json")) {
+    return true;
+  }
+  return name == "weight.bin" &&
+         path.find("com.apple.CoreML/weights/") != path.npos;
+}
+
+/// Fields from the first byte to the last.
+bool is_protobuf(const ByteSource& source) {
+  if (source.size() == 0) return false;
+  wire::Window window(source);
+  wire::Message message(window, 0, source.size());
+  while (message.next()) {
+  }
+  return message.ok();
+}
+
+bool is_json(const FormatSubject& subject) {
+  if (subject.source.size() > kMaxJsonText) return false;
+  const Bytes text = subject.source.head(0, subject.source.size());
+  try {
+    static_cast<void>(parse_config_json(as_text(text), subject.name));
+    return true;
+  } catch (const Error& error) {
+    if (error.code() == Errc::io || error.code() == Errc::integrity) throw;
+    return false;
+  }
+}
+
+}  // namespace
+
+std::string broken_promise(std::string_view path, const FormatSubject& subject,
+                           std::span<const Format> found,
+                           bool (*has_sibling)(const void* context,
+                                               std::string_view name),
+                           const void* context) {
+  const Promise* const promise = promise_of(path);
+  if (promise == nullptr) return {};
+  const bool is_model = std::ranges::any_of(
+      found, [](Format format) { return role_of(format) != FormatRole::text; });
+  bool is_kept = false;
+  switch (promise->kept) {
+    case Kept::by_any_model:
+      is_kept = is_model || are_raw_numbers(path, [&](std::string_view name) {
+                  return has_sibling(context, name);
+                });
+      break;
+    case Kept::by_pickle:
+      is_kept = std::ranges::find(found, Format::pickle) != found.end();
+      break;
+    case Kept::by_protobuf:
+      is_kept = is_model || is_protobuf(subject.source);
+      break;
+    case Kept::by_json:
+      is_kept = (!found.empty() && !is_model) || is_json(subject);
+      break;
+  }
+  if (is_kept) return {};
+  return fmt::format(
+      "{} promises {}, and it cannot be read as one: what its "
+      "loader makes of it is unknown",
+      printable(base_name(path)), promise->what);
+}
+
+bool promises_model(std::string_view path) {
+  const Promise* const promise = promise_of(path);
+  return promise != nullptr && promise->kept != Kept::by_json;
+}
+
+}  // namespace impound
