@@ -9,7 +9,7 @@
 ///   frame
 ///                   is the buffer; what does not fit is read from the file
 ///                   behind the frame, and what was left of the frame is gone
-///                   (CPython issue 154848)
+///                   (CPython gh-154848)
 ///
 /// The machine walks as loads() does. Where an opcode straddles, it is walked a
 /// second time as load() of a file that cannot be peeked into; a buffered file

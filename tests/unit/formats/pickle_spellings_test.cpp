@@ -203,7 +203,7 @@ TEST_CASE("BINSTRING has no sign in C") {
 }
 
 TEST_CASE("what a frame cuts in two is read behind the frame as well") {
-  // CPython issue 154848: the length of BINBYTES is cut by a frame of two
+  // CPython gh-154848: the length of BINBYTES is cut by a frame of two
   // bytes. As one stream it swallows the call; from a file the rest of the
   // frame is dropped, and the length is another one.
   const std::string call = "cos\nsystem\nVid\n\x85R(";
