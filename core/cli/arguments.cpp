@@ -8,7 +8,6 @@
 #include "collectors/registry.hpp"
 #include "containment/registry.hpp"
 #include "core/base/error.hpp"
-#include "core/base/spelling.hpp"
 #include "core/base/text.hpp"
 
 namespace impound {
@@ -43,7 +42,7 @@ std::vector<CollectRequest> collect_requests(
     const std::vector<std::string>& assignments, TimeNs now) {
   std::vector<const Collector*> collectors;
   for (const std::string& name : names) {
-    collectors.push_back(&find_collector(name));
+    collectors.push_back(&find_collector(all_collectors(), name));
   }
   std::vector<Arguments> shared =
       share_arguments(collectors, given_by(assignments), now);
@@ -57,16 +56,6 @@ std::vector<CollectRequest> collect_requests(
 
 lua::Instruments instruments() {
   return {.collectors = all_collectors(), .containments = all_containments()};
-}
-
-const Collector& find_collector(std::string_view name) {
-  std::vector<std::string> names;
-  for (const Collector* one : all_collectors()) {
-    if (one->name == name) return *one;
-    names.emplace_back(one->name);
-  }
-  throw Error(Errc::bad_input,
-              "collector: " + no_such_word(name, names, "there are"));
 }
 
 std::string help_text(std::span<const Parameter> parameters) {

@@ -34,10 +34,6 @@ namespace impound {
 /// All that this build can reach out with.
 [[nodiscard]] lua::Instruments instruments();
 
-/// The collector of that name.
-/// @throws Error{bad_input} naming those there are.
-[[nodiscard]] const Collector& find_collector(std::string_view name);
-
 /// "    -p pid=INTEGER  A process to take … (a whole number from 1 to …)".
 [[nodiscard]] std::string help_text(std::span<const Parameter> parameters);
 [[nodiscard]] Json to_json(std::span<const Parameter> parameters);

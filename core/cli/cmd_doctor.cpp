@@ -10,7 +10,7 @@
 #include "core/cli/command.hpp"
 #include "core/cli/doctor.hpp"
 #include "core/cli/help.hpp"
-#include "core/cli/run_driver.hpp"
+#include "core/cli/playbook_options.hpp"
 #include "core/cli/standard_output.hpp"
 #include "core/engine/examiner.hpp"
 #include "core/engine/places.hpp"

@@ -4,12 +4,15 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/arguments.hpp"
 #include "core/cli/command.hpp"
-#include "core/cli/run_driver.hpp"
+#include "core/cli/playbook_options.hpp"
 #include "core/cli/table.hpp"
+#include "core/run/run_plan.hpp"
 #include "lua/host/playbook_commands.hpp"
 #include "lua/host/value_words.hpp"
 
@@ -167,6 +170,94 @@ ExitCode doc(const Globals& globals, const std::string& what) {
   return ExitCode::clean;
 }
 
+/// Every path, process and host that a plan came to, each once, with what would
+/// touch it.
+std::string touches_text(const lua::RunOutcome& outcome) {
+  std::vector<std::pair<std::string, std::string>> seen;
+  for (const lua::PlannedAct& act : outcome.plan) {
+    for (const Touch& touch : act.touches) {
+      const std::string words = touch.in_words();
+      const auto known = std::ranges::find(
+          seen, words, &std::pair<std::string, std::string>::first);
+      if (known == seen.end()) {
+        seen.emplace_back(words, act.function);
+      } else if ((", " + known->second + ",").find(", " + act.function + ",") ==
+                 std::string::npos) {
+        known->second += ", " + act.function;
+      }
+    }
+  }
+  if (seen.empty()) return "It would touch nothing outside the case.\n";
+  std::string text = "It would touch:\n";
+  for (const auto& [what, by] : seen) {
+    text += fmt::format("  {}: {}\n", what, by);
+  }
+  return text;
+}
+
+/// What it wants to read besides the deployment; "" if nothing.
+std::string reads_line(const lua::LoadedPlaybook& playbook) {
+  std::string line;
+  for (const std::string& path : playbook.reads) {
+    line += (line.empty() ? "reads: " : ", ") + printable(path);
+  }
+  return line.empty() ? line : line + "\n";
+}
+
+Json plan_document(const RunPlan& plan) {
+  Json document;
+  document["playbook"] = plan.playbook.id;
+  document["version"] = plan.playbook.version;
+  document["sha256"] = plan.playbook.sha256;
+  document["permissions"] = permissions_of(plan.playbook);
+  document["parameters"] = plan.parameters.values.json();
+  document["state"] = to_string(plan.outcome.state);
+  document["message"] = lossless_utf8(plan.outcome.message);
+  document["isolation"] = plan.outcome.isolation;
+  document["acts"] = plan.acts();
+  document["baseline"] =
+      plan.baseline ? plan.baseline->to_json() : Json(nullptr);
+  document["questions"] = Json::array();
+  for (const ExpectedQuestion& one : plan.questions) {
+    document["questions"].push_back(to_json(one));
+  }
+  return document;
+}
+
+std::string plan_text(const RunPlan& plan) {
+  const lua::LoadedPlaybook& playbook = plan.playbook;
+  std::string text =
+      fmt::format("{} {}: {}\neffect: {}\n{}\n", playbook.id, playbook.version,
+                  printable(playbook.title), to_string(playbook.effect),
+                  reads_line(playbook));
+  std::vector<std::vector<std::string>> rows;
+  std::string step;
+  for (const lua::PlannedAct& act : plan.outcome.plan) {
+    rows.push_back({act.step == step ? "" : act.step, printable(act.sentence)});
+    step = act.step;
+  }
+  text += format_table(rows);
+  if (!plan.outcome.message.empty()) {
+    text += printable(plan.outcome.message) + "\n";
+  }
+  text += "\n" + touches_text(plan.outcome);
+  text += "\n" + consent_text(plan.questions);
+  return text +
+         "\nNothing was changed. What depends on evidence is not known yet.\n";
+}
+
+ExitCode print_plan(const Globals& globals, const PlaybookOptions& options) {
+  const RunPlan plan = plan_run(options.request(), run_tools(globals));
+  if (globals.json) {
+    print_json(plan_document(plan));
+  } else {
+    print_text(globals, plan_text(plan));
+  }
+  plan.require_startable();
+  return plan.outcome.state == lua::RunState::failed ? ExitCode::failed
+                                                     : ExitCode::clean;
+}
+
 /// Adds a sub-command that takes one playbook.
 void add_one(CLI::App& group, const char* name, const char* sentence,
              const char* example, Globals& globals, Run& run,
@@ -219,7 +310,7 @@ void add_playbook(CLI::App& app, Globals& globals, Run& run) {
   auto options = std::make_shared<PlaybookOptions>();
   add_playbook_options(*plan, *options);
   plan->callback([&globals, &run, options] {
-    run = [&globals, options] { return plan_playbook(globals, *options); };
+    run = [&globals, options] { return print_plan(globals, *options); };
   });
 }
 

@@ -4,32 +4,148 @@
 #include <fmt/format.h>
 
 #include "containment/registry.hpp"
-#include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/consent.hpp"
-#include "core/cli/run_driver.hpp"
+#include "core/cli/playbook_options.hpp"
 #include "core/engine/approvals.hpp"
-#include "core/engine/evidence_lock.hpp"
 #include "core/engine/next_command.hpp"
-#include "core/engine/questions.hpp"
 #include "core/engine/status.hpp"
+#include "core/run/open_run.hpp"
+#include "core/run/run_life.hpp"
 
 namespace impound {
 namespace {
 
-/// @throws Error{bad_input} unless the case has this run and it may go on.
-void require_open_run(const CaseFile& case_file, const std::string& run) {
-  for (const RunRow& row : case_file.runs()) {
-    if (row.id != run) continue;
-    if (row.state == "done" || row.state == "aborted") {
-      throw Error(Errc::bad_input,
-                  fmt::format("run {} is {} already", run, row.state));
-    }
-    return;
+/// The run speaks on stderr, acts in the case of the options, and asks whoever
+/// sits at the terminal.
+class TerminalListener final : public RunListener {
+ public:
+  explicit TerminalListener(const Globals& globals)
+      : globals_(globals), may_ask_(is_at_terminal(globals)) {}
+
+  void say(std::string_view sentence) override {
+    print_note(globals_, sentence);
   }
-  throw Error(Errc::bad_input, fmt::format("case {} has no run \"{}\"",
-                                           case_file.id(), printable(run)));
+  Session& session() override {
+    if (!open_) open_.emplace(globals_, Events::stream);
+    return open_->session();
+  }
+  std::optional<TerminalAnswer> ask(const Question& question,
+                                    const Cancellation& cancellation) override {
+    if (!may_ask_) return std::nullopt;
+    return ask_at_terminal(question, cancellation);
+  }
+
+ private:
+  const Globals& globals_;
+  const bool may_ask_;
+  std::optional<OpenCase> open_;
+};
+
+std::string steps_text(const lua::RunOutcome& outcome) {
+  std::vector<std::vector<std::string>> rows;
+  for (const lua::StepOutcome& one : outcome.steps) {
+    const std::string_view result =
+        one.has_ended ? to_string(one.result) : "not ended";
+    rows.push_back({"  " + std::string(result), one.step.id,
+                    printable(one.step.title),
+                    one.message.empty() ? "" : printable(one.message)});
+  }
+  return format_table(rows);
+}
+
+ExitCode exit_of(lua::RunVerdict verdict) {
+  using lua::RunVerdict;
+  switch (verdict) {
+    case RunVerdict::cleared:
+    case RunVerdict::cleared_files_only:
+    case RunVerdict::nothing_found:
+      return ExitCode::clean;
+    case RunVerdict::findings:
+      return ExitCode::findings;
+    case RunVerdict::waiting:
+      return ExitCode::waiting;
+    case RunVerdict::incomplete:
+    case RunVerdict::failed:
+    case RunVerdict::interrupted:
+      return ExitCode::failed;
+  }
+  return ExitCode::failed;
+}
+
+std::string findings_text(const RunResult& result) {
+  std::string text;
+  for (const FindingRow& finding : result.findings) {
+    text += fmt::format("{} {} {}: {}\n", finding.id, finding.verdict,
+                        finding.severity,
+                        printable(from_lossless_utf8(finding.title)));
+    if (!finding.detail.empty()) {
+      text += "     " + printable(from_lossless_utf8(finding.detail)) + "\n";
+    }
+  }
+  return text;
+}
+
+Json end_event(const RunResult& result, ExitCode exit) {
+  Json event;
+  event["event"] = "run_end";
+  event["run"] = result.run;
+  event["state"] = to_string(result.outcome.state);
+  event["outcome"] = to_string(result.conclusion.verdict);
+  Json incomplete = Json::array();
+  for (const std::string& reason : result.conclusion.incomplete()) {
+    incomplete.push_back(lossless_utf8(reason));
+  }
+  event["incomplete"] = std::move(incomplete);
+  event["message"] = lossless_utf8(result.outcome.message);
+  event["worst_verdict"] = result.outcome.worst_verdict;
+  event["isolation"] = result.outcome.isolation;
+  event["calls"] = result.outcome.calls;
+  event["replayed"] = result.outcome.replayed;
+  event["head"] = result.head;
+  event["exit_code"] = static_cast<int>(exit);
+  event["case_status"] = result.status.to_json();
+  return event;
+}
+
+std::string end_text(const RunResult& result) {
+  std::string text =
+      fmt::format("\nRun {} of {} {}: {}\n", result.run, result.playbook,
+                  result.version, to_string(result.outcome.state));
+  if (!result.outcome.message.empty()) {
+    text += printable(result.outcome.message) + "\n";
+  }
+  text += steps_text(result.outcome);
+  text += "\n" + findings_text(result);
+  text += fmt::format("head {}\n\n", result.head);
+  text += result.conclusion.to_text();
+  return text + result.status.closing_text(result.run);
+}
+
+/// What a run came to, told as its very last words.
+ExitCode tell(const Globals& globals, RunListener& listener,
+              const RunResult& result) {
+  const ExitCode exit = exit_of(result.conclusion.verdict);
+  if (globals.json) {
+    listener.session().progress.event(end_event(result, exit));
+  } else {
+    print_text(globals, end_text(result));
+  }
+  return exit;
+}
+
+ExitCode start_and_tell(const Globals& globals,
+                        const PlaybookOptions& options) {
+  TerminalListener listener(globals);
+  return tell(globals, listener,
+              start_run(options.request(), run_tools(globals), listener));
+}
+
+ExitCode resume_and_tell(const Globals& globals, const ResumeRequest& request) {
+  TerminalListener listener(globals);
+  return tell(globals, listener,
+              resume_run(request, run_tools(globals), listener));
 }
 
 void say_done(const Globals& globals, const CaseFile& case_file,
@@ -80,64 +196,18 @@ ExitCode decide(const Globals& globals, const std::string& name,
   return ExitCode::clean;
 }
 
-/// The open question of that id; the newest of several.
-const OpenQuestion& find_question(const std::vector<OpenQuestion>& open,
-                                  const std::string& run,
-                                  const std::string& id) {
-  std::string ids;
-  for (auto one = open.rbegin(); one != open.rend(); ++one) {
-    if (one->question.id == id) return *one;
-    ids += (ids.empty() ? "" : ", ") + printable(one->question.id);
-  }
-  throw Error(
-      Errc::bad_input,
-      fmt::format("{} waits for no answer to \"{}\"; {}", run, printable(id),
-                  ids.empty() ? "it has asked nothing that is open"
-                              : "it waits for an answer to " + ids));
-}
-
 ExitCode answer(const Globals& globals, const std::string& run,
                 const std::string& question, const std::string& text) {
   OpenCase open(globals);
-  require_open_run(open.file(), run);
-  const std::vector<OpenQuestion> questions = open_questions(open.file(), run);
-  const OpenQuestion& asked = find_question(questions, run, question);
-  if (!asked.question.admits(text)) {
-    throw Error(Errc::bad_input,
-                fmt::format("\"{}\" is no answer to \"{}\": expected {}",
-                            printable(text), printable(question),
-                            asked.question.admitted()));
-  }
-  const std::string by = open.session().examiner.actor.name;
-  const std::string at = format_time(globals.clock.now());
-  record_pending_answer(
-      open.session(), asked,
-      {.text = text,
-       .basis = fmt::format("given by 'impound answer' by {} at {}", by, at),
-       .by = by,
-       .at = at});
+  answer_question(open.session(), run, question, text);
   say_done(globals, open.file(), run, fmt::format("{} = {}", question, text));
   return ExitCode::clean;
 }
 
-ExitCode abort_run(const Globals& globals, const std::string& run,
-                   const std::string& reason) {
+ExitCode abort(const Globals& globals, const std::string& run,
+               const std::string& reason) {
   OpenCase open(globals);
-  require_open_run(open.file(), run);
-  const auto lock =
-      EvidenceLock::try_take(open.file().folder() / "evidence", run);
-  if (!lock) {
-    throw Error(Errc::bad_input,
-                fmt::format("{} is being run by another process: end it there "
-                            "(Ctrl-C), then abort it",
-                            run));
-  }
-  open.session().run = run;
-  EntryDraft end = open.session().draft("playbook.end");
-  end.outcome = Outcome::incomplete;
-  end.detail["state"] = "aborted";
-  end.detail["reason"] = lossless_utf8(reason);
-  open.file().append({end}, open.session().examiner);
+  abort_run(open.session(), run, reason);
   if (globals.json) {
     print_json({{"run", run}, {"state", "aborted"}});
   } else {
@@ -186,7 +256,7 @@ void add_run(CLI::App& app, Globals& globals, Run& run) {
   add_playbook_options(*command, *options);
   add_consent_options(*command, options->consent);
   command->callback([&globals, &run, options] {
-    run = [&globals, options] { return start_run(globals, *options); };
+    run = [&globals, options] { return start_and_tell(globals, *options); };
   });
 
   CLI::App* resume =
@@ -205,7 +275,9 @@ void add_run(CLI::App& app, Globals& globals, Run& run) {
   add_consent_options(*resume, *consent);
   resume->callback([&globals, &run, words, consent] {
     run = [&globals, words, consent] {
-      return resume_run(globals, words->run, *consent, words->text);
+      return resume_and_tell(globals, {.run = words->run,
+                                       .consent = consent->typed(),
+                                       .retry = words->text});
     };
   });
 
@@ -244,9 +316,7 @@ void add_run(CLI::App& app, Globals& globals, Run& run) {
   takes(ValueKind::run, end->add_option("run", last->run, "R001"))->required();
   end->add_option("--reason", last->text, "Why, for the chain.")->required();
   end->callback([&globals, &run, last] {
-    run = [&globals, last] {
-      return abort_run(globals, last->run, last->text);
-    };
+    run = [&globals, last] { return abort(globals, last->run, last->text); };
   });
 }
 

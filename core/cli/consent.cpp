@@ -5,10 +5,8 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
-#include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/cli/arguments.hpp"
 #include "core/cli/standard_output.hpp"
@@ -22,41 +20,6 @@ constexpr int kNoticeMs = 200;
 
 /// More than a person types; a pasted file ends here.
 constexpr std::size_t kLongestAnswer = 4096;
-
-std::string ids_of(std::span<const Question> known) {
-  std::vector<std::string> seen;
-  std::string ids;
-  for (const Question& one : known) {
-    if (std::ranges::find(seen, one.id) != seen.end()) continue;
-    seen.push_back(one.id);
-    ids += (ids.empty() ? "" : ", ") + printable(one.id);
-  }
-  return ids;
-}
-
-void require_admitted(const std::string& id, const std::string& answer,
-                      std::span<const Question> known,
-                      std::string_view playbook) {
-  std::string admitted;
-  for (const Question& one : known) {
-    if (one.id != id) continue;
-    if (one.admits(answer)) return;
-    admitted = one.admitted();
-  }
-  if (!admitted.empty()) {
-    throw Error(Errc::bad_input,
-                fmt::format("--answer {}={}: \"{}\" is no answer to \"{}\": "
-                            "expected {}",
-                            printable(id), printable(answer), printable(answer),
-                            printable(id), admitted));
-  }
-  const std::string ids = ids_of(known);
-  throw Error(Errc::bad_input,
-              fmt::format("--answer {}={}: {} asks no question \"{}\" here; {}",
-                          printable(id), printable(answer), printable(playbook),
-                          printable(id),
-                          ids.empty() ? "it asks none" : "it asks " + ids));
-}
 
 /// What a person may type instead of waiting to be asked.
 std::vector<std::string> ways_to_answer(const Question& question) {
@@ -127,45 +90,20 @@ void add_consent_options(CLI::App& command, ConsentOptions& options) {
                    "(containment, release). Recorded as said this way.");
 }
 
-GivenConsent check_consent(const ConsentOptions& options,
-                           std::span<const Question> known,
-                           std::string_view playbook) {
-  GivenConsent given;
-  given.yes = options.yes;
-  for (const std::string& typed : options.answers) {
-    const auto [id, answer] = split_assignment(typed);
-    require_admitted(id, answer, known, playbook);
-    if (!given.answers.emplace(id, answer).second) {
-      throw Error(Errc::bad_input,
-                  fmt::format("--answer {}: the question \"{}\" is answered "
-                              "twice",
-                              printable(typed), printable(id)));
-    }
+TypedConsent ConsentOptions::typed() const {
+  TypedConsent typed;
+  typed.yes = yes;
+  for (const std::string& answer : answers) {
+    typed.answers.push_back(split_assignment(answer));
   }
-  return given;
+  return typed;
 }
 
-Json ExpectedQuestion::to_json() const {
-  Json json = question.to_json();
-  json["step"] = step.empty() ? Json(nullptr) : Json(step);
-  json["ways"] = ways_to_answer(question);
+Json to_json(const ExpectedQuestion& expected) {
+  Json json = expected.question.to_json();
+  json["step"] = expected.step.empty() ? Json(nullptr) : Json(expected.step);
+  json["ways"] = ways_to_answer(expected.question);
   return json;
-}
-
-std::vector<ExpectedQuestion> expected_questions(
-    const lua::LoadedPlaybook& playbook, const lua::RunOutcome& planned) {
-  std::vector<ExpectedQuestion> questions;
-  for (const lua::PlannedQuestion& one : planned.questions) {
-    questions.push_back({.question = one.question, .step = one.step});
-  }
-  for (const Question& declared : playbook.questions) {
-    const bool is_planned =
-        std::ranges::any_of(questions, [&](const ExpectedQuestion& one) {
-          return one.question.id == declared.id;
-        });
-    if (!is_planned) questions.push_back({.question = declared, .step = {}});
-  }
-  return questions;
 }
 
 std::string consent_text(std::span<const ExpectedQuestion> questions) {

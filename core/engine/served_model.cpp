@@ -68,10 +68,14 @@ class Evidence {
 
 }  // namespace
 
+ServedModel served_model_now(const Deployment& deployment) {
+  return look_at_served_model(deployment, deployment.process, ProcFs(),
+                              holds_weights);
+}
+
 Json measure_served_model(Session& session, const Deployment& deployment) {
   session.progress.begin("served", std::nullopt);
-  ServedModel model = look_at_served_model(deployment, deployment.process,
-                                           ProcFs(), holds_weights);
+  ServedModel model = served_model_now(deployment);
   const Evidence evidence(session, model);
   Json answer = model.to_json();
   for (std::size_t i = 0; i < model.files.size(); ++i) {

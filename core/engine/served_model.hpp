@@ -7,8 +7,11 @@
 
 namespace impound {
 
-/// Looks at what the processes of a deployment hold now
-/// (core/evidence/served_files.hpp). What they held when an exhibit of this run
+/// What the processes of a deployment hold now
+/// (core/evidence/served_files.hpp).
+[[nodiscard]] ServedModel served_model_now(const Deployment& deployment);
+
+/// The same as an act of a run. What they held when an exhibit of this run
 /// was taken, and do not hold any more, is part of the answer: a process that
 /// ended meanwhile does not take its files out of the case.
 ///

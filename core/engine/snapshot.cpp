@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/base/error.hpp"
+#include "core/base/spelling.hpp"
 #include "core/base/text.hpp"
 #include "core/engine/acquisition.hpp"
 #include "core/engine/evidence_lock.hpp"
@@ -116,6 +117,17 @@ BundleOptions bundle_options(Session& session, const SnapshotRequest& request,
 }
 
 }  // namespace
+
+const Collector& find_collector(std::span<const Collector* const> collectors,
+                                std::string_view name) {
+  std::vector<std::string> names;
+  for (const Collector* const one : collectors) {
+    if (one->name == name) return *one;
+    names.emplace_back(one->name);
+  }
+  throw Error(Errc::bad_input,
+              "collector: " + no_such_word(name, names, "there are"));
+}
 
 std::string title_of(const std::vector<CollectRequest>& requests,
                      const Deployment& deployment) {

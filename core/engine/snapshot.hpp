@@ -4,7 +4,9 @@
 /// every file of it a custody entry.
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +17,11 @@
 #include "core/evidence/target.hpp"
 
 namespace impound {
+
+/// The one of `collectors` that is called `name`.
+/// @throws Error{bad_input} naming those there are.
+[[nodiscard]] const Collector& find_collector(
+    std::span<const Collector* const> collectors, std::string_view name);
 
 struct CollectRequest {
   const Collector* collector = nullptr;

@@ -255,7 +255,8 @@ def built_rooms(tree):
     for name in ("core", "collectors", "containment", "lua"):
         with open(os.path.join(tree, name, "CMakeLists.txt"), encoding="utf-8") as file:
             for room, rest in re.findall(r"^(?:core|impound)_room\((\w+)([^)]*)\)", file.read(), re.MULTILINE):
-                built["lua/host" if room == "lua" else room] = set(re.findall(r"\bimpound_(\w+)", rest))
+                links = re.findall(r"\bimpound_(\w+)", rest)
+                built["lua/host" if room == "lua" else room] = {"lua/host" if one == "lua" else one for one in links}
     return built
 
 

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /// What a run would do, told by the collectors and containments themselves.
 
+#include "core/run/plan_host.hpp"
+
 #include <fmt/format.h>
 
-#include "containment/registry.hpp"
 #include "core/base/error.hpp"
+#include "core/base/fs.hpp"
 #include "core/base/text.hpp"
-#include "core/cli/arguments.hpp"
-#include "core/cli/engine_host.hpp"
 #include "core/engine/baseline_check.hpp"
+#include "core/engine/contain.hpp"
 #include "core/engine/places.hpp"
-#include "core/evidence/served_files.hpp"
-#include "core/formats/weights_file.hpp"
+#include "core/engine/served_model.hpp"
+#include "core/engine/snapshot.hpp"
 
 namespace impound {
 namespace {
@@ -37,9 +38,9 @@ const Deployment& nothing_named() {
 
 /// The folder of the case that a run would write to; empty if there is none
 /// yet, or several.
-fs::path case_of(const Globals& globals) {
+fs::path case_of(const RunTools& tools) {
   try {
-    return find_case(globals.case_name);
+    return find_case(tools.case_name);
   } catch (const Error&) {
     return {};
   }
@@ -47,14 +48,14 @@ fs::path case_of(const Globals& globals) {
 
 }  // namespace
 
-PlanHost::PlanHost(const Globals& globals, const Deployment* deployment,
+PlanHost::PlanHost(const RunTools& tools, const Deployment* deployment,
                    const lua::LoadedPlaybook& playbook, const ReachGiven& given)
-    : globals_(globals),
+    : tools_(tools),
       deployment_(deployment),
       reach_(deployment == nullptr ? nothing_named() : *deployment,
              {.given = given,
               .reads = {playbook.reads.begin(), playbook.reads.end()},
-              .own = own_places(case_of(globals), globals.key_file),
+              .own = own_places(case_of(tools), tools.key_file),
               .home = home_folder()},
              PlaybookReach::Disk::real) {}
 
@@ -69,13 +70,14 @@ lua::PlannedCall PlanHost::plan(const lua::HostCall& call) {
   const Cancellation never;
   if (call.function == "collect") {
     const Collector& collector =
-        find_collector(require_text(call.admitted, "collector", kSource));
+        find_collector(tools_.instruments.collectors,
+                       require_text(call.admitted, "collector", kSource));
     const Target target{
         .deployment = *deployment_,
         .arguments = arguments_for(
             collector, require_key(call.admitted, "arguments", kSource),
-            Spelling::values, globals_.clock.now()),
-        .clock = globals_.clock,
+            Spelling::values, tools_.clock.now()),
+        .clock = tools_.clock,
         .cancellation = never};
     planned.sentence = described([&] {
       std::string sentence = collector.describe(target);
@@ -86,9 +88,7 @@ lua::PlannedCall PlanHost::plan(const lua::HostCall& call) {
     });
     planned.sentence += fmt::format(" Reaches {}.", in_words(collector.reach));
   } else if (call.function == "served") {
-    const ServedModel model = look_at_served_model(
-        *deployment_, deployment_->process, ProcFs(), holds_weights);
-    planned.sentence += " Now: " + model.sentence();
+    planned.sentence += " Now: " + served_model_now(*deployment_).sentence();
   } else if (call.function == "load_baseline") {
     const std::string path =
         call.admitted.contains("path")
@@ -100,14 +100,14 @@ lua::PlannedCall PlanHost::plan(const lua::HostCall& call) {
     planned.answer.update(check.to_json());
   } else if (call.function == "contain") {
     const Containment& method = find_containment(
-        all_containments(),
+        tools_.instruments.containments,
         text_or(call.admitted, "method", deployment_->containment_method));
     const Target target{
         .deployment = *deployment_,
         .arguments = arguments_for(
             method, require_key(call.admitted, "arguments", kSource),
-            Spelling::values, globals_.clock.now()),
-        .clock = globals_.clock,
+            Spelling::values, tools_.clock.now()),
+        .clock = tools_.clock,
         .cancellation = never};
     // How many of them will prove anything is known when they were asked.
     const std::size_t probes = deployment_->probes.size();

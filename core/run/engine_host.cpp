@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/cli/engine_host.hpp"
+#include "core/run/engine_host.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include "collectors/registry.hpp"
-#include "containment/probe.hpp"
-#include "containment/registry.hpp"
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
-#include "core/cli/arguments.hpp"
 #include "core/engine/baseline_check.hpp"
 #include "core/engine/case_check.hpp"
 #include "core/engine/exhibits.hpp"
@@ -26,7 +22,6 @@
 #include "core/engine/scans.hpp"
 #include "core/engine/served_model.hpp"
 #include "core/engine/snapshot.hpp"
-#include "lua/host/playbook_commands.hpp"
 
 namespace impound {
 namespace {
@@ -38,24 +33,6 @@ constexpr std::string_view kSource = "playbook call";
 constexpr std::array<std::string_view, 8> kRepeatable{
     "collect", "diff",   "load_baseline", "probe",
     "scan",    "served", "verify",        "verify_signature"};
-
-Json logs_view(const Deployment& deployment) {
-  Json list = Json::array();
-  for (const LogSource& log : deployment.logs) {
-    list.push_back({{"path", lossless_utf8(log.path)}, {"format", log.format}});
-  }
-  return list;
-}
-
-Json probes_view(const Deployment& deployment) {
-  Json list = Json::array();
-  for (const Probe& probe : deployment.probes) {
-    list.push_back({{"name", probe.name},
-                    {"kind", probe.kind == ProbeKind::http ? "http" : "tcp"},
-                    {"url", lossless_utf8(probe.url)}});
-  }
-  return list;
-}
 
 /// A path as it was admitted: absolute, or "" if there is none.
 std::string path_in(const Json& arguments, std::string_view key) {
@@ -116,26 +93,17 @@ Outcome custody_outcome(lua::StepResult result) {
 
 }  // namespace
 
-Json deployment_view(const Deployment& deployment) {
-  Json json;
-  json["name"] = deployment.name;
-  json["description"] = deployment.description;
-  json["model_path"] = lossless_utf8(deployment.model_path.native());
-  json["baseline_path"] = lossless_utf8(deployment.baseline_path.native());
-  json["containment_method"] = deployment.containment_method;
-  json["logs"] = logs_view(deployment);
-  json["probes"] = probes_view(deployment);
-  return json;
-}
-
-EngineHost::EngineHost(Session& session, const RunSubject& subject)
+EngineHost::EngineHost(Session& session, const RunSubject& subject,
+                       const RunTools& tools, RunListener& listener)
     : session_(session),
       subject_(subject),
+      tools_(tools),
+      listener_(listener),
       reach_(subject.deployment,
              {.given = subject.given,
               .reads = {subject.playbook.reads.begin(),
                         subject.playbook.reads.end()},
-              .own = own_places(session.case_file.folder(), subject.key_file),
+              .own = own_places(session.case_file.folder(), tools.key_file),
               .home = home_folder()},
              PlaybookReach::Disk::real) {
   journal_ = checked_journal(session.case_file, session.run);
@@ -313,7 +281,8 @@ Json EngineHost::collect(const Json& arguments) {
     return adopted->to_json();
   }
   SnapshotRequest request{.deployment = subject_.deployment};
-  const Collector& collector = find_collector(name);
+  const Collector& collector =
+      find_collector(tools_.instruments.collectors, name);
   request.collectors.push_back(
       {.collector = &collector,
        .arguments = arguments_for(collector,
@@ -442,7 +411,8 @@ Json EngineHost::contain_deployment(const lua::HostCall& call) {
     return *waiting;
   }
   Json authority = authority_of(call, GuardedAct::contain);
-  const Containment& method = find_containment(all_containments(), name);
+  const Containment& method =
+      find_containment(tools_.instruments.containments, name);
   const ContainResult result = contain(
       session_, {.deployment = subject_.deployment,
                  .method = method,
@@ -452,7 +422,7 @@ Json EngineHost::contain_deployment(const lua::HostCall& call) {
                  .purpose = text_or(arguments, "reason",
                                     "playbook " + subject_.playbook.id),
                  .authority = std::move(authority),
-                 .probe = run_probe});
+                 .probe = tools_.probe});
   Json answer = result.to_json();
   tell_containment(answer);
   if (!result.is_contained()) require_not_stopped("contain");
@@ -510,7 +480,7 @@ Json EngineHost::contained_again(const lua::HostCall& call,
 /// Measured now: what this run contained last is in force.
 bool EngineHost::holds_now() const {
   return std::ranges::any_of(
-      measure_containments(session_.case_file, all_containments(),
+      measure_containments(session_.case_file, tools_.instruments.containments,
                            session_.clock, session_.cancellation),
       [&](const ContainmentNow& one) {
         return one.row.run == session_.run &&
@@ -538,8 +508,8 @@ Json EngineHost::release_deployment(const lua::HostCall& call) {
     return *waiting;
   }
   const auto results =
-      release(session_, {.methods = all_containments(),
-                         .probe = run_probe,
+      release(session_, {.methods = tools_.instruments.containments,
+                         .probe = tools_.probe,
                          .purpose = text_or(arguments, "reason",
                                             "playbook " + subject_.playbook.id),
                          .authority = authority_of(call, GuardedAct::release),
@@ -568,7 +538,7 @@ Json EngineHost::probe() {
   Json list = Json::array();
   bool any_forbidden_answers = false;
   for (const Probe& one : subject_.deployment.probes) {
-    const ProbeResult result = run_probe(one);
+    const ProbeResult result = tools_.probe(one);
     any_forbidden_answers =
         any_forbidden_answers ||
         (result.answered && !result.connected_only &&
@@ -584,7 +554,7 @@ Json EngineHost::probe() {
   MeasuredState state;
   state.why = "the deployment names no containment method that could measure";
   if (!subject_.deployment.containment_method.empty()) {
-    state = measure(find_containment(all_containments(),
+    state = measure(find_containment(tools_.instruments.containments,
                                      subject_.deployment.containment_method),
                     {.deployment = subject_.deployment,
                      .clock = session_.clock,
@@ -756,15 +726,18 @@ GivenAnswer EngineHost::answer_of_examiner(const std::string& text,
           .at = format_time(session_.clock.now())};
 }
 
-EngineHost::Said EngineHost::hear_at_terminal(const Question& question) {
-  const TerminalAnswer said = ask_at_terminal(question, session_.cancellation);
-  switch (said.how) {
+/// Nothing at all where nobody can be asked.
+EngineHost::Said EngineHost::hear_person(const Question& question) {
+  const auto said = listener_.ask(question, session_.cancellation);
+  if (!said) return {};
+  switch (said->how) {
     case AskedHow::answered:
-      return {answer_of_examiner(said.text, "asked at the terminal"), {}};
+      return {answer_of_examiner(said->text, "asked at the terminal"), {}};
     case AskedHow::defaulted:
-      return {answer_of_examiner(
-                  said.text,
-                  "asked at the terminal, Enter took the default " + said.text),
+      return {answer_of_examiner(said->text,
+                                 "asked at the terminal, Enter took the "
+                                 "default " +
+                                     said->text),
               {}};
     case AskedHow::interrupted:
       return {std::nullopt, ", left unanswered: interrupted,"};
@@ -790,8 +763,7 @@ EngineHost::Said EngineHost::hear(const Question& question) {
   if (consent.yes && question.approves != GuardedAct::none) {
     return {answer_of_examiner("yes", "given on the command line: --yes"), {}};
   }
-  if (subject_.may_ask) return hear_at_terminal(question);
-  return {};
+  return hear_person(question);
 }
 
 /// Writes the answer down before the run waits for something else.

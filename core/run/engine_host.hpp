@@ -9,14 +9,15 @@
 #include <string>
 
 #include "core/casefile/run_journal.hpp"
-#include "core/cli/command.hpp"
-#include "core/cli/consent.hpp"
 #include "core/engine/approvals.hpp"
 #include "core/engine/contain.hpp"
 #include "core/engine/questions.hpp"
 #include "core/engine/reach.hpp"
 #include "core/engine/session.hpp"
 #include "core/evidence/bundle_reader.hpp"
+#include "core/run/given_consent.hpp"
+#include "core/run/run_listener.hpp"
+#include "core/run/run_request.hpp"
 #include "lua/host/playbook_host.hpp"
 
 namespace impound {
@@ -26,16 +27,15 @@ struct RunSubject {
   const lua::LoadedPlaybook& playbook;
   const Deployment& deployment;
   Arguments parameters;
-  ReachGiven given;  ///< of them, what a person gave that may be touched
-  std::filesystem::path key_file;  ///< of the examiner; empty: of the profile
-  GivenConsent consent;            ///< given on the command line
-  bool may_ask = false;            ///< a person sits at a terminal
+  ReachGiven given;      ///< of them, what a person gave that may be touched
+  GivenConsent consent;  ///< given on the command line
 };
 
 class EngineHost final : public lua::PlaybookHost {
  public:
   /// All referenced things outlive the host.
-  EngineHost(Session& session, const RunSubject& subject);
+  EngineHost(Session& session, const RunSubject& subject, const RunTools& tools,
+             RunListener& listener);
   ~EngineHost() override;
 
   Json perform(const lua::HostCall& call, std::int64_t n) override;
@@ -82,7 +82,7 @@ class EngineHost final : public lua::PlaybookHost {
     std::string silence;  ///< "", ", left unanswered: interrupted,"
   };
   Said hear(const Question& question);
-  Said hear_at_terminal(const Question& question);
+  Said hear_person(const Question& question);
   [[nodiscard]] GivenAnswer answer_of_examiner(const std::string& text,
                                                const std::string& basis) const;
   void keep_answer(const Question& question, std::int64_t call,
@@ -106,40 +106,12 @@ class EngineHost final : public lua::PlaybookHost {
 
   Session& session_;
   const RunSubject& subject_;
+  const RunTools& tools_;
+  RunListener& listener_;
   PlaybookReach reach_;
   std::map<std::string, std::unique_ptr<BundleReader>> readers_;
   RunJournal journal_;  ///< as it was when the run was started or resumed
   bool is_journaled_ = false;  ///< the present act wrote its row itself
 };
-
-/// The same host for plan mode: describes, performs nothing, has no case.
-class PlanHost final : public lua::PlaybookHost {
- public:
-  /// Null if no deployment was named. It and `globals` outlive the host.
-  PlanHost(const Globals& globals, const Deployment* deployment,
-           const lua::LoadedPlaybook& playbook, const ReachGiven& given);
-
-  Json perform(const lua::HostCall& call, std::int64_t n) override;
-  [[nodiscard]] lua::FailedCall failed(const lua::HostCall&, std::int64_t,
-                                       const Error&) override {
-    return lua::FailedCall::answered;
-  }
-  std::optional<lua::RecordedCall> recorded(std::int64_t) override {
-    return std::nullopt;
-  }
-  lua::PlannedCall plan(const lua::HostCall& call) override;
-  PlaybookReach& reach() override { return reach_; }
-  void step_started(const lua::StepInfo&) override {}
-  void step_ended(const lua::StepInfo&, lua::StepResult,
-                  const std::string&) override {}
-
- private:
-  const Globals& globals_;
-  const Deployment* deployment_;  ///< null if none was named
-  PlaybookReach reach_;
-};
-
-/// What ctx.deployment shows.
-[[nodiscard]] Json deployment_view(const Deployment& deployment);
 
 }  // namespace impound

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A run is led from its plan to its result by values alone: no command line,
+/// no terminal, no registry.
+
+#include "core/run/run_life.hpp"
+
+#include "core/base/error.hpp"
+#include "core/run/open_run.hpp"
+#include "core/run/run_plan.hpp"
+#include "tests/support/acting.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/unit/lua/scratch_playbook.hpp"
+
+namespace impound::test {
+namespace {
+
+/// Remembers what it is told, and answers what a test lets it answer.
+class Watcher final : public RunListener {
+ public:
+  explicit Watcher(Session& session) : session_(session) {}
+
+  void say(std::string_view sentence) override { said.emplace_back(sentence); }
+  Session& session() override {
+    ++opened;
+    return session_;
+  }
+  std::optional<TerminalAnswer> ask(const Question& question,
+                                    const Cancellation&) override {
+    asked.push_back(question.id);
+    return answer;
+  }
+
+  std::vector<std::string> said;
+  std::vector<std::string> asked;
+  std::optional<TerminalAnswer> answer;  ///< empty: nobody is there
+  int opened = 0;
+
+ private:
+  Session& session_;
+};
+
+ProbeResult silence(const Probe& probe) {
+  return {.name = probe.name, .what = {}, .detail = {}};
+}
+
+struct Led : Acting {
+  explicit Led(std::string_view body) {
+    playbook.write("playbook.lua", playbook_with(body));
+    static_cast<void>(root.write("model/config.json", "{}"));
+    request.playbook = playbook.folder();
+    request.deployment = root.write(
+        "d.toml", "schema = 1\nname = \"small\"\n[model]\npath = \"model\"\n");
+  }
+
+  /// The detail of the last entry with this action.
+  [[nodiscard]] Json last(std::string_view action) const {
+    Json detail;
+    for (const Entry& entry : file.entries()) {
+      if (text_or(entry.json, "action", "") == action) {
+        detail = entry.json.at("detail");
+      }
+    }
+    return detail;
+  }
+
+  /// A note of the playbook says so.
+  [[nodiscard]] bool has_said(std::string_view text) const {
+    return std::ranges::any_of(file.entries(), [&](const Entry& entry) {
+      return text_or(entry.json.at("detail"), "text", "") == text;
+    });
+  }
+
+  TempDir root;
+  ScratchPlaybook playbook;
+  RunRequest request;
+  RunTools tools{.clock = clock,
+                 .instruments = instruments(),
+                 .probe = silence,
+                 .child = child_options(),
+                 .tool_version = "9.9.9",
+                 .case_name = "none of that name",
+                 .key_file = {}};
+  Watcher watcher{session};
+};
+
+constexpr std::string_view kAsks = R"lua(
+  local answer = ctx:ask({ id = "go", question = "Go on?", choices = { "yes", "no" } })
+  ctx:note("it was answered " .. answer))lua";
+
+TEST_CASE("a run is started, recorded and told without a command line",
+          "[run]") {
+  Led led(R"(  ctx:note("seen"))");
+  const RunResult result = start_run(led.request, led.tools, led.watcher);
+  CHECK(result.run == "R001");
+  CHECK(result.playbook == "probe-me");
+  CHECK(result.outcome.state == lua::RunState::done);
+  CHECK(result.head == led.file.head());
+  REQUIRE(led.watcher.said.size() == 1);
+  CHECK(led.watcher.said[0].starts_with("Run R001 of probe-me 1.2.3 in case"));
+  CHECK(led.last("playbook.end").at("verdict") ==
+        to_string(result.conclusion.verdict));
+}
+
+TEST_CASE("what a run refuses is refused before the case is opened", "[run]") {
+  Led led(R"(  ctx:scan("/etc/passwd"))");
+  const std::string head = led.file.head();
+  CHECK_THROWS_WITH(start_run(led.request, led.tools, led.watcher),
+                    Catch::Contains("\"/etc/passwd\" is neither an exhibit"));
+  led.request.consent.answers = {{"go", "yes"}};
+  led.playbook.write("playbook.lua", playbook_with(R"(  ctx:note("seen"))"));
+  CHECK_THROWS_WITH(start_run(led.request, led.tools, led.watcher),
+                    Catch::Contains("asks no question \"go\""));
+  CHECK(led.watcher.opened == 0);
+  CHECK(led.file.head() == head);
+}
+
+TEST_CASE("a plan needs neither a case nor a deployment", "[run]") {
+  Led led(R"(  ctx:note("seen"))");
+  led.request.deployment.clear();
+  const RunPlan plan = plan_run(led.request, led.tools);
+  REQUIRE(plan.outcome.plan.size() == 1);
+  CHECK(plan.outcome.plan[0].sentence == "Would record a note.");
+  CHECK_FALSE(plan.baseline);
+  CHECK_NOTHROW(plan.require_startable());
+}
+
+TEST_CASE("a run that nobody answers waits, and goes on with the answer",
+          "[run]") {
+  Led led(kAsks);
+  const RunResult waits = start_run(led.request, led.tools, led.watcher);
+  CHECK(waits.conclusion.verdict == lua::RunVerdict::waiting);
+  CHECK(led.watcher.asked == std::vector<std::string>{"go"});
+  led.session.run.clear();
+  CHECK_THROWS_WITH(answer_question(led.session, "R001", "go", "maybe"),
+                    Catch::Contains("is no answer to \"go\""));
+  answer_question(led.session, "R001", "go", "no");
+  const RunResult ends = resume_run({.run = "R001"}, led.tools, led.watcher);
+  CHECK(ends.outcome.state == lua::RunState::done);
+  CHECK(led.has_said("it was answered no"));
+  CHECK_THROWS_WITH(resume_run({.run = "R001"}, led.tools, led.watcher),
+                    Catch::Contains("run R001 is done"));
+}
+
+TEST_CASE("a person who is there is asked, and how they said it is recorded",
+          "[run]") {
+  Led led(kAsks);
+  led.watcher.answer = {AskedHow::answered, "yes"};
+  static_cast<void>(start_run(led.request, led.tools, led.watcher));
+  bool is_recorded = false;
+  for (const Entry& entry : led.file.entries()) {
+    is_recorded = is_recorded || text_or(entry.json.at("detail"), "basis",
+                                         "") == "asked at the terminal";
+  }
+  CHECK(is_recorded);
+}
+
+TEST_CASE("a run that was aborted is not resumed", "[run]") {
+  Led led(kAsks);
+  static_cast<void>(start_run(led.request, led.tools, led.watcher));
+  abort_run(led.session, "R001", "a false alarm");
+  CHECK(led.last("playbook.end").at("state") == "aborted");
+  CHECK_THROWS_WITH(resume_run({.run = "R001"}, led.tools, led.watcher),
+                    Catch::Contains("run R001 is aborted"));
+  CHECK_THROWS_WITH(abort_run(led.session, "R001", "again"),
+                    Catch::Contains("run R001 is aborted already"));
+}
+
+}  // namespace
+}  // namespace impound::test
