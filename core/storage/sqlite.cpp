@@ -81,8 +81,12 @@ void refuse_other_kinds(const std::filesystem::path& path) {
 
 /// What the operating system said where SQLite only says that it failed. Not of
 /// a file that could not be opened: SQLite tries that in several ways, and the
-/// last one need not be the one that tells.
+/// last one need not be the one that tells. It goes on with what it may only
+/// read, whatever the cause was, and says so when something is written.
 std::string system_words(sqlite3* handle, int code) {
+  if ((code & 0xff) == SQLITE_READONLY) {
+    return "; it, or the -wal beside it, could only be opened read-only";
+  }
   if (handle == nullptr || (code & 0xff) != SQLITE_IOERR) return "";
   const int number = sqlite3_system_errno(handle);
   return number == 0
