@@ -161,22 +161,27 @@ TEST_CASE("a fingerprint and a head that somebody wrote down are compared",
   (void)one.file.append({note_draft("b")}, one.ada);
   const std::string key = ForgedCase::fingerprint(one.ada);
   const CustodyReport same =
-      place.verify({.note = {}, .signer = key, .head = head});
+      place.verify({.note = {}, .signer = key, .head = head, .witness = {}});
   CHECK(same.ok());
   CHECK(same.is_signer_compared);
   CHECK(same.compared_head_seq == 2);
   CHECK_FALSE(place.verify().is_signer_compared);
-  CHECK(place.verify({.note = {}, .signer = "  " + key, .head = {}}).ok());
+  CHECK(
+      place
+          .verify({.note = {}, .signer = "  " + key, .head = {}, .witness = {}})
+          .ok());
   // A case that somebody else opened, with Ada brought in by the back door.
   TempDir other;
   ForgedCase forged(other.path() / "case");
   const auto report = verify_custody(
-      forged.folder, WrittenDown{.note = {}, .signer = key, .head = head});
+      forged.folder,
+      WrittenDown{.note = {}, .signer = key, .head = head, .witness = {}});
   CHECK(report.problems.size() == 2);
   CHECK(tells(report, "a case that key " + key + " opened"));
   CHECK(tells(report, "an entry with SHA-256 " + head));
-  CHECK_THROWS_AS(place.verify({.note = {}, .signer = "Ada", .head = {}}),
-                  Error);
+  CHECK_THROWS_AS(
+      place.verify({.note = {}, .signer = "Ada", .head = {}, .witness = {}}),
+      Error);
 }
 
 TEST_CASE("rights are words of one table, each once", "[casefile][signers]") {
