@@ -175,15 +175,16 @@ ExitCode doc(const Globals& globals, const std::string& what) {
 std::string touches_text(const lua::RunOutcome& outcome) {
   std::vector<std::pair<std::string, std::string>> seen;
   for (const lua::PlannedAct& act : outcome.plan) {
+    const std::string function(to_string(act.function));
     for (const Touch& touch : act.touches) {
       const std::string words = touch.in_words();
       const auto known = std::ranges::find(
           seen, words, &std::pair<std::string, std::string>::first);
       if (known == seen.end()) {
-        seen.emplace_back(words, act.function);
-      } else if ((", " + known->second + ",").find(", " + act.function + ",") ==
+        seen.emplace_back(words, function);
+      } else if ((", " + known->second + ",").find(", " + function + ",") ==
                  std::string::npos) {
-        known->second += ", " + act.function;
+        known->second += ", " + function;
       }
     }
   }

@@ -3,7 +3,7 @@
 
 namespace impound {
 
-std::vector<JournalRow> Session::journal(const Json& answer) const {
+std::vector<JournalRow> Session::journal(const Json& answer) {
   if (!slot) return {};
   if (slot->is_repeatable && cancellation.requested()) return {};
   JournalRow row;
@@ -12,6 +12,7 @@ std::vector<JournalRow> Session::journal(const Json& answer) const {
   row.call_sha256 = slot->call_sha256;
   row.call = slot->call;
   row.answer = dump_line(answer);
+  slot->is_answered = true;
   return {std::move(row)};
 }
 

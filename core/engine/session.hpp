@@ -22,6 +22,8 @@ struct JournalSlot {
   /// It measures or reads, so that doing it again costs time alone. What such a
   /// call says once a stop was requested may be half of it, and is no answer.
   bool is_repeatable = false;
+  /// The row was handed to the case file with the entries of the act.
+  bool is_answered = false;
 };
 
 struct Session {
@@ -36,7 +38,7 @@ struct Session {
 
   /// The rows that make `answer` the recorded answer of the current call;
   /// none outside a playbook.
-  [[nodiscard]] std::vector<JournalRow> journal(const Json& answer) const;
+  [[nodiscard]] std::vector<JournalRow> journal(const Json& answer);
 
   /// A draft with run, step and action filled in.
   [[nodiscard]] EntryDraft draft(std::string_view action) const;

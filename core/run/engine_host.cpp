@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
@@ -23,16 +22,13 @@
 #include "core/engine/served_model.hpp"
 #include "core/engine/snapshot.hpp"
 
+// A function of ctx that has no handler here does not compile.
+#pragma GCC diagnostic error "-Wswitch"
+
 namespace impound {
 namespace {
 
 constexpr std::string_view kSource = "playbook call";
-
-/// Functions that measure or read; collect keeps what it had, and takes it
-/// again.
-constexpr std::array<std::string_view, 8> kRepeatable{
-    "collect", "diff",   "load_baseline", "probe",
-    "scan",    "served", "verify",        "verify_signature"};
 
 /// A path as it was admitted: absolute, or "" if there is none.
 std::string path_in(const Json& arguments, std::string_view key) {
@@ -126,13 +122,17 @@ std::int64_t EngineHost::number_of(std::int64_t nth) {
 Json EngineHost::perform(const lua::HostCall& call, std::int64_t n) {
   session_.step = call.step;
   session_.slot.reset();
-  is_journaled_ = false;
-  if (n > 0) session_.slot = slot_of(call, n);
-  if (n > 0) require_not_stopped(call.function);
+  if (!lua::rule_of(call.function).is_journaled()) return act(call);
+  session_.slot = slot_of(call, n);
+  require_not_stopped(to_string(call.function));
   Json answer = act(call);
-  if (session_.slot && session_.slot->is_repeatable) {
-    require_not_stopped(call.function);
+  // Whatever has an entry of its own wrote the row with it. A call that waits
+  // is performed again.
+  if (session_.slot->is_answered || answer.contains("waiting")) return answer;
+  if (session_.slot->is_repeatable) {
+    require_not_stopped(to_string(call.function));
   }
+  journal(answer);
   return answer;
 }
 
@@ -142,49 +142,66 @@ void EngineHost::require_not_stopped(std::string_view what) const {
 }
 
 Json EngineHost::act(const lua::HostCall& call) {
+  using F = lua::CtxFunction;
   const Json& arguments = call.admitted;
-  if (call.function == "collect") return collect(arguments);
-  if (call.function == "items") return items(arguments);
-  if (call.function == "read") return read(arguments);
-  if (call.function == "contain") return contain_deployment(call);
-  if (call.function == "release") return release_deployment(call);
-  if (call.function == "probe") return probe();
-  if (call.function == "served") return served();
-  if (call.function == "diff") return diff(arguments);
-  if (call.function == "load_baseline") return load_baseline(arguments);
-  if (call.function == "verify") return verify(arguments);
-  if (call.function == "verify_signature") return verify_signature(arguments);
-  if (call.function == "scan") return scan(arguments);
-  if (call.function == "finding") return finding(arguments);
-  if (call.function == "note") return note(arguments);
-  if (call.function == "gap") return gap(arguments);
-  if (call.function == "ask") return ask(call);
-  throw Error(Errc::unsupported,
-              "this build has no function ctx:" + printable(call.function));
+  switch (call.function) {
+    case F::collect:
+      return collect(arguments);
+    case F::items:
+      return items(arguments);
+    case F::read:
+      return read(arguments);
+    case F::contain:
+      return contain_deployment(call);
+    case F::release:
+      return release_deployment(call);
+    case F::probe:
+      return probe();
+    case F::served:
+      return served();
+    case F::diff:
+      return diff(arguments);
+    case F::load_baseline:
+      return load_baseline(arguments);
+    case F::verify:
+      return verify(arguments);
+    case F::verify_signature:
+      return verify_signature(arguments);
+    case F::scan:
+      return scan(arguments);
+    case F::finding:
+      return finding(arguments);
+    case F::note:
+      return note(arguments);
+    case F::gap:
+      return gap(arguments);
+    case F::ask:
+      break;
+  }
+  return ask(call);
 }
 
 JournalSlot EngineHost::slot_of(const lua::HostCall& call, std::int64_t n) {
   Json record;
-  record["function"] = call.function;
+  record["function"] = to_string(call.function);
   record["step"] = call.step;
   record["arguments"] = call.arguments;
   return {.n = n,
           .call_sha256 = lua::call_sha256(call),
           .call = dump_line(record),
-          .is_repeatable = std::ranges::find(kRepeatable, call.function) !=
-                           kRepeatable.end()};
+          .is_repeatable = lua::rule_of(call.function).is_repeatable()};
 }
 
 Json EngineHost::replayed(const lua::HostCall& call, std::int64_t /*n*/,
                           const Json& answer) {
-  if (call.function != "contain" || !answer.value("contained", false)) {
+  if (call.function != lua::CtxFunction::contain ||
+      !answer.value("contained", false)) {
     return answer;
   }
   return contained_again(call, answer);
 }
 
 void EngineHost::journal(const Json& answer) {
-  if (!session_.slot) return;
   session_.case_file.append({}, session_.examiner, session_.journal(answer));
 }
 
@@ -216,9 +233,9 @@ lua::FailedCall EngineHost::failed(const lua::HostCall& call, std::int64_t n,
   draft.detail = {
       {"kind", "attempt"},
       {"text", fmt::format("call {}, {}, was tried and not answered", n,
-                           call.function)},
+                           to_string(call.function))},
       {"call", n},
-      {"function", call.function},
+      {"function", to_string(call.function)},
       {"code", is_stopped ? "stopped" : to_string(error.code())},
       {"error", lossless_utf8(error.what())}};
   session_.case_file.append({draft}, session_.examiner);
@@ -530,7 +547,6 @@ Json EngineHost::release_deployment(const lua::HostCall& call) {
   answer["released"] = is_released;
   answer["reason"] = lossless_utf8(reason);
   answer["results"] = std::move(list);
-  journal(answer);
   return answer;
 }
 
@@ -568,7 +584,6 @@ Json EngineHost::probe() {
   answer["measured"] = to_string(state.measured);
   answer["why"] = lossless_utf8(state.why);
   answer["probes"] = std::move(list);
-  journal(answer);
   return answer;
 }
 
@@ -624,7 +639,6 @@ Json EngineHost::load_baseline(const Json& arguments) {
           {{"path", lossless_utf8(file.name)}, {"size", file.size}});
     }
   }
-  journal(answer);
   return answer;
 }
 

@@ -94,13 +94,13 @@ class EngineHost final : public lua::PlaybookHost {
   /// Who allowed the act that `call` is about to do, and how.
   [[nodiscard]] Json authority_of(const lua::HostCall& call, GuardedAct act);
 
+  /// The handler of the function.
   Json act(const lua::HostCall& call);
   /// The same call failed before, and the same came out.
   [[nodiscard]] bool failed_so_before(std::int64_t n, const Error& error) const;
   /// @throws Error{io} if a stop was requested: what was measured meanwhile may
   ///         be half of it.
   void require_not_stopped(std::string_view what) const;
-  /// Writes the journal row of a call whose act did not write it.
   void journal(const Json& answer);
   const BundleReader& reader(const std::string& exhibit);
 
@@ -111,7 +111,6 @@ class EngineHost final : public lua::PlaybookHost {
   PlaybookReach reach_;
   std::map<std::string, std::unique_ptr<BundleReader>> readers_;
   RunJournal journal_;  ///< as it was when the run was started or resumed
-  bool is_journaled_ = false;  ///< the present act wrote its row itself
 };
 
 }  // namespace impound

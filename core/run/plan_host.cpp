@@ -61,65 +61,82 @@ PlanHost::PlanHost(const RunTools& tools, const Deployment* deployment,
 
 Json PlanHost::perform(const lua::HostCall& call, std::int64_t) {
   throw Error(Errc::unsupported, "a plan performs nothing, and ctx:" +
-                                     call.function + " was asked for");
+                                     std::string(to_string(call.function)) +
+                                     " was asked for");
 }
 
 lua::PlannedCall PlanHost::plan(const lua::HostCall& call) {
   lua::PlannedCall planned = lua::plan_from_arguments(call);
   if (deployment_ == nullptr) return planned;
-  const Cancellation never;
-  if (call.function == "collect") {
-    const Collector& collector =
-        find_collector(tools_.instruments.collectors,
-                       require_text(call.admitted, "collector", kSource));
-    const Target target{
-        .deployment = *deployment_,
-        .arguments = arguments_for(
-            collector, require_key(call.admitted, "arguments", kSource),
-            Spelling::values, tools_.clock.now()),
-        .clock = tools_.clock,
-        .cancellation = never};
-    planned.sentence = described([&] {
-      std::string sentence = collector.describe(target);
-      if (const std::uint64_t bytes = collector.estimate(target); bytes > 0) {
-        sentence += fmt::format(" About {}.", human_bytes(bytes));
-      }
-      return sentence;
-    });
-    planned.sentence += fmt::format(" Reaches {}.", in_words(collector.reach));
-  } else if (call.function == "served") {
-    planned.sentence += " Now: " + served_model_now(*deployment_).sentence();
-  } else if (call.function == "load_baseline") {
-    const std::string path =
-        call.admitted.contains("path")
-            ? from_lossless_utf8(require_text(call.admitted, "path", kSource))
-            : deployment_->baseline_path.native();
-    const BaselineCheck check = check_baseline(fs::path(path));
-    planned.sentence =
-        fmt::format("Would read the baseline: {}.", check.sentence());
-    planned.answer.update(check.to_json());
-  } else if (call.function == "contain") {
-    const Containment& method = find_containment(
-        tools_.instruments.containments,
-        text_or(call.admitted, "method", deployment_->containment_method));
-    const Target target{
-        .deployment = *deployment_,
-        .arguments = arguments_for(
-            method, require_key(call.admitted, "arguments", kSource),
-            Spelling::values, tools_.clock.now()),
-        .clock = tools_.clock,
-        .cancellation = never};
-    // How many of them will prove anything is known when they were asked.
-    const std::size_t probes = deployment_->probes.size();
-    planned.sentence = described([&] {
-      return fmt::format(
-          "{} {}", method.describe(target),
-          probes == 0 ? std::string("No probe is named that could prove it.")
-                      : fmt::format("Asks {} probe{} before and after.", probes,
-                                    probes == 1 ? "" : "s"));
-    });
+  switch (call.function) {
+    case lua::CtxFunction::collect:
+      planned.sentence = collecting(call.admitted);
+      break;
+    case lua::CtxFunction::contain:
+      planned.sentence = containing(call.admitted);
+      break;
+    case lua::CtxFunction::served:
+      planned.sentence += " Now: " + served_model_now(*deployment_).sentence();
+      break;
+    case lua::CtxFunction::load_baseline: {
+      const std::string path =
+          call.admitted.contains("path")
+              ? from_lossless_utf8(require_text(call.admitted, "path", kSource))
+              : deployment_->baseline_path.native();
+      const BaselineCheck check = check_baseline(fs::path(path));
+      planned.sentence =
+          fmt::format("Would read the baseline: {}.", check.sentence());
+      planned.answer.update(check.to_json());
+      break;
+    }
+    default:  // the arguments say all there is
+      break;
   }
   return planned;
+}
+
+std::string PlanHost::collecting(const Json& arguments) const {
+  const Cancellation never;
+  const Collector& collector =
+      find_collector(tools_.instruments.collectors,
+                     require_text(arguments, "collector", kSource));
+  const Target target{
+      .deployment = *deployment_,
+      .arguments =
+          arguments_for(collector, require_key(arguments, "arguments", kSource),
+                        Spelling::values, tools_.clock.now()),
+      .clock = tools_.clock,
+      .cancellation = never};
+  const std::string sentence = described([&] {
+    std::string text = collector.describe(target);
+    if (const std::uint64_t bytes = collector.estimate(target); bytes > 0) {
+      text += fmt::format(" About {}.", human_bytes(bytes));
+    }
+    return text;
+  });
+  return sentence + fmt::format(" Reaches {}.", in_words(collector.reach));
+}
+
+std::string PlanHost::containing(const Json& arguments) const {
+  const Cancellation never;
+  const Containment& method = find_containment(
+      tools_.instruments.containments,
+      text_or(arguments, "method", deployment_->containment_method));
+  const Target target{.deployment = *deployment_,
+                      .arguments = arguments_for(
+                          method, require_key(arguments, "arguments", kSource),
+                          Spelling::values, tools_.clock.now()),
+                      .clock = tools_.clock,
+                      .cancellation = never};
+  // How many of them will prove anything is known when they were asked.
+  const std::size_t probes = deployment_->probes.size();
+  return described([&] {
+    return fmt::format(
+        "{} {}", method.describe(target),
+        probes == 0 ? std::string("No probe is named that could prove it.")
+                    : fmt::format("Asks {} probe{} before and after.", probes,
+                                  probes == 1 ? "" : "s"));
+  });
 }
 
 }  // namespace impound

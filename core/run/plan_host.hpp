@@ -31,6 +31,10 @@ class PlanHost final : public lua::PlaybookHost {
                   const std::string&) override {}
 
  private:
+  /// What a collector and a containment say that they would do.
+  [[nodiscard]] std::string collecting(const Json& arguments) const;
+  [[nodiscard]] std::string containing(const Json& arguments) const;
+
   const RunTools& tools_;
   const Deployment* deployment_;  ///< null if none was named
   PlaybookReach reach_;

@@ -17,6 +17,7 @@
 #include "core/run/deployment_view.hpp"
 #include "core/run/engine_host.hpp"
 #include "core/run/run_plan.hpp"
+#include "lua/host/calls.hpp"
 #include "lua/host/lua_library.hpp"
 
 namespace impound {
@@ -276,9 +277,11 @@ std::optional<EntryDraft> retry_note(Session& session,
     const Json call = parse_json(row.call, "journal of " + session.run);
     if (text_or(call, "step", "") != step) continue;
     if (first == 0) first = row.n;
-    const std::string function = text_or(call, "function", "");
-    is_guarded = is_guarded || function == "ask" || function == "contain" ||
-                 function == "release";
+    const lua::CallRule* const rule =
+        lua::find_call_rule(text_or(call, "function", ""));
+    is_guarded = is_guarded || rule == nullptr ||
+                 rule->effect == lua::CallEffect::ask ||
+                 rule->leave() != GuardedAct::none;
     if (first_failed == 0 &&
         parse_json(row.answer, "journal of " + session.run).contains("error")) {
       first_failed = row.n;

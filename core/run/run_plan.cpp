@@ -37,7 +37,8 @@ Json touches_json(std::span<const Touch> touches) {
 /// The plan comes to a comparison with that path of the deployment.
 bool uses(const lua::RunOutcome& plan, const std::string& path) {
   return std::ranges::any_of(plan.plan, [&](const lua::PlannedAct& act) {
-    return (act.function == "diff" || act.function == "load_baseline") &&
+    return (act.function == lua::CtxFunction::diff ||
+            act.function == lua::CtxFunction::load_baseline) &&
            std::ranges::find(act.touches, path, &Touch::what) !=
                act.touches.end();
   });
@@ -61,7 +62,7 @@ std::optional<BaselineCheck> baseline_of_run(const Arguments& parameters,
   BaselineCheck check = check_baseline(fs::absolute(path).lexically_normal());
   const bool is_read =
       std::ranges::any_of(plan.plan, [](const lua::PlannedAct& act) {
-        return act.function == "load_baseline";
+        return act.function == lua::CtxFunction::load_baseline;
       });
   if (!is_read) check.use = BaselineUse::whatever_differs;
   return check;
@@ -73,7 +74,7 @@ Json RunPlan::acts() const {
   Json acts = Json::array();
   for (const lua::PlannedAct& act : outcome.plan) {
     acts.push_back({{"step", act.step},
-                    {"function", act.function},
+                    {"function", to_string(act.function)},
                     {"arguments", act.arguments},
                     {"touches", touches_json(act.touches)},
                     {"what", lossless_utf8(act.sentence)},

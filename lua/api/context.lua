@@ -1,5 +1,5 @@
 ---@meta impound.context
--- Signatures only; the code is lua/lib/impound/context.lua, the checks are lua/host/call_check.cpp.
+-- Signatures only; the code is lua/lib/impound/context.lua, what each call takes and does is lua/host/calls.cpp.
 -- tests/unit/lua/api_stub_test.cpp fails when names differ.
 
 --- The value `ctx` that every step gets: all that a playbook can do.

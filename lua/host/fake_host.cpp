@@ -2,7 +2,6 @@
 #include "lua/host/fake_host.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "core/base/bytes.hpp"
 #include "core/base/error.hpp"
@@ -14,39 +13,14 @@
 namespace impound::lua {
 namespace {
 
-constexpr std::array<std::string_view, 13> kSetup{
-    "params",   "deployment", "collect", "answers", "diff",
-    "baseline", "scan",       "verify",  "contain", "release",
-    "probe",    "signature",  "served"};
-
-/// What a setup may say in the answer to one function, beside the fields of
-/// the stand-in: a misspelt field would be a test that tests nothing.
-struct AnswerFields {
-  std::string_view key;
-  std::string_view function;
-  std::vector<std::string_view> optional;
-};
-const std::array<AnswerFields, 8>& answer_fields() {
-  static const std::array<AnswerFields, 8> kFields{{
-      {"diff",
-       "diff",
-       {"tensors_identical", "before", "after", "aligned_by", "model",
-        "dataset"}},
-      {"baseline", "load_baseline", {"key", "sha256", "made_at", "tensors"}},
-      {"scan", "scan", {"locator", "rules_version"}},
-      {"verify", "verify", {"exhibit", "items"}},
-      {"signature",
-       "verify_signature",
-       {"subject", "trust", "matched", "unread", "problems", "root", "method",
-        "certificate"}},
-      {"contain",
-       "contain",
-       {"deployment", "rolled_back", "proof", "proving_probes", "intent",
-        "held_by", "holds_now", "hold_problem", "state"}},
-      {"release", "release", {}},
-      {"served", "served", {"located_by", "model_path", "fileless_bytes"}},
-  }};
-  return kFields;
+/// What a setup may say: these, and the answer to each function that has a
+/// key of its own.
+std::vector<std::string> setup_keys() {
+  std::vector<std::string> keys{"params", "deployment", "collect", "answers"};
+  for (const CallRule& rule : call_rules()) {
+    if (!rule.made_up.key.empty()) keys.emplace_back(rule.made_up.key);
+  }
+  return keys;
 }
 
 /// "E001", "E001/17", "/srv/model", "before -> after": who the answer is about,
@@ -66,24 +40,18 @@ Json without_subjects(const Json& given) {
   return answer;
 }
 
-void refuse_unknown_fields(const AnswerFields& fields, const Json& given) {
-  const Json known =
-      plan_from_arguments({.function = std::string(fields.function),
-                           .step = {},
-                           .arguments = Json{{"arguments", Json::object()}},
-                           .at = {}})
-          .answer;
+void refuse_unknown_fields(const CallRule& rule, const Json& given) {
+  const std::vector<std::string_view>& also = rule.made_up.also;
+  const Json known = rule.stand_in(Json::object());
   for (const auto& [name, value] : given.items()) {
     if (is_subject(name)) {
-      refuse_unknown_fields(fields, value);
+      refuse_unknown_fields(rule, value);
     } else if (name != "error" && !known.contains(name) &&
-               std::ranges::find(fields.optional, name) ==
-                   fields.optional.end()) {
-      std::vector<std::string> names(fields.optional.begin(),
-                                     fields.optional.end());
+               std::ranges::find(also, name) == also.end()) {
+      std::vector<std::string> names(also.begin(), also.end());
       for (const auto& [key, unused] : known.items()) names.push_back(key);
       throw Error(Errc::bad_input,
-                  "fake.run: " + std::string(fields.key) + ": " +
+                  "fake.run: " + std::string(rule.made_up.key) + ": " +
                       no_such_word(name, names, "an answer has"));
     }
   }
@@ -117,6 +85,13 @@ void raise_if_error(const Json& value) {
   if (!error.empty()) throw Error(Errc::io, error);
 }
 
+/// "003"
+std::string numbered(std::size_t number) {
+  std::string text = std::to_string(number);
+  text.insert(0, text.size() < 3 ? 3 - text.size() : 0, '0');
+  return text;
+}
+
 const Json& part(const Json& object, std::string_view key) {
   static const Json kNothing = Json::object();
   if (!object.is_object()) return kNothing;
@@ -127,17 +102,16 @@ const Json& part(const Json& object, std::string_view key) {
 }  // namespace
 
 FakeHost::FakeHost(Json setup) : setup_(std::move(setup)) {
+  const std::vector<std::string> keys = setup_keys();
   for (const auto& [key, value] : setup_.items()) {
-    if (std::find(kSetup.begin(), kSetup.end(), key) != kSetup.end()) continue;
-    std::string names;
-    for (const std::string_view name : kSetup) {
-      names += (names.empty() ? "" : ", ") + std::string(name);
-    }
+    if (std::ranges::find(keys, key) != keys.end()) continue;
     throw Error(Errc::bad_input, "fake.run: there is no \"" + key +
-                                     "\" in a setup; there are " + names);
+                                     "\" in a setup; there are " +
+                                     join(keys, ", "));
   }
-  for (const AnswerFields& fields : answer_fields()) {
-    refuse_unknown_fields(fields, part(setup_, fields.key));
+  for (const CallRule& rule : call_rules()) {
+    if (rule.made_up.key.empty()) continue;
+    refuse_unknown_fields(rule, part(setup_, rule.made_up.key));
   }
   for (const char* list :
        {"findings", "questions", "notes", "gaps", "exhibits", "calls"}) {
@@ -182,69 +156,93 @@ Json FakeHost::deployment() const {
 }
 
 Json FakeHost::perform(const HostCall& call, std::int64_t /*n*/) {
-  Json seen{{"call", call.function}, {"step", call.step}};
+  Json seen{{"call", to_string(call.function)}, {"step", call.step}};
   for (const auto& [key, value] : call.arguments.items()) seen[key] = value;
   record_["calls"].push_back(seen);
   return answer(call);
 }
 
 Json FakeHost::answer(const HostCall& call) {
-  const std::string& function = call.function;
-  const Json& arguments = call.arguments;
-  if (function == "collect") return collect(call);
-  if (function == "items") return items(arguments);
-  if (function == "read") return read(arguments);
-  if (function == "contain") return contain(call);
-  if (function == "ask") return ask(arguments);
-  if (function == "release") {
-    Json result = prepared(call, "release", "");
-    if (result["released"] == true) record_["contained"] = false;
-    return result;
+  switch (call.function) {
+    case CtxFunction::collect:
+      return collect(call);
+    case CtxFunction::items:
+      return items(call.arguments);
+    case CtxFunction::read:
+      return read(call.arguments);
+    case CtxFunction::contain:
+      return contain(call);
+    case CtxFunction::release:
+      return release(call);
+    case CtxFunction::probe:
+      return probe(call);
+    case CtxFunction::served:
+      return served(call);
+    case CtxFunction::diff:
+      return diff(call);
+    case CtxFunction::ask:
+      return ask(call.arguments);
+    case CtxFunction::finding:
+      return Json{{"finding", "F" + keep(call, "findings")}};
+    case CtxFunction::note:
+      keep(call, "notes");
+      return Json::object();
+    case CtxFunction::gap:
+      keep(call, "gaps");
+      return Json::object();
+    default:  // as the setup says, or as a plan would
+      return prepared(call);
   }
-  if (function == "diff") return diff(call);
-  if (function == "served") {
-    Json result = prepared(call, "served", "");
-    // Without a process nothing is looked at, which a setup has to ask for.
-    if (!part(setup_, "served").contains("pids")) result["pids"] = {4711};
-    return result;
-  }
-  if (function == "load_baseline") return prepared(call, "baseline", "");
-  if (function == "scan") {
-    return prepared(call, "scan", arguments["subject"].get<std::string>());
-  }
-  if (function == "verify") return prepared(call, "verify", "");
-  if (function == "verify_signature") {
-    return prepared(call, "signature", arguments["subject"].get<std::string>());
-  }
-  if (function == "probe") {
-    Json result = prepared(call, "probe", "");
-    const Json& given = part(setup_, "probe");
-    if (!given.contains("contained")) {
-      result["contained"] = record_["contained"];
-    }
-    if (!given.contains("measured")) {
-      result["measured"] =
-          result["contained"] == true ? "contained" : "not contained";
-    }
-    return result;
-  }
-  const std::string list = function == "finding" ? "findings"
-                           : function == "note"  ? "notes"
-                                                 : "gaps";
-  Json fact = arguments;
-  fact["step"] = call.step;
-  record_[list].push_back(fact);
-  if (function != "finding") return Json::object();
-  std::string number = std::to_string(record_[list].size());
-  number.insert(0, number.size() < 3 ? 3 - number.size() : 0, '0');
-  return Json{{"finding", "F" + number}};
 }
 
-/// The setup's answer under `key` (under its `subject` if it has one), over the
-/// stand-in of plan mode.
-Json FakeHost::prepared(const HostCall& call, const std::string& key,
+/// Remembers what a playbook wrote down.
+/// @return its number in that list: "003".
+std::string FakeHost::keep(const HostCall& call, const char* list) {
+  Json fact = call.arguments;
+  fact["step"] = call.step;
+  record_[list].push_back(fact);
+  return numbered(record_[list].size());
+}
+
+Json FakeHost::release(const HostCall& call) {
+  Json result = prepared(call);
+  if (result["released"] == true) record_["contained"] = false;
+  return result;
+}
+
+Json FakeHost::probe(const HostCall& call) {
+  Json result = prepared(call);
+  const Json& given = part(setup_, "probe");
+  if (!given.contains("contained")) result["contained"] = record_["contained"];
+  if (!given.contains("measured")) {
+    result["measured"] =
+        result["contained"] == true ? "contained" : "not contained";
+  }
+  return result;
+}
+
+/// Without a process nothing is looked at, which a setup has to ask for.
+Json FakeHost::served(const HostCall& call) {
+  Json result = prepared(call);
+  if (!part(setup_, "served").contains("pids")) result["pids"] = {4711};
+  return result;
+}
+
+/// The setup's answer to a function that has a key there, over the stand-in of
+/// plan mode.
+Json FakeHost::prepared(const HostCall& call) const {
+  const MadeUpAnswer& made_up = rule_of(call.function).made_up;
+  return prepared(call, made_up.by.empty()
+                            ? std::string()
+                            : text_or(call.arguments, made_up.by, ""));
+}
+
+/// The same, under `subject` if the setup has one of that name.
+Json FakeHost::prepared(const HostCall& call,
                         const std::string& subject) const {
-  Json result = plan_from_arguments(call).answer;
+  const CallRule& rule = rule_of(call.function);
+  Json result = rule.stand_in(call.arguments);
+  const std::string key(rule.made_up.key);
   const Json& all = part(setup_, key);
   Json given = without_subjects(all);
   if (!subject.empty() && all.contains(subject)) {
@@ -269,7 +267,7 @@ Json FakeHost::prepared(const HostCall& call, const std::string& key,
 Json FakeHost::diff(const HostCall& call) {
   const std::string subject = call.arguments["a"].get<std::string>() + " -> " +
                               call.arguments["b"].get<std::string>();
-  Json result = prepared(call, "diff", subject);
+  Json result = prepared(call, subject);
   const Json& all = part(setup_, "diff");
   const Json& given = all.contains(subject) ? all[subject] : all;
   if (!given.contains("compared")) result["compared"] = counts_of(result);
@@ -290,9 +288,8 @@ Json FakeHost::collect(const HostCall& call) {
     list = part(given, "items");
   }
   if (!list.is_array()) list = Json::array();
-  std::string number = std::to_string(exhibits_.size() + 1);
-  number.insert(0, number.size() < 3 ? 3 - number.size() : 0, '0');
-  Exhibit exhibit{.id = "E" + number, .items = Json::array()};
+  Exhibit exhibit{.id = "E" + numbered(exhibits_.size() + 1),
+                  .items = Json::array()};
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < list.size(); ++i) {
     Json item = list[i];
@@ -362,7 +359,7 @@ Json FakeHost::read(const Json& arguments) const {
 }
 
 Json FakeHost::contain(const HostCall& call) {
-  Json result = prepared(call, "contain", "");
+  Json result = prepared(call);
   if (result["contained"] != true) {
     // As an attempt ends that was measured not to hold, unless it is said.
     const Json& given = part(setup_, "contain");

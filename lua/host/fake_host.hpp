@@ -57,9 +57,14 @@ class FakeHost final : public PlaybookHost {
   Json items(const Json& arguments) const;
   Json read(const Json& arguments) const;
   Json contain(const HostCall& call);
+  Json release(const HostCall& call);
+  Json probe(const HostCall& call);
+  Json served(const HostCall& call);
   Json diff(const HostCall& call);
   Json ask(const Json& arguments);
-  [[nodiscard]] Json prepared(const HostCall& call, const std::string& key,
+  std::string keep(const HostCall& call, const char* list);
+  [[nodiscard]] Json prepared(const HostCall& call) const;
+  [[nodiscard]] Json prepared(const HostCall& call,
                               const std::string& subject) const;
   [[nodiscard]] const Exhibit& exhibit(const Json& arguments) const;
 

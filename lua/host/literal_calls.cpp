@@ -8,7 +8,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/spelling.hpp"
-#include "lua/host/call_check.hpp"
+#include "lua/host/calls.hpp"
 #include "lua/host/lua_tokens.hpp"
 
 namespace impound::lua {
@@ -278,10 +278,10 @@ class Judge {
 
   void call(const Use& use) {
     const CallRule* const rule = find_call_rule(use.name);
-    if (rule == nullptr || !rule->is_journaled) {
+    if (rule == nullptr || !rule->is_journaled()) {
       std::vector<std::string> names;
       for (const CallRule& one : call_rules()) {
-        if (one.is_journaled) names.emplace_back(one.function);
+        if (one.is_journaled()) names.emplace_back(one.name);
       }
       names.emplace_back("worst_verdict");
       if (std::ranges::find(names, use.name) == names.end()) {
@@ -289,33 +289,47 @@ class Judge {
       }
       return;
     }
-    if (use.name == "collect") {
-      instrument(use, instruments_.collectors, "collector");
-    } else if (use.name == "contain") {
-      instrument(use, instruments_.containments, "containment");
-    } else if (use.name == "verify_signature") {
-      if (use.arguments.size() > 1) {
-        fields(use.name, rule->arguments, use.arguments[1], false);
-      }
-    } else if (takes_a_table(use.name)) {
-      if (!use.arguments.empty()) {
-        fields(use.name, rule->arguments, use.arguments[0], true);
-      }
-    } else if (use.name != "note") {  // takes any value
-      for (std::size_t i = 0; i < use.arguments.size(); ++i) {
-        if (i >= rule->arguments.size()) {
-          problem(use.line, use.name + ": takes no more than " +
-                                std::to_string(rule->arguments.size()) +
-                                " arguments");
-          return;
+    switch (rule->shape) {
+      case CallShape::instrument:
+        return instrument(use, *rule);
+      case CallShape::subject:
+        if (use.arguments.size() > 1) {
+          fields(use.name, rule->arguments, use.arguments[1], false);
         }
-        value(use.name, rule->arguments[i], use.arguments[i]);
-      }
+        return;
+      case CallShape::table:
+        if (!use.arguments.empty()) {
+          fields(use.name, rule->arguments, use.arguments[0], true);
+        }
+        return;
+      case CallShape::values:
+        return values(use, *rule);
+      case CallShape::anything:
+        return;
     }
   }
 
-  static bool takes_a_table(std::string_view function) {
-    return function == "finding" || function == "gap" || function == "ask";
+  void values(const Use& use, const CallRule& rule) {
+    for (std::size_t i = 0; i < use.arguments.size(); ++i) {
+      if (i >= rule.arguments.size()) {
+        problem(use.line, use.name + ": takes no more than " +
+                              std::to_string(rule.arguments.size()) +
+                              " arguments");
+        return;
+      }
+      value(use.name, rule.arguments[i], use.arguments[i]);
+    }
+  }
+
+  void instrument(const Use& use, const CallRule& rule) {
+    switch (rule.instrument) {
+      case InstrumentKind::collector:
+        return instrument(use, instruments_.collectors, "collector");
+      case InstrumentKind::containment:
+        return instrument(use, instruments_.containments, "containment");
+      case InstrumentKind::none:
+        return;
+    }
   }
 
   /// collect(name, { … }), contain(name, { … }), contain({ … }).

@@ -3,34 +3,10 @@
 /// What the rest of the program does for a playbook: the door through which
 /// every act of a playbook goes.
 ///
-/// The functions, their arguments and their answers. Arguments are checked
-/// before the host sees them; absent optional arguments are absent keys.
-///
-///   function          arguments                          answer
-///   collect           collector, arguments{}             exhibit, items, …
-///   items *           exhibit, pattern, after, limit     items[], next|null
-///   read *            exhibit, item, offset, length      base64
-///   contain           method, arguments{}                contained, method, …
-///   release           reason                             released, …
-///   probe             –                                  contained, probes[]
-///   diff              a, b                               see diff_result.lua
-///   load_baseline     path?                              path, name, files[] …
-///   verify            exhibit                            ok, problems[]
-///   verify_signature  subject, key?, signature?,         ok, signer, reason;
-///                     certificate_chain[]?, sigstore?,   with a signature:
-///                     identity?, issuer?,                verdict, findings[],
-///                     unsigned_compare?, enforce_time?,  differences[] …
-///                     ignore_unsigned_files?
-///   scan              subject                            verdict, findings[]
-///   finding           verdict, severity?, title,         finding ("F001")
-///                     evidence[], detail?
-///   note              text                               {}
-///   gap               subject, reason, outcome           {}
-///   ask               id, question, choices[]?,          answer, by, at
-///                     default?, approves?
-///                     ("contain"|"release")
-///
-/// * reads sealed evidence only: not journaled, n = 0.
+/// The functions, what they are called with and what a plan answers stand in
+/// calls.hpp; their real answers are documented in lua/api/context.lua.
+/// Arguments are checked before the host sees them; absent optional arguments
+/// are absent keys. A call that is not journaled has n = 0.
 ///
 /// An answer {"waiting": "what for"} to ask, contain or release ends the run
 /// in the state `waiting`; it is performed again when the run is resumed.
@@ -42,13 +18,14 @@
 #include "core/base/error.hpp"
 #include "core/base/json.hpp"
 #include "core/engine/reach.hpp"
+#include "lua/host/calls.hpp"
 #include "lua/host/playbook.hpp"
 
 namespace impound::lua {
 
 /// One request of a playbook, already checked.
 struct HostCall {
-  std::string function;
+  CtxFunction function;
   std::string step;
   Json arguments = Json::object();
   std::string at;  ///< "playbook.lua:31": where the playbook called
@@ -95,7 +72,8 @@ class PlaybookHost {
   virtual ~PlaybookHost() = default;
 
   /// Performs one call for real. The host writes the journal row (n, hash,
-  /// call, answer) in the same transaction as the custody entries of the call.
+  /// call, answer) of every call whose rule is_journaled(), where it can in the
+  /// same transaction as the custody entries of the call.
   /// @throws Error: the playbook sees a Lua error {code, message}. An exception
   ///         of the JSON library, an argument of a type that nobody expected,
   ///         becomes a bad_input that names the call.

@@ -86,9 +86,16 @@ std::string_view to_string(StepResult result) noexcept {
 
 std::string call_sha256(const HostCall& call) {
   const Json document{{"arguments", sorted(call.arguments)},
-                      {"function", call.function},
+                      {"function", to_string(call.function)},
                       {"step", call.step}};
   return sha256(dump_line(document)).hex();
+}
+
+PlannedCall plan_from_arguments(const HostCall& call) {
+  const CallRule& rule = rule_of(call.function);
+  return {.answer = rule.stand_in(call.arguments),
+          .sentence = rule.sentence == nullptr ? std::string()
+                                               : rule.sentence(call.arguments)};
 }
 
 std::string RecordedCall::description() const {

@@ -58,7 +58,7 @@ struct StepOutcome {
 /// One act of a plan.
 struct PlannedAct {
   std::string step;
-  std::string function;
+  CtxFunction function;
   Json arguments = Json::object();  ///< as they were admitted
   std::vector<Touch> touches;       ///< what it would touch outside
   std::string sentence;

@@ -48,13 +48,6 @@ Json answer_message(const Json& answer) {
   return Json{{"t", "answer"}, {"ok", answer}};
 }
 
-/// Calls that hold evidence against something else; without one of them a run
-/// that found nothing has looked at nothing.
-bool is_comparison(const std::string& function) {
-  return function == "diff" || function == "scan" ||
-         function == "verify_signature";
-}
-
 }  // namespace
 
 RunOutcome PlaybookSession::run(ChildProcess& child) {
@@ -91,7 +84,7 @@ RunOutcome PlaybookSession::run(ChildProcess& child) {
 /// @return false if the run ends here.
 bool PlaybookSession::ask_for_reads() {
   if (playbook_.reads.empty()) return true;
-  HostCall call{.function = "ask",
+  HostCall call{.function = CtxFunction::ask,
                 .step = {},
                 .arguments = {},
                 .at = "playbook.lua, needs.reads"};
@@ -245,34 +238,35 @@ void PlaybookSession::answer(ChildProcess& child, const Json& message) {
 
 PlaybookSession::Reply PlaybookSession::handle(const ChildMessage& message,
                                                const StepInfo& step) {
-  HostCall call{.function = message.function,
+  const CallRule* const known = find_call_rule(message.function);
+  if (known == nullptr) {
+    return {.message = error_message(
+                to_string(Errc::bad_input),
+                "there is no function ctx:" + printable(message.function),
+                false)};
+  }
+  const CallRule& rule = *known;
+  HostCall call{.function = rule.function,
                 .step = step.id,
                 .arguments = message.arguments,
                 .at = printable(message.at)};
   // A tail call (`return ctx:…`) leaves no line behind.
   if (call.at.empty()) call.at = position_of(step);
-  bool is_journaled = false;
   try {
-    const CallRule* rule = find_call_rule(call.function);
-    if (rule == nullptr) {
-      throw Error(Errc::bad_input,
-                  "there is no function ctx:" + printable(call.function));
-    }
     if (++requests_ > kMaxRequests ||
-        (rule->is_journaled && outcome_.calls >= kMaxCalls)) {
+        (rule.is_journaled() && outcome_.calls >= kMaxCalls)) {
       is_step_refused_ = true;
       outcome_.is_cut_short = true;
       return {.message = error_message(
                   "limit",
                   "the playbook asked more than " +
-                      std::to_string(rule->is_journaled ? kMaxCalls
-                                                        : kMaxRequests) +
+                      std::to_string(rule.is_journaled() ? kMaxCalls
+                                                         : kMaxRequests) +
                       " times: a loop that does not end?",
                   true)};
     }
-    call.arguments = check_arguments(*rule, call.arguments);
-    is_journaled = rule->is_journaled;
-    if (call.function == "ask") require_as_declared(call);
+    call.arguments = check_arguments(rule, call.arguments);
+    if (rule.effect == CallEffect::ask) require_as_declared(call);
   } catch (const Error& error) {
     return {.message =
                 error_message(to_string(error.code()), error.what(), false)};
@@ -284,10 +278,7 @@ PlaybookSession::Reply PlaybookSession::handle(const ChildMessage& message,
     return refusal(error);
   }
   try {
-    if (call.function == "collect" || call.function == "contain") {
-      check_instrument(options_.instruments, call.function, call.arguments,
-                       options_.now);
-    }
+    check_instrument(options_.instruments, rule, call.arguments, options_.now);
   } catch (const Error& error) {
     return {.message =
                 error_message(to_string(error.code()), error.what(), false)};
@@ -295,10 +286,10 @@ PlaybookSession::Reply PlaybookSession::handle(const ChildMessage& message,
   // A recorded answer touches nothing again.
   call.admitted = call.arguments;
   std::vector<Touch> touches;
-  if (!is_journaled || !is_answered()) {
+  if (!rule.is_journaled() || !is_answered()) {
     try {
-      auto admitted = admit_call(host_.reach(), options_.instruments,
-                                 call.function, call.arguments);
+      auto admitted =
+          admit_call(host_.reach(), options_.instruments, rule, call.arguments);
       call.admitted = std::move(admitted.arguments);
       touches = std::move(admitted.touches);
     } catch (const Error& error) {
@@ -308,7 +299,7 @@ PlaybookSession::Reply PlaybookSession::handle(const ChildMessage& message,
     }
   }
   if (options_.mode == RunMode::plan) return plan(call, touches);
-  if (is_journaled) return perform(call);
+  if (rule.is_journaled()) return perform(call);
   try {
     return {.message = answer_message(perform_in_host(call, 0))};
   } catch (const Error& error) {
@@ -332,8 +323,7 @@ bool PlaybookSession::is_answered() const {
 }
 
 void PlaybookSession::require_declared(HostCall& call, const StepInfo& step) {
-  const CallRule& rule = *find_call_rule(call.function);
-  if (call.function == "collect") {
+  if (call.function == CtxFunction::collect) {
     const auto name = call.arguments["collector"].get<std::string>();
     if (!contains(playbook_.collectors, name)) {
       throw Error(Errc::bad_input,
@@ -341,13 +331,14 @@ void PlaybookSession::require_declared(HostCall& call, const StepInfo& step) {
                       "\") is not declared: add it to needs.collectors");
     }
   }
-  if (rule.effect != Effect::contain) return;
+  if (rule_of(call.function).leave() == GuardedAct::none) return;
   if (step.effect != Effect::contain) {
     throw Error(Errc::bad_input,
-                call.function + "() in step " + step.id +
+                std::string(to_string(call.function)) + "() in step " +
+                    step.id +
                     " is not declared: the step needs effect = \"contain\"");
   }
-  if (call.function == "contain") {
+  if (call.function == CtxFunction::contain) {
     const std::string of_deployment =
         text_or(options_.deployment, "containment_method", "");
     const bool is_named = call.arguments.contains("method");
@@ -373,14 +364,16 @@ void PlaybookSession::require_declared(HostCall& call, const StepInfo& step) {
 
 /// A person said yes to this act, in this step, and it was not done since.
 void PlaybookSession::require_allowed(HostCall& call, const StepInfo& step) {
-  if (find_call_rule(call.function)->effect != Effect::contain) return;
-  const auto leave = allowed_.find(call.function);
+  const GuardedAct act = rule_of(call.function).leave();
+  if (act == GuardedAct::none) return;
+  const auto leave = allowed_.find(act);
   if (leave == allowed_.end()) {
     throw Error(Errc::bad_input,
-                call.function + "() in step " + step.id +
+                std::string(to_string(call.function)) + "() in step " +
+                    step.id +
                     " was not approved: ask before each, in the same step, "
                     "with ctx:ask({ …, approves = \"" +
-                    call.function + "\" }), and heed the answer");
+                    std::string(to_string(act)) + "\" }), and heed the answer");
   }
   call.allowed_by = leave->second;
   allowed_.erase(leave);
@@ -411,7 +404,7 @@ Json PlaybookSession::perform_in_host(const HostCall& call, std::int64_t n) {
   try {
     return host_.perform(call, n);
   } catch (const Json::exception& error) {
-    throw Error(Errc::bad_input, call.function +
+    throw Error(Errc::bad_input, std::string(to_string(call.function)) +
                                      ": an argument or an answer is not of the "
                                      "expected type: " +
                                      error.what());
@@ -423,10 +416,11 @@ void PlaybookSession::require_same_call(const RecordedCall& recorded,
   if (recorded.call_sha256 == call_sha256(call)) return;
   throw Error(Errc::bad_input,
               "the playbook took another path than recorded: call " +
-                  std::to_string(outcome_.calls) + " is now " + call.function +
-                  " in step " + call.step + " at " + call.at +
-                  " with SHA-256 " + call_sha256(call) + ", recorded was " +
-                  recorded.call_sha256 + recorded.description());
+                  std::to_string(outcome_.calls) + " is now " +
+                  std::string(to_string(call.function)) + " in step " +
+                  call.step + " at " + call.at + " with SHA-256 " +
+                  call_sha256(call) + ", recorded was " + recorded.call_sha256 +
+                  recorded.description());
 }
 
 PlaybookSession::Reply PlaybookSession::perform(const HostCall& call) {
@@ -444,8 +438,8 @@ PlaybookSession::Reply PlaybookSession::perform(const HostCall& call) {
   } catch (const Error& error) {
     if (host_.failed(call, n, error) == FailedCall::attempted) {
       return {.message = {},
-              .attempted = call.function + " at " + call.at + ": " +
-                           error.what() +
+              .attempted = std::string(to_string(call.function)) + " at " +
+                           call.at + ": " + error.what() +
                            "; that is no answer: resume tries it again"};
     }
     return {.message =
@@ -471,8 +465,8 @@ PlaybookSession::Reply PlaybookSession::replay(const RecordedCall& recorded,
 
 PlaybookSession::Reply PlaybookSession::plan(
     const HostCall& call, const std::vector<Touch>& touches) {
-  const CallRule& rule = *find_call_rule(call.function);
-  if (rule.is_journaled) ++outcome_.calls;
+  const CallRule& rule = rule_of(call.function);
+  if (rule.is_journaled()) ++outcome_.calls;
   PlannedCall planned;
   try {
     planned = host_.plan(call);
@@ -483,12 +477,12 @@ PlaybookSession::Reply PlaybookSession::plan(
     return {.message =
                 error_message(to_string(error.code()), error.what(), false)};
   }
-  if (call.function == "ask") {
+  if (rule.effect == CallEffect::ask) {
     outcome_.questions.push_back(
         {.question = Question::from_json(call.arguments, "ask"),
          .step = call.step});
   }
-  if (rule.is_journaled) {
+  if (rule.is_journaled()) {
     outcome_.plan.push_back({.step = call.step,
                              .function = call.function,
                              .arguments = call.admitted,
@@ -502,50 +496,71 @@ PlaybookSession::Reply PlaybookSession::plan(
 
 /// What keeps the present step from having done what its title says.
 void PlaybookSession::learn_lack(const HostCall& call, const Json& answer) {
-  if (call.function == "gap") {
-    lacks_.push_back(text_or(call.arguments, "subject", "") + ": " +
-                     text_or(call.arguments, "reason", ""));
-  } else if (call.function == "collect" &&
-             answer.value("empty_handed", Json()) == true) {
-    lacks_.push_back(text_or(call.arguments, "collector", "") +
-                     ": nothing could be taken");
-  } else if (call.function == "served" && answer.contains("pids") &&
-             answer["pids"].is_array() && answer["pids"].empty()) {
-    lacks_.push_back(text_or(answer, "sentence", "no process was looked at"));
-  } else if (call.function == "contain" || call.function == "release") {
-    const bool is_release = call.function == "release";
-    // A containment that was recorded and no longer holds is not in force.
-    if (answer.value(is_release ? "released" : "contained", Json()) == true &&
-        answer.value("holds_now", Json(true)) == true) {
+  switch (call.function) {
+    case CtxFunction::gap:
+      lacks_.push_back(text_or(call.arguments, "subject", "") + ": " +
+                       text_or(call.arguments, "reason", ""));
       return;
-    }
-    const std::string why = text_or(answer, "reason", "");
-    lacks_.push_back(std::string("the deployment was not measured to be ") +
-                     (is_release ? "released" : "contained") +
-                     (why.empty() ? "" : ": " + why));
-  } else if (call.function == "ask" && call.arguments.contains("approves") &&
-             text_or(answer, "answer", "") != "yes") {
-    lacks_.push_back("\"" + text_or(call.arguments, "id", "") +
-                     "\" was answered " + text_or(answer, "answer", "") + ": " +
-                     text_or(call.arguments, "approves", "") +
-                     " was not allowed");
+    case CtxFunction::collect:
+      if (answer.value("empty_handed", Json()) == true) {
+        lacks_.push_back(text_or(call.arguments, "collector", "") +
+                         ": nothing could be taken");
+      }
+      return;
+    case CtxFunction::served:
+      if (answer.contains("pids") && answer["pids"].is_array() &&
+          answer["pids"].empty()) {
+        lacks_.push_back(
+            text_or(answer, "sentence", "no process was looked at"));
+      }
+      return;
+    case CtxFunction::contain:
+      return learn_lack_of(answer, "contained");
+    case CtxFunction::release:
+      return learn_lack_of(answer, "released");
+    case CtxFunction::ask:
+      if (call.arguments.contains("approves") &&
+          text_or(answer, "answer", "") != "yes") {
+        lacks_.push_back("\"" + text_or(call.arguments, "id", "") +
+                         "\" was answered " + text_or(answer, "answer", "") +
+                         ": " + text_or(call.arguments, "approves", "") +
+                         " was not allowed");
+      }
+      return;
+    default:  // says all in its answer
+      return;
   }
+}
+
+/// Of an act: `state` is the word and the field for what it was to become.
+void PlaybookSession::learn_lack_of(const Json& answer,
+                                    const std::string& state) {
+  // A containment that was recorded and no longer holds is not in force.
+  if (answer.value(state, Json()) == true &&
+      answer.value("holds_now", Json(true)) == true) {
+    return;
+  }
+  const std::string why = text_or(answer, "reason", "");
+  lacks_.push_back("the deployment was not measured to be " + state +
+                   (why.empty() ? "" : ": " + why));
 }
 
 void PlaybookSession::learn(const HostCall& call, const Json& answer) {
   learn_lack(call, answer);
-  outcome_.has_compared = outcome_.has_compared || is_comparison(call.function);
-  if (call.function == "ask" && call.arguments.contains("approves") &&
+  if (rule_of(call.function).effect == CallEffect::compare) {
+    outcome_.has_compared = true;
+  }
+  if (call.function == CtxFunction::ask &&
+      call.arguments.contains("approves") &&
       text_or(answer, "answer", "") == "yes") {
-    if (text_or(call.arguments, "approves", "") ==
-        to_string(GuardedAct::read)) {
+    const auto act = guarded_act_from(text_or(call.arguments, "approves", ""));
+    if (act == GuardedAct::read) {
       host_.reach().approve_reads();
       return;
     }
-    allowed_[call.arguments["approves"].get<std::string>()] =
-        host_.number_of(outcome_.calls);
+    if (act) allowed_[*act] = host_.number_of(outcome_.calls);
   }
-  if (call.function == "finding") {
+  if (call.function == CtxFunction::finding) {
     const auto verdict =
         finding_verdict_from(text_or(call.arguments, "verdict", ""));
     const auto worst = finding_verdict_from(outcome_.worst_verdict);

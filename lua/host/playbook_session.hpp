@@ -52,6 +52,7 @@ class PlaybookSession {
   void require_same_call(const RecordedCall& recorded, const HostCall& call);
   void learn(const HostCall& call, const Json& answer);
   void learn_lack(const HostCall& call, const Json& answer);
+  void learn_lack_of(const Json& answer, const std::string& state);
   [[nodiscard]] std::string failed_before(const StepInfo& step) const;
   void stop(const ChildEnd& end);
 
@@ -61,7 +62,7 @@ class PlaybookSession {
   RunOutcome outcome_;
   /// Acts that a "yes" within this step allows, with the number of the call
   /// that asked. One yes allows one act: the act takes it away.
-  std::map<std::string, std::int64_t> allowed_;
+  std::map<GuardedAct, std::int64_t> allowed_;
   std::vector<std::string> lacks_;  ///< why the present step is incomplete
   std::set<std::string> failed_;    ///< steps that failed, or waited for one
   /// Nothing more is done in the present step: a handler of the playbook's may

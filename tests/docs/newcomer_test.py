@@ -3,8 +3,8 @@
 """The paths that CONTRIBUTING gives to newcomers are as short as it says.
 
 A dummy of each kind (a collector, the one of docs/adding-a-collector.md; a containment; a model format;
-a command; a playbook) is added to a copy of the lines that its page names, compiled, and linked with what was
-built: nothing else may be needed for the program to know it.
+a command; a function of ctx; a playbook) is added to a copy of the lines that its page names, compiled,
+and linked with what was built: nothing else may be needed for the program to know it.
 
 usage: newcomer_test.py BUILD TREE        exit code 77 where the build is none of Ninja's
 """
@@ -117,6 +117,62 @@ void add_dummy(CLI::App& app, Globals& globals, Run& run) {
 """
 
 
+ROW = """      {.function = F::weather,
+       .name = "weather",
+       .effect = CallEffect::measure,
+       .arguments = {words("place")},
+       .takes = none,
+       .stand_in = [](const Json&) { return Json{{"sky", "grey"}}; },
+       .sentence =
+           [](const Json& arguments) {
+             return "Would look at the sky of " + said(arguments, "place") + ".";
+           },
+       .made_up = {.key = "weather"}},"""
+
+HANDLER = """    case F::weather:
+      return {{"sky", "blue over " + text_or(arguments, "place", "")}};"""
+
+FUNCTION = """function Context:weather(place)
+  return host.request("weather", { place = place })
+end
+"""
+
+PLAYBOOK = """--- Which sky is over us?
+local impound = require("impound")
+
+local function look(ctx)
+  local weights = ctx:collect("model-files")
+  ctx:finding({
+    verdict = "cleared",
+    title = ctx:weather("the server").sky,
+    evidence = { weights },
+    detail = "It was looked at.",
+  })
+end
+
+return impound.playbook({
+  schema = 1,
+  id = "weather",
+  version = "0.1.0",
+  title = "Look at the sky",
+  owner = "newcomers",
+  effect = "read",
+  needs = { collectors = { "model-files" } },
+  references = { "https://example.org" },
+  steps = { { id = "look", title = "Look at the sky", run = look } },
+})
+"""
+
+PLAYBOOK_TEST = """local fake = require("impound.fake")
+local playbook = require("playbook")
+return {
+  ["the sky is the one of the setup"] = function(t)
+    t.equal(fake.run(playbook, { weather = { sky = "red" } }).findings[1].title, "red")
+  end,
+}
+"""
+
+
 def read(path):
     with open(path, encoding="utf-8") as file:
         return file.read()
@@ -147,6 +203,17 @@ class Newcomer:
                 sys.exit(f"{name}: not once there: {before}")
             text = text.replace(before, before + line + "\n")
         self.write(name, text)
+
+    def add_lua(self, name, *lines):
+        """The same of a module of lua/lib, which is built into the program."""
+        library = os.path.join(self.work, "lua/lib")
+        shutil.copytree(os.path.join(self.tree, "lua/lib"), library)
+        self.add_lines("lua/lib/" + name, *lines)
+        modules = sorted(os.path.join(folder, one) for folder, _, names in os.walk(library) for one in names)
+        out = os.path.join(self.work, "lua/host/lua_library_modules.cpp")
+        subprocess.run(["cmake", f"-DOUT={out}", f"-DROOT={library}", f"-DFILES={';'.join(modules)}", "-P",
+                        os.path.join(self.tree, "cmake/EmbedLua.cmake")], check=True)
+        self.sources.append("lua/host/lua_library_modules.cpp")
 
     def compile(self, name):
         # As a file of the same folder is, or of the one above where the folder is new.
@@ -226,6 +293,11 @@ def main(build, tree):
                            (last + "\n", 'IMPOUND_FORMAT(dummy, "dummy", unknown, weights, view, "Dummy", 15)'))
         for name in READ_FORMATS:
             newcomer.write(name, read(os.path.join(tree, name)))
+        newcomer.add_lines("lua/host/calls.hpp", ("  gap,\n  ask,\n", "  weather,"))
+        newcomer.add_lines("lua/host/calls.cpp", ("       .check = check_question},\n", ROW))
+        newcomer.add_lines("core/run/engine_host.cpp", ("      return gap(arguments);\n", HANDLER))
+        newcomer.add_lua("impound/context.lua", ("function Context:probe()\n  return host.request(\"probe\", {})\nend\n",
+                                                 "\n" + FUNCTION))
         program = newcomer.link()
 
         environment = {"PATH": os.environ["PATH"], "HOME": work, "LC_ALL": "C.UTF-8",
@@ -251,13 +323,23 @@ def main(build, tree):
         shown = says(program, environment, "exhibit", "show", "E001")
         assert "server-settings/server.yaml" in shown, shown
 
+        # The function is planned, made up in a test, and called.
+        newcomer.write("weather/playbook.lua", PLAYBOOK)
+        newcomer.write("weather/test.lua", PLAYBOOK_TEST)
+        says(program, environment, "playbook", "check", "weather")
+        says(program, environment, "playbook", "test", "weather")
+        assert "sky of the server" in says(program, environment, "playbook", "plan", "weather", "--deployment", "d.toml")
+        ran = says(program, environment, "run", "weather", "--deployment", "d.toml", "--case", "IR-1")
+        assert "blue over the server" in ran, ran
+
         # A playbook is a folder where impound looks.
         says(program, environment, "playbook", "new", "my-incident", "--in", "playbooks")
         assert "my-incident" in says(program, environment, "playbook", "list")
     finally:
         os.chdir("/")
         shutil.rmtree(work, ignore_errors=True)
-    print("a collector, a containment, a format, a command and a playbook were added by the lines that their pages name")
+    print("a collector, a containment, a format, a command, a function of ctx and a playbook were added by the lines that "
+          "their pages name")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ void judge(const impound::lua::ChildMessage& message) {
   if (message.kind == ChildMessage::Kind::call) {
     const CallRule* rule = find_call_rule(message.function);
     if (rule == nullptr) return;
-    const HostCall call{.function = message.function,
+    const HostCall call{.function = rule->function,
                         .step = "fuzz",
                         .arguments = check_arguments(*rule, message.arguments),
                         .at = message.at};

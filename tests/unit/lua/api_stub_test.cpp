@@ -83,10 +83,29 @@ TEST_CASE("the methods of ctx, exhibits and items are documented",
     // Each method is one function of the host, but for these.
     std::set<std::string> expected{"worst_verdict"};
     for (const CallRule& rule : call_rules()) {
-      if (rule.is_journaled) expected.emplace(rule.function);
+      if (rule.is_journaled()) expected.emplace(rule.name);
     }
     CHECK(offered == expected);
   }
+}
+
+TEST_CASE("a made-up case is told the answers that its stub documents",
+          "[lua][api]") {
+  std::ifstream stub(std::string(IMPOUND_SOURCE_DIR) + "/lua/api/fake.lua");
+  std::set<std::string> documented;
+  bool is_inside = false;
+  for (std::string line; std::getline(stub, line);) {
+    constexpr std::string_view kField = "---@field ";
+    if (line.starts_with("---@class ")) is_inside = line.ends_with("FakeSetup");
+    if (!is_inside || !line.starts_with(kField)) continue;
+    const std::string field = line.substr(kField.size());
+    documented.insert(field.substr(0, field.find('?')));
+  }
+  std::set<std::string> known{"params", "deployment", "collect", "answers"};
+  for (const CallRule& rule : call_rules()) {
+    if (!rule.made_up.key.empty()) known.emplace(rule.made_up.key);
+  }
+  CHECK(documented == known);
 }
 
 /// "pid process: A process to take …" for each field of a class in a stub.

@@ -25,7 +25,7 @@ bool names_outside(Touches touches) {
 TEST_CASE("every function of ctx says what it and its arguments touch",
           "[lua][reach]") {
   for (const CallRule& rule : call_rules()) {
-    INFO(rule.function);
+    INFO(rule.name);
     CHECK(rule.takes.has_value());
     for (const Parameter& parameter : rule.arguments) {
       INFO(parameter.name);
@@ -72,15 +72,14 @@ TEST_CASE("no argument of any function brings a foreign path through",
       if (!names_outside(parameter.touched())) continue;
       for (const char* path : {"/etc/passwd", "../../etc/passwd", "~/.ssh/id",
                                "/proc/self/root/etc/passwd"}) {
-        INFO(rule.function << " " << parameter.name << " " << path);
+        INFO(rule.name << " " << parameter.name << " " << path);
         // Searched for in what the call is about: a name like any other.
         if (parameter.touched() == Touches::signature && *path == '~') continue;
         Json arguments = Json::object();
         arguments[parameter.name] = parameter.type == ParameterType::texts
                                         ? Json::array({path})
                                         : Json(path);
-        CHECK_THROWS_AS(admit_call(reach, real, rule.function, arguments),
-                        Error);
+        CHECK_THROWS_AS(admit_call(reach, real, rule, arguments), Error);
         ++tried;
       }
     }
@@ -95,7 +94,9 @@ TEST_CASE("no argument of any function brings a foreign path through",
                              : Json("/etc/passwd");
       const Json arguments{{"collector", one->name},
                            {"arguments", Json{{parameter.name, value}}}};
-      CHECK_THROWS_AS(admit_call(reach, real, "collect", arguments), Error);
+      CHECK_THROWS_AS(
+          admit_call(reach, real, rule_of(CtxFunction::collect), arguments),
+          Error);
     }
   }
 }
@@ -104,8 +105,10 @@ TEST_CASE("a function without a statement of its reach cannot be called",
           "[lua][reach]") {
   const Deployment nothing;
   const PlaybookReach reach(nothing, {}, PlaybookReach::Disk::real);
+  CallRule silent = rule_of(CtxFunction::note);
+  silent.takes.reset();
   CHECK_THROWS_WITH(
-      admit_call(reach, test::instruments(), "no-such", Json::object()),
+      admit_call(reach, test::instruments(), silent, Json::object()),
       Catch::Contains("does not say what it touches"));
 }
 
@@ -193,7 +196,7 @@ TEST_CASE("a plan holds its calls as data, with what each would touch",
   options.mode = RunMode::plan;
   const RunOutcome outcome = run_playbook(playbook, options, host);
   REQUIRE(outcome.plan.size() == 1);
-  CHECK(outcome.plan[0].function == "scan");
+  CHECK(outcome.plan[0].function == CtxFunction::scan);
   CHECK(outcome.plan[0].arguments["subject"] == "/srv/b");
   REQUIRE(outcome.plan[0].touches.size() == 1);
   CHECK(outcome.plan[0].touches[0].what == "/srv/b");

@@ -172,30 +172,22 @@ TEST_CASE("the stand-in of a plan has every field that the stubs promise",
           "[lua]") {
   const auto promised = promised_fields();
   for (const auto& [function, owner] :
-       std::vector<std::pair<std::string, std::string>>{
-           {"contain", "ContainResult"},
-           {"served", "ServedModel"},
-           {"diff", "Difference"},
-           {"load_baseline", "BaselineContent"},
-           {"verify_signature", "SignatureReport"},
-           {"scan", "ScanReport"}}) {
+       std::vector<std::pair<CtxFunction, std::string>>{
+           {CtxFunction::contain, "ContainResult"},
+           {CtxFunction::served, "ServedModel"},
+           {CtxFunction::diff, "Difference"},
+           {CtxFunction::load_baseline, "BaselineContent"},
+           {CtxFunction::verify_signature, "SignatureReport"},
+           {CtxFunction::scan, "ScanReport"}}) {
     REQUIRE(promised.contains(owner));
-    const Json answer =
-        plan_from_arguments({.function = function,
-                             .step = "act",
-                             .arguments = Json{{"arguments", Json::object()}},
-                             .at = {}})
-            .answer;
+    const Json answer = rule_of(function).stand_in(Json::object());
     for (const std::string& field : promised.at(owner)) {
-      INFO(function << ": " << field);
+      INFO(to_string(function) << ": " << field);
       CHECK(answer.contains(field));
     }
   }
-  const Json counted = plan_from_arguments({.function = "diff",
-                                            .step = "act",
-                                            .arguments = Json::object(),
-                                            .at = {}})
-                           .answer["compared"];
+  const Json counted =
+      rule_of(CtxFunction::diff).stand_in(Json::object())["compared"];
   for (const std::string& field : promised.at("Compared")) {
     CHECK(counted.contains(field));
   }

@@ -71,7 +71,7 @@ TEST_CASE("a resumed run is answered from the journal up to its frontier",
   CHECK(outcome.calls == 3);
   CHECK(outcome.replayed == 2);
   REQUIRE(host.performed.size() == 1);
-  CHECK(host.performed[0].function == "note");
+  CHECK(host.performed[0].function == CtxFunction::note);
 }
 
 TEST_CASE("a call that was begun and not ended is performed again", "[lua]") {
@@ -249,12 +249,12 @@ TEST_CASE("[I12] nothing is contained without an approval", "[lua][I12]") {
       "})\n  ctx:contain()";
   host.answers["ask"] = Json{{"answer", "no"}};
   CHECK(has(attempt(asks, host, "contain").message, "was not approved"));
-  CHECK(host.performed.back().function == "ask");
+  CHECK(host.performed.back().function == CtxFunction::ask);
 
   host.journal.clear();
   host.answers["ask"] = Json{{"answer", "yes"}};
   CHECK(attempt(asks, host, "contain").state == RunState::done);
-  CHECK(host.performed.back().function == "contain");
+  CHECK(host.performed.back().function == CtxFunction::contain);
   CHECK(host.performed.back().arguments["method"] == "process");
 }
 
@@ -266,7 +266,7 @@ TEST_CASE("[I12] a yes to one act does not allow another", "[lua][I12]") {
                     host, "contain")
                 .message,
             "contain() in step act was not approved"));
-  CHECK(host.performed.back().function == "ask");
+  CHECK(host.performed.back().function == CtxFunction::ask);
 }
 
 TEST_CASE("[I12] a yes of one step does not allow an act in the next",
@@ -287,7 +287,7 @@ TEST_CASE("[I12] a yes of one step does not allow an act in the next",
       run_playbook(scratch.load(text), run_options(), host);
   CHECK(outcome.state == RunState::failed);
   CHECK(has(outcome.message, "contain() in step later was not approved"));
-  CHECK(host.performed.back().function == "ask");
+  CHECK(host.performed.back().function == CtxFunction::ask);
 }
 
 TEST_CASE("[I12] an act is allowed by yes and no other word", "[lua][I12]") {
@@ -382,7 +382,7 @@ TEST_CASE("[I12] one yes allows one act", "[lua][I12]") {
       host, "contain");
   CHECK(has(outcome.message, "was not approved: ask before each"));
   CHECK(host.performed.size() == 3);
-  CHECK(host.performed.back().function == "contain");
+  CHECK(host.performed.back().function == CtxFunction::contain);
   CHECK(host.performed.back().allowed_by == 2);  // the number of the question
 }
 
@@ -401,7 +401,8 @@ TEST_CASE("a surprise in the JSON of a call is an error of that call",
           "[lua]") {
   struct Surprised final : test::RecordingHost {
     Json perform(const HostCall& call, std::int64_t n) override {
-      if (call.function == "probe") return call.arguments.at("no such key");
+      if (call.function == CtxFunction::probe)
+        return call.arguments.at("no such key");
       return test::RecordingHost::perform(call, n);
     }
   } host;
@@ -419,7 +420,7 @@ TEST_CASE("what a plan cannot read is an error of that call", "[lua]") {
   struct Blind final : test::RecordingHost {
     Errc code = Errc::io;
     PlannedCall plan(const HostCall& call) override {
-      if (call.function == "probe") throw Error(code, "it is gone");
+      if (call.function == CtxFunction::probe) throw Error(code, "it is gone");
       return test::RecordingHost::plan(call);
     }
   } host;
@@ -696,11 +697,11 @@ TEST_CASE("items come in pages, and reads are bytes", "[lua]") {
 }
 
 TEST_CASE("the hash of a call does not depend on the order of keys", "[lua]") {
-  const HostCall a{.function = "f",
+  const HostCall a{.function = CtxFunction::note,
                    .step = "s",
                    .arguments = Json{{"x", 1}, {"y", Json{{"b", 1}, {"a", 2}}}},
                    .at = "one"};
-  const HostCall b{.function = "f",
+  const HostCall b{.function = CtxFunction::note,
                    .step = "s",
                    .arguments = Json{{"y", Json{{"a", 2}, {"b", 1}}}, {"x", 1}},
                    .at = "two"};

@@ -15,7 +15,8 @@ class RecordingHost : public lua::PlaybookHost {
  public:
   Json perform(const lua::HostCall& call, std::int64_t n) override {
     performed.push_back(call);
-    if (call.function == "items") {
+    const std::string function(to_string(call.function));
+    if (call.function == lua::CtxFunction::items) {
       const auto after = call.arguments["after"].get<std::int64_t>();
       const auto limit = call.arguments["limit"].get<std::int64_t>();
       Json list = Json::array();
@@ -29,29 +30,31 @@ class RecordingHost : public lua::PlaybookHost {
       return Json{{"items", list},
                   {"next", last < item_count ? Json(last) : Json()}};
     }
-    if (call.function == "read") return Json{{"base64", "AP8KQQ=="}};
-    if (failing.contains(call.function)) {
-      throw Error(Errc::io, failing.at(call.function));
+    if (call.function == lua::CtxFunction::read)
+      return Json{{"base64", "AP8KQQ=="}};
+    if (failing.contains(function)) {
+      throw Error(Errc::io, failing.at(function));
     }
-    Json answer = answers.contains(call.function)
-                      ? answers.at(call.function)
+    Json answer = answers.contains(function)
+                      ? answers.at(function)
                       : lua::plan_from_arguments(call).answer;
     if (!answer.contains("waiting")) {
       journal[n] = {.call_sha256 = lua::call_sha256(call),
                     .answer = answer,
-                    .call = call.function};
+                    .call = function};
     }
     if (die_after == n) throw std::runtime_error("power cut");
     return answer;
   }
   lua::FailedCall failed(const lua::HostCall& call, std::int64_t n,
                          const Error& error) override {
-    if (attempts.contains(call.function)) return lua::FailedCall::attempted;
+    const std::string function(to_string(call.function));
+    if (attempts.contains(function)) return lua::FailedCall::attempted;
     journal[n] = {
         .call_sha256 = lua::call_sha256(call),
         .answer =
             Json{{"error", Json{{"code", "io"}, {"message", error.what()}}}},
-        .call = call.function};
+        .call = function};
     return lua::FailedCall::answered;
   }
   std::optional<lua::RecordedCall> recorded(std::int64_t n) override {

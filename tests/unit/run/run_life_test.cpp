@@ -165,5 +165,70 @@ TEST_CASE("a run that was aborted is not resumed", "[run]") {
                     Catch::Contains("run R001 is aborted already"));
 }
 
+/// Presses Ctrl-C when it is told of an exhibit, which the record has by then.
+class StopsAtExhibit final : public Progress {
+ public:
+  explicit StopsAtExhibit(Cancellation& stop) : stop_(stop) {}
+  void begin(std::string_view, std::optional<std::uint64_t>) override {}
+  void advance(std::uint64_t, std::string_view) override {}
+  void end(std::string_view) override {}
+  void event(const Json& fact) override {
+    if (text_or(fact, "event", "") == "exhibit") stop_.request();
+  }
+
+ private:
+  Cancellation& stop_;
+};
+
+TEST_CASE(
+    "[I11] a call whose answer is recorded is no attempt, though a stop "
+    "comes before it is told",
+    "[run][I11]") {
+  Led led(R"(  ctx:collect("model-files"))");
+  StopsAtExhibit progress(led.cancellation);
+  Session session{.case_file = led.file,
+                  .examiner = led.eve,
+                  .clock = led.clock,
+                  .cancellation = led.cancellation,
+                  .progress = progress};
+  Watcher watcher(session);
+  const RunResult result = start_run(led.request, led.tools, watcher);
+  CHECK(led.cancellation.requested());
+  CHECK(led.file.journal("R001").size() == 1);
+  CHECK(result.outcome.state == lua::RunState::done);
+  for (const Entry& entry : led.file.entries()) {
+    CHECK(text_or(entry.json.at("detail"), "kind", "") != "attempt");
+  }
+}
+
+TEST_CASE(
+    "each call that a rule journals has its row, whichever handler "
+    "answered it",
+    "[run]") {
+  Led led(R"lua(
+  local weights = ctx:collect("model-files")
+  for item in weights:items() do item:read() end
+  ctx:probe()
+  ctx:served()
+  ctx:verify(weights)
+  ctx:scan(weights)
+  ctx:diff(weights, weights)
+  pcall(ctx.load_baseline, ctx)
+  ctx:note("seen")
+  ctx:gap({ subject = "logs", reason = "there are none" })
+  ctx:finding({ verdict = "cleared", title = "All alike", evidence = { weights } }))lua");
+  const RunResult result = start_run(led.request, led.tools, led.watcher);
+  INFO(result.outcome.message);
+  std::vector<std::string> journaled;
+  for (const JournalRow& row : led.file.journal("R001")) {
+    journaled.push_back(
+        text_or(parse_json(row.call, "journal"), "function", ""));
+  }
+  CHECK(journaled == std::vector<std::string>{
+                         "collect", "probe", "served", "verify", "scan", "diff",
+                         "load_baseline", "note", "gap", "finding"});
+  CHECK(result.outcome.calls == 10);
+}
+
 }  // namespace
 }  // namespace impound::test
