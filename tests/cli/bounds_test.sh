@@ -74,7 +74,7 @@ for _ in range(4):
 open("nested.zip", "wb").write(content)
 # Members that are stored, and of an archive that shrinks as models do.
 import os
-open("honest.zip", "wb").write(packed([("w%d.bin" % i, os.urandom(1 << 20) + bytes(8 << 20)) for i in range(4)]))
+open("honest.zip", "wb").write(packed([("w%d.dat" % i, os.urandom(1 << 20) + bytes(8 << 20)) for i in range(4)]))
 PY
 [ "$(stat -c %s nested.zip)" -lt 20000 ] || fail "the trap is not small"
 # Unpacked to its end, it takes an hour of processor.

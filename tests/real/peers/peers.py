@@ -4,7 +4,7 @@
 
 usage: peers.py IMPOUND [--expect FILE] FOLDER…
 
-Downloads nothing: FOLDER is the corpus of a peer (picklescan's tests/data,
+Downloads nothing: FOLDER is the corpus of a peer (picklescan's test data,
 modelscan's, fickling's) or any other folder of samples that lies here already.
 Prints a table file x scanner. With --expect, each line of FILE is
 
