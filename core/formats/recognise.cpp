@@ -93,8 +93,11 @@ bool begins_json(const FormatSubject& subject) {
       return c != ' ' && c != '\t' && c != '\r' && c != '\n';
     });
   };
-  const auto ink = first_ink(subject.head);
-  if (ink != subject.head.end()) return static_cast<char>(*ink) == '{';
+  // A byte order mark too: json.loads of bytes takes it, and so does ours.
+  ByteView head = subject.head;
+  if (as_text(head).starts_with("\xef\xbb\xbf")) head = head.subspan(3);
+  const auto ink = first_ink(head);
+  if (ink != head.end()) return static_cast<char>(*ink) == '{';
   constexpr std::uint64_t kBlock = std::uint64_t{1} << 20U;
   const std::uint64_t end = std::min(subject.source.size(), kMaxJsonText);
   for (std::uint64_t at = subject.head.size(); at < end; at += kBlock) {

@@ -137,6 +137,15 @@ TEST_CASE("blanks before a JSON text hide nothing of it") {
         Verdict::needs_review);
 }
 
+TEST_CASE("a byte order mark before a JSON text hides nothing of it") {
+  for (const char* name : {"config.json", "x"}) {
+    CHECK(has(
+        scan_bytes("\xef\xbb\xbf"s + R"( {"auto_map":{"AutoModel":"m.Model"}})",
+                   name),
+        "hf-auto-map"));
+  }
+}
+
 TEST_CASE("a field that protobuf skips hides no graph") {
   // A number, bytes, and a group, of fields that no format of ours has.
   const std::string unknown =
