@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -107,9 +110,65 @@ class Builder final : public nlohmann::json_sax<Json> {
   std::uint64_t values_ = 0;
 };
 
-}  // namespace
+bool is_escaped_quad(std::string_view text, std::size_t at) {
+  return text.substr(at, 2) == "\\u" && at + 6 <= text.size() &&
+         std::all_of(text.begin() + static_cast<std::ptrdiff_t>(at) + 2,
+                     text.begin() + static_cast<std::ptrdiff_t>(at) + 6,
+                     [](char c) {
+                       return std::isxdigit(static_cast<unsigned char>(c)) != 0;
+                     });
+}
 
-Json parse_config_json(std::string_view text, std::string_view source) {
+bool is_surrogate(std::string_view text, std::size_t at, char low, char high) {
+  if (!is_escaped_quad(text, at)) return false;
+  const char second =
+      static_cast<char>(std::tolower(static_cast<unsigned char>(text[at + 3])));
+  return (text[at + 2] == 'd' || text[at + 2] == 'D') && second >= low &&
+         second <= high;
+}
+
+/// What Python's json takes and JSON does not have, as JSON: NaN and Infinity
+/// become null, half a surrogate pair the replacement character. Writers of
+/// configurations use them (a limit of Infinity, a loss of NaN).
+std::string without_python(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\' && is_surrogate(text, i, '8', 'b') &&
+          is_surrogate(text, i + 6, 'c', 'f')) {
+        out += text.substr(i, 12);
+        i += 11;
+      } else if (c == '\\' && is_surrogate(text, i, '8', 'f')) {
+        out += "\\ufffd";
+        i += 5;
+      } else if (c == '\\' && i + 1 < text.size()) {
+        out += text.substr(i++, 2);
+      } else {
+        in_string = c != '"';
+        out += c;
+      }
+      continue;
+    }
+    const std::string_view rest = text.substr(i);
+    bool is_word = false;
+    for (const std::string_view word : {"NaN", "-Infinity", "Infinity"}) {
+      if (!rest.starts_with(word)) continue;
+      out += "null";
+      i += word.size() - 1;
+      is_word = true;
+      break;
+    }
+    if (is_word) continue;
+    in_string = c == '"';
+    out += c;
+  }
+  return out;
+}
+
+Json parse(std::string_view text, std::string_view source) {
   Builder builder(source);
   try {
     Json::sax_parse(text, &builder);
@@ -118,6 +177,19 @@ Json parse_config_json(std::string_view text, std::string_view source) {
                 fmt::format("{}: not JSON: {}", source, error.what()));
   }
   return std::move(builder.root);
+}
+
+}  // namespace
+
+Json parse_config_json(std::string_view text, std::string_view source) {
+  try {
+    return parse(text, source);
+  } catch (const Error& error) {
+    if (error.code() != Errc::malformed) throw;
+    const std::string plain = without_python(text);
+    if (plain == text) throw;
+    return parse(plain, source);
+  }
 }
 
 }  // namespace impound

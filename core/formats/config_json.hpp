@@ -15,7 +15,8 @@ namespace impound {
 inline constexpr std::uint64_t kMaxConfigValues = 4'000'000;
 
 /// Parses one document as Python's json does: of a key that is there twice the
-/// last value counts.
+/// last value counts; NaN, Infinity and half surrogate pairs are taken, the
+/// former as null.
 /// @throws Error{malformed} for what is no JSON, Error{limit} for more values
 /// or nesting than is read.
 [[nodiscard]] Json parse_config_json(std::string_view text,

@@ -185,3 +185,23 @@ TEST_CASE("a protobuf that is no graph keeps the promise of its name") {
                    "fingerprint.pb")
             .verdict == Verdict::no_code);
 }
+
+TEST_CASE("what Python's json takes beyond JSON is no damage") {
+  for (const char* name : {"config.json", "trainer_state.json"}) {
+    for (const char* text :
+         {R"({"time_step_limit": [0.0, Infinity]})", R"({"loss": NaN})",
+          R"({"a": -Infinity, "b": "NaN and \"Infinity\""})",
+          R"({"half": "\ud800 of a pair"})", R"({"pair": "\ud83d\ude00"})"}) {
+      INFO(name << ": " << text);
+      const FileReport report = scan_bytes(text, name);
+      CHECK(report.verdict == Verdict::no_code);
+      CHECK(report.read_to_end);
+    }
+  }
+  // And it hides nothing.
+  CHECK(has(scan_bytes(R"({"a": NaN, "auto_map": {"AutoModel": "m.Model"}})",
+                       "config.json"),
+            "hf-auto-map"));
+  CHECK(scan_bytes(R"({"a": Nan})", "config.json").verdict ==
+        Verdict::needs_review);
+}
