@@ -175,12 +175,11 @@ Json listening_sockets(const ProcFs& procfs) {
 }
 
 std::string container_id(std::string_view cgroup) {
-  for (std::string part : split(cgroup, '/')) {
-    if (part.ends_with(".scope")) part.erase(part.size() - 6);
-    if (const std::size_t dash = part.rfind('-'); dash != part.npos) {
-      part.erase(0, dash + 1);
-    }
-    if (is_container_id(part)) return part;
+  for (const std::string& name : split(cgroup, '/')) {
+    std::string_view part = name;
+    if (part.ends_with(".scope")) part.remove_suffix(6);
+    part.remove_prefix(part.rfind('-') + 1);  // all of it where there is none
+    if (is_container_id(part)) return std::string(part);
   }
   return "";
 }

@@ -156,8 +156,11 @@ std::vector<Sample> samples() {
   std::vector<Sample> all;
   const auto add = [&](std::string format, std::string name,
                        std::string bytes) -> Sample& {
-    all.push_back({std::move(format), std::move(name), std::move(bytes)});
-    return all.back();
+    Sample& sample = all.emplace_back();
+    sample.format = std::move(format);
+    sample.name = std::move(name);
+    sample.bytes = std::move(bytes);
+    return sample;
   };
   add("pickle 0", "x.pkl", "(dp0\nVa\np1\nI1\nsVb\np2\n(lp3\nF1.5\nas.");
   add("pickle 2", "x.pkl",
