@@ -16,8 +16,10 @@ namespace {
 
 using EvpContext = Handle<EVP_MD_CTX, EVP_MD_CTX_free>;
 
+/// The algorithm is there: what fails then is a want of the machine, which an
+/// OpenSSL without memory may call an "initialization error", and is no answer.
 void require(int openssl_result, const char* call) {
-  openssl::require(openssl_result == 1, call);
+  openssl::require(openssl_result == 1, call, Errc::io);
 }
 
 /// Fetched once: looking the algorithm up costs more than hashing a page.

@@ -29,7 +29,7 @@ struct Digest {
 /// Feed bytes, then finish once.
 class Sha256 {
  public:
-  /// @throws Error{unsupported} if OpenSSL offers no SHA-256 in this process.
+  /// @throws Error{unsupported} if OpenSSL has no SHA-256, Error{io} else.
   Sha256();
   ~Sha256();
   Sha256(Sha256&&) noexcept;

@@ -27,14 +27,14 @@ std::string last_words() {
   return reason == nullptr ? "no reason given" : reason;
 }
 
-void require(bool done, const char* call) {
+void require(bool done, const char* call, Errc otherwise) {
   if (!done) {
     // The machine's want, and nothing that this OpenSSL does not know.
     if (ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE) {
       ERR_clear_error();
       throw std::bad_alloc();
     }
-    throw Error(Errc::unsupported,
+    throw Error(otherwise,
                 std::string("OpenSSL refused ") + call + ": " + last_words());
   }
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "core/base/bytes.hpp"
+#include "core/base/error.hpp"
 #include "core/base/handle.hpp"
 #include "core/crypto/signature.hpp"
 
@@ -23,9 +24,9 @@ using MemoryStream = Handle<BIO, BIO_free_all>;
 /// The library's reason for its last failure, which is forgotten then.
 [[nodiscard]] std::string last_words();
 
-/// @throws Error{unsupported} with the library's words unless `done`;
+/// @throws Error{otherwise} with the library's words unless `done`;
 ///         std::bad_alloc if it says that there was no memory.
-void require(bool done, const char* call);
+void require(bool done, const char* call, Errc otherwise = Errc::unsupported);
 
 /// For calls that do nothing but allocate, which OpenSSL does not always say.
 /// @throws std::bad_alloc if `made` is null.

@@ -33,7 +33,7 @@ Digest RepeatedSha256::of(std::string_view text) {
       EVP_DigestFinal_ex(evp,
                          reinterpret_cast<unsigned char*>(digest.bytes.data()),
                          &size) != 1) {
-    throw Error(Errc::unsupported, "OpenSSL refused to hash");
+    throw Error(Errc::io, "OpenSSL refused to hash");
   }
   return digest;
 }

@@ -97,16 +97,8 @@ constexpr std::array kNames{
     Promise{"trainer_state.json", "the state of a training", Kept::by_json},
 };
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 const Promise* promise_of(std::string_view path) {
-  const std::string name = lower(base_name(path));
+  const std::string name = to_lower_ascii(base_name(path));
   for (const Promise& each : kNames) {
     if (name == each.ending) return &each;
   }

@@ -179,9 +179,6 @@ wait $writer || fail "a note failed while status was reading"
 code 0 impound case new IR-5 --title "one of many"
 sqlite3 "$IMPOUND_HOME/IR-5/case.db" "PRAGMA wal_checkpoint(TRUNCATE)" >/dev/null
 for i in $(seq 1000); do cp -r "$IMPOUND_HOME/IR-5" "$IMPOUND_HOME/many-$i"; done
-began=$(date +%s%N)
-code 1 impound status
-took=$((($(date +%s%N) - began) / 1000000))
+# Killed after so many processor seconds; how long they take is the machine's affair.
+code 1 bash -c 'ulimit -t 30; exec "$1" status' - "$IMPOUND"
 says "cases: no containment is open in the record, nothing waits or is incomplete."
-echo "more than a thousand cases in $took ms"
-[ "$took" -lt 30000 ] || fail "a thousand cases took $took ms"

@@ -329,7 +329,7 @@ std::optional<ModelVerdict> judge_unrelated(const SentenceGroup& changed,
   return ModelVerdict{
       ModelLabel::another_model,
       fmt::format("another model, or one that was trained from the beginning: "
-                  "{}; no fine-tune, edit or rounding of it",
+                  "{}; nothing of a fine-tune, an edit or a rounding was found",
                   scope)};
 }
 
