@@ -1,13 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the worked cases share. Source it with $root, $out (absolute) and $build set.
+# With $log set as well, every command and its output go to that file, and the
+# screen gets what is told by `say`; where a step fails, also the end of the log.
 PATH=$build:$build/cases:$PATH
 export XDG_CONFIG_HOME=$out/config IMPOUND_HOME=$out/cases IMPOUND_PLAYBOOKS=$root/playbooks
 
-server=
-stop_server() { [ -z "$server" ] || { kill -CONT "$server" 2>/dev/null || true; kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; }; }
-trap stop_server EXIT
+exec 3>&1
+[ -z "${log:-}" ] || exec >"$log" 2>&1
+bold= plain=
+if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); fi
+say() {
+  printf '%s\n' "$@" >&3
+  [ -z "${log:-}" ] || printf '%s\n' "$@"
+}
 
-step() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
+server=
+stop_server() {
+  [ -n "$server" ] || return 0
+  kill -CONT "$server" 2>/dev/null || true
+  kill "$server" 2>/dev/null || true
+  wait "$server" 2>/dev/null || true
+  server=
+}
+end_scene() {
+  local code=$?
+  stop_server
+  if [ "$code" != 0 ] && [ -n "${log:-}" ]; then
+    printf '%s\n' "" "This did not end as it must (exit code $code); the end of $log:" >&3
+    tail -n 20 "$log" | sed 's/^/  /' >&3
+  fi
+}
+trap end_scene EXIT
+
+step() { printf '\n%s$ %s%s\n' "$bold" "$*" "$plain"; }
 # Runs a command and insists on its exit code: expect CODE COMMAND…
 expect() {
   local want=$1 got=0
@@ -19,7 +44,8 @@ expect() {
 
 # Starts a command as the served deployment; its last argument is the file it writes its port to: serve COMMAND… FILE
 serve() {
-  "$@" &
+  rm -f "${!#}"
+  "$@" 3>&- &
   server=$!
   for _ in $(seq 100); do [ -s "${!#}" ] && break; sleep 0.1; done
   port=$(cat "${!#}")
