@@ -11,13 +11,9 @@ constexpr std::uint64_t kWindow = 64 * 1024;
 
 }  // namespace
 
-std::uint8_t Window::at(std::uint64_t offset) {
-  if (offset < begin_ || offset - begin_ >= bytes_.size()) {
-    bytes_ = source_.head(offset, kWindow);
-    begin_ = offset;
-  }
-  return std::to_integer<std::uint8_t>(
-      bytes_[static_cast<std::size_t>(offset - begin_)]);
+void Window::move_to(std::uint64_t offset) {
+  bytes_ = source_.head(offset, kWindow);
+  begin_ = offset;
 }
 
 std::string Window::text(const Field& field, std::uint64_t keep) {
@@ -31,7 +27,7 @@ std::string Window::text(const Field& field, std::uint64_t keep) {
   return std::string(as_text(source_.head(field.offset, count)));
 }
 
-std::optional<std::uint64_t> Message::varint() {
+std::optional<std::uint64_t> Message::long_varint() {
   std::uint64_t value = 0;
   for (unsigned shift = 0; shift < 70; shift += 7) {
     if (at_ >= end_) return std::nullopt;

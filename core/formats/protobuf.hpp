@@ -36,11 +36,18 @@ class Window {
   explicit Window(const ByteSource& source) : source_(source) {}
   [[nodiscard]] std::uint64_t size() const { return source_.size(); }
   /// Precondition: at < size().
-  [[nodiscard]] std::uint8_t at(std::uint64_t offset);
+  [[nodiscard]] std::uint8_t at(std::uint64_t offset) {
+    // In front of the window is far behind it, too: the numbers have no sign.
+    if (offset - begin_ >= bytes_.size()) move_to(offset);
+    return std::to_integer<std::uint8_t>(
+        bytes_[static_cast<std::size_t>(offset - begin_)]);
+  }
   /// At most `keep` bytes of a field's content.
   [[nodiscard]] std::string text(const Field& field, std::uint64_t keep);
 
  private:
+  void move_to(std::uint64_t offset);
+
   const ByteSource& source_;
   std::uint64_t begin_ = 0;
   Bytes bytes_;
@@ -69,7 +76,18 @@ class Message {
  private:
   /// Moves behind the end of the group `number`, whose start was read.
   bool skip_group(std::uint32_t number);
-  std::optional<std::uint64_t> varint();
+  /// Most are of one byte: a file may hold nothing else, for gigabytes.
+  std::optional<std::uint64_t> varint() {
+    if (at_ < end_) {
+      const std::uint8_t first = window_.at(at_);
+      if (first < 0x80U) {
+        ++at_;
+        return first;
+      }
+    }
+    return long_varint();
+  }
+  std::optional<std::uint64_t> long_varint();
   std::optional<std::uint64_t> fixed(std::size_t width);
 
   Window& window_;
