@@ -148,7 +148,7 @@ TEST_CASE("numbers that moved by single units in the last place hide nothing",
     const Bytes matrix = encode(dtype, made.weights());
     Floats ones(4096, 1.0F);
     const Bytes norm = encode(dtype, made.add_noise(ones, 0.1));
-    for (unsigned seed = 0; seed < 8; ++seed) {
+    for (unsigned seed = 0; seed < 3; ++seed) {
       for (const std::size_t count : {50U, 200U, 1000U, 30'000U}) {
         for (const int most : {1, 2, 3}) {
           INFO(to_string(dtype) << " " << count << " by " << most);
