@@ -532,7 +532,8 @@ enum class CodeBook : std::uint8_t {
   int4_even,  ///< max|x|/7
   uint4,      ///< (max − min)/15 and a zero point
   nf4,        ///< sixteen quantiles of a normal distribution
-  fp4,        ///< bitsandbytes' and MX's E2M1
+  fp4,        ///< E2M1, the largest is 6
+  fp4_bnb,    ///< bitsandbytes': 1/192 of the largest in place of its twelfth
   f8_e4m3,    ///< max|x|/448
   f8_e5m2,    ///< max|x|/57344
 };
@@ -550,6 +551,7 @@ constexpr auto kBooks = std::to_array<BookWords>({
     {CodeBook::uint4, "INT4 with a zero point"},
     {CodeBook::nf4, "NF4"},
     {CodeBook::fp4, "FP4"},
+    {CodeBook::fp4_bnb, "FP4 of bitsandbytes"},
     {CodeBook::f8_e4m3, "F8_E4M3 with a scale"},
     {CodeBook::f8_e5m2, "F8_E5M2 with a scale"},
 });
@@ -574,6 +576,10 @@ constexpr std::array<float, 16> kNormalFloats = {-1.0F,
 constexpr std::array<float, 15> kFp4 = {-6.0F, -4.0F, -3.0F, -2.0F, -1.5F,
                                         -1.0F, -0.5F, 0.0F,  0.5F,  1.0F,
                                         1.5F,  2.0F,  3.0F,  4.0F,  6.0F};
+/// bitsandbytes/functional.py, get_4bit_type("fp4"), in units of E2M1.
+constexpr std::array<float, 15> kBitsandbytesFp4 = {
+    -6.0F,    -4.0F, -3.0F, -2.0F, -1.5F, -1.0F, -0.03125F, 0.0F,
+    0.03125F, 1.0F,  1.5F,  2.0F,  3.0F,  4.0F,  6.0F};
 
 float nearest_level(std::span<const float> levels, float x) {
   const auto above = std::lower_bound(levels.begin(), levels.end(), x);
@@ -649,6 +655,7 @@ class ScaledCodes final : public Recipe {
         scale.step = most;
         break;
       case CodeBook::fp4:
+      case CodeBook::fp4_bnb:
         scale.step = most / 6.0F;
         break;
       case CodeBook::f8_e4m3:
@@ -698,6 +705,9 @@ class ScaledCodes final : public Recipe {
         break;
       case CodeBook::fp4:
         code = nearest_level(kFp4, u);
+        break;
+      case CodeBook::fp4_bnb:
+        code = nearest_level(kBitsandbytesFp4, u);
         break;
       case CodeBook::f8_e4m3:
         code = round_through(Dtype::f8_e4m3, std::clamp(u, -448.0F, 448.0F));
