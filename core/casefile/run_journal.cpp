@@ -16,11 +16,8 @@ namespace {
 
 [[noreturn]] void refuse(std::string_view run, std::int64_t n,
                          const std::string& what) {
-  throw Error(Errc::integrity,
-              fmt::format("row {} of the journal of {} {}; nothing of it is "
-                          "replayed: end the run with impound abort, and start "
-                          "a new one",
-                          n, printable(run), what));
+  throw Error(Errc::integrity, fmt::format("row {} of the journal of {} {}", n,
+                                           printable(run), what));
 }
 
 /// One note of kind "call".
@@ -131,13 +128,12 @@ EntryDraft journal_note(std::string_view case_id, const JournalRow& row) {
   return draft;
 }
 
-RunJournal checked_journal(const CaseFile& case_file, std::string_view run) {
-  // Rows first: one that is written meanwhile then is a note without its row
-  // for nobody, since a run has one writer.
-  std::vector<JournalRow> rows = case_file.journal(run);
-  ChainReader reader(run);
-  for (const Entry& entry : case_file.entries()) reader.read(entry);
-  ChainCalls chain = reader.take();
+namespace {
+
+/// Holds the rows of a run against what the chain says of its calls.
+/// @throws Error{integrity} that names the row.
+RunJournal held_against(const std::string& case_id, std::string_view run,
+                        std::vector<JournalRow> rows, ChainCalls chain) {
   RunJournal journal;
   journal.retried = chain.retried_up_to;
   for (JournalRow& row : rows) {
@@ -148,13 +144,13 @@ RunJournal checked_journal(const CaseFile& case_file, std::string_view run) {
     if (note == chain.notes.end()) {
       refuse(run, row.n, "has no entry in the chain");
     }
-    if (note->second.row_sha256 != journal_row_sha256(case_file.id(), row) ||
+    if (note->second.row_sha256 != journal_row_sha256(case_id, row) ||
         note->second.call_sha256 != row.call_sha256) {
       refuse(run, row.n,
              fmt::format("is not the one that entry {} of the chain names: "
                          "expected SHA-256 {}, found {}",
                          note->second.seq, note->second.row_sha256,
-                         journal_row_sha256(case_file.id(), row)));
+                         journal_row_sha256(case_id, row)));
     }
     chain.notes.erase(note);
     if (std::ranges::find(chain.retried, row.n) == chain.retried.end()) {
@@ -169,6 +165,71 @@ RunJournal checked_journal(const CaseFile& case_file, std::string_view run) {
                        note.seq));
   }
   return journal;
+}
+
+}  // namespace
+
+RunJournal checked_journal(const CaseFile& case_file, std::string_view run) {
+  // Rows first: one that is written meanwhile then is a note without its row
+  // for nobody, since a run has one writer.
+  std::vector<JournalRow> rows = case_file.journal(run);
+  ChainReader reader(run);
+  try {
+    for (const Entry& entry : case_file.entries()) reader.read(entry);
+    return held_against(case_file.id(), run, std::move(rows), reader.take());
+  } catch (const Error& error) {
+    if (error.code() != Errc::integrity) throw;
+    throw Error(Errc::integrity,
+                fmt::format("{}; nothing of it is replayed: end the run with "
+                            "impound abort, and start a new one",
+                            error.what()));
+  }
+}
+
+std::vector<JournalProblem> check_journals(const CaseFile& case_file,
+                                           std::span<const std::string> runs) {
+  struct Looked {
+    std::vector<JournalRow> rows;
+    ChainReader reader;
+    bool is_bound = false;
+    std::string problem;
+  };
+  std::map<std::string, Looked, std::less<>> looked;
+  for (const std::string& run : runs) {
+    looked.emplace(run, Looked{.rows = case_file.journal(run),
+                               .reader = ChainReader(run),
+                               .problem = {}});
+  }
+  // One walk of the chain for all of them: a case may have thousands of runs.
+  for (const Entry& entry : case_file.entries()) {
+    const auto one = looked.find(text_or(entry.json, "run", ""));
+    if (one == looked.end() || !one->second.problem.empty()) continue;
+    if (text_or(entry.json, "action", "") == "playbook.start") {
+      const Json& detail = entry.json.at("detail");
+      one->second.is_bound =
+          detail.contains("journal") && detail.at("journal") == kBoundJournal;
+    }
+    try {
+      one->second.reader.read(entry);
+    } catch (const Error& error) {
+      one->second.problem = error.what();
+    }
+  }
+  std::vector<JournalProblem> problems;
+  for (auto& [run, one] : looked) {
+    if (!one.is_bound) continue;  // nothing vouched for a row then
+    if (one.problem.empty()) {
+      try {
+        static_cast<void>(held_against(case_file.id(), run, std::move(one.rows),
+                                       one.reader.take()));
+      } catch (const Error& error) {
+        if (error.code() != Errc::integrity) throw;
+        one.problem = error.what();
+      }
+    }
+    if (!one.problem.empty()) problems.push_back({run, one.problem});
+  }
+  return problems;
 }
 
 bool is_answer(const Error& error) noexcept {

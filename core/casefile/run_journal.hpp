@@ -11,6 +11,7 @@
 /// row says that the row was taken away. SCHEMA.md has the bytes.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,19 @@ struct RunJournal {
 /// @throws Error{integrity} that names the row.
 [[nodiscard]] RunJournal checked_journal(const CaseFile& case_file,
                                          std::string_view run);
+
+/// A journal that is not the one which the chain names.
+struct JournalProblem {
+  std::string run;   ///< "R001"
+  std::string what;  ///< "row 3 of the journal of R001 has no entry in the …"
+};
+
+/// Holds the journals of `runs` against the chain, in one walk of it. Those of
+/// runs that were started before journals were bound are passed over: nothing
+/// vouches for them. A run that goes on meanwhile may be
+/// told of wrongly: leave it out.
+[[nodiscard]] std::vector<JournalProblem> check_journals(
+    const CaseFile& case_file, std::span<const std::string> runs);
 
 /// A failure is an answer, recorded and replayed, only if it would come out the
 /// same again: the later steps of the run, its containment among them, do not

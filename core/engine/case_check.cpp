@@ -490,6 +490,11 @@ CaseCheck check_case(Session& session, const CheckRequest& request) {
   for (const ContainmentRow& row : open_containments(session.case_file)) {
     check.items.push_back(check_containment(session, row, request, may_repair));
   }
+  for (const JournalProblem& one : check_resting_journals(session.case_file)) {
+    check.items.push_back({.kind = "journal",
+                           .subject = one.run,
+                           .what = one.what + "; it is not resumed"});
+  }
   for (const RunRow& row : session.case_file.runs()) {
     if (row.state == "done" || row.state == "failed" ||
         row.state == "aborted") {
@@ -510,6 +515,16 @@ CaseCheck check_case(Session& session, const CheckRequest& request) {
              next_command(session.case_file.folder(), {"resume", row.id}))});
   }
   return check;
+}
+
+std::vector<JournalProblem> check_resting_journals(const CaseFile& case_file) {
+  std::vector<std::string> resting;
+  for (const RunRow& row : case_file.runs()) {
+    if (!EvidenceLock::is_held(case_file.folder() / "evidence", row.id)) {
+      resting.push_back(row.id);
+    }
+  }
+  return check_journals(case_file, resting);
 }
 
 std::optional<Snapshot> recover_snapshot(Session& session) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/casefile/case_file.hpp"
+#include "core/casefile/run_journal.hpp"
 #include "core/engine/session.hpp"
 #include "core/engine/snapshot.hpp"
 #include "core/evidence/containment.hpp"
@@ -19,7 +20,8 @@ struct CaseCheckItem {
   /// file of its exhibit is not there), "damaged" (a bundle of another size
   /// than recorded), "leftover" (a file of an acquisition that failed), "stray"
   /// (a file nobody mentions), "containment" (open in the record, with
-  /// what was measured), "run" (not ended),
+  /// what was measured), "run" (not ended), "journal" (not the one that the
+  /// chain names),
   /// "busy" (being written or run now).
   std::string kind;
   std::string subject;  ///< "E003", a file name, a run
@@ -54,6 +56,10 @@ struct CheckRequest {
 /// its end, as it is measured.
 [[nodiscard]] CaseCheck check_case(Session& session,
                                    const CheckRequest& request);
+
+/// What is wrong with the journals of the runs that nobody works on now.
+[[nodiscard]] std::vector<JournalProblem> check_resting_journals(
+    const CaseFile& case_file);
 
 /// Finishes or sets aside what an interrupted call of this run left: the
 /// snapshot if it could be adopted, empty if the call must be made again.

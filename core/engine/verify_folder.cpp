@@ -11,6 +11,7 @@
 #include "core/base/text.hpp"
 #include "core/casefile/export_list.hpp"
 #include "core/casefile/record_files.hpp"
+#include "core/engine/case_check.hpp"
 #include "core/engine/exhibits.hpp"
 
 namespace impound {
@@ -166,6 +167,10 @@ FolderReport verify_folder(const fs::path& folder, const WrittenDown& known,
       CaseFolder worked_on(report, case_file);
       worked_on.check_exhibits(case_file, threads, cancellation, progress);
       worked_on.check_files();
+      for (const JournalProblem& one : check_resting_journals(case_file)) {
+        report.files.push_back(
+            {"journal", one.run, "the rows that the chain names", one.what});
+      }
     }
   } catch (const Error& error) {
     // A record that is broken may be too broken to ask for its exhibits.

@@ -38,6 +38,12 @@ code 4 impound resume R001 --yes
 says "row $((last + 1)) of the journal of R001 has no entry in the chain"
 equal "$(entries)" "$before"
 answers || fail "something was contained"
+# Who only looks is told as well, and of the case that is whole is told nothing.
+code 4 impound verify "$IMPOUND_HOME/forged"
+says "row $((last + 1)) of the journal of R001 has no entry in the chain"
+code 1 impound case check --dry-run
+says "journal R001 row $((last + 1)) of the journal of R001 has no entry in the chain"
+code 0 impound verify "$IMPOUND_HOME/whole"
 
 echo "an edited row, a row of the middle and a row of the end that are gone are refused by name"
 for change in "UPDATE journal SET answer=replace(answer,'\"exhibit\"','\"exhibit \"') WHERE n=1" \
@@ -61,6 +67,8 @@ for s in sql: db.execute(s)
 db.commit()
 PY
   code 4 impound resume R001 --yes
+  says "of the journal of R001"
+  code 4 impound verify "$IMPOUND_HOME/forged"
   says "of the journal of R001"
 done
 rm -rf "${IMPOUND_HOME:?}/forged"

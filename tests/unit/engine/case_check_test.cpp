@@ -368,8 +368,8 @@ TEST_CASE("[I3] a bundle of another acquisition is set aside, not adopted") {
   Acting acting;
   acting.begin_exhibit();
   // It verifies with its own seal, and is not what this case began to take.
-  for (const char* name :
-       {"E001.tar.zst", "E001.tar.zst.sha256", "E001.seal.json"}) {
+  for (const char* name : {"E001.tar.zst", "E001.tar.zst.sha256",
+                           "E001.VERIFY.txt", "E001.seal.json"}) {
     fs::copy_file(other.evidence() / name, acting.evidence() / name);
   }
   CHECK(acting.kinds(true) == std::vector<std::string>{"partial E001"});
@@ -447,6 +447,29 @@ TEST_CASE("a damaged bundle whose entries a crash prevented is not adopted") {
   CHECK(damaged.sealed == 0);
   CHECK_FALSE(fs::exists(bundle));
   CHECK(fs::exists(damaged.evidence() / "aside/E001.tar.zst"));
+}
+
+TEST_CASE(
+    "[I3] a bundle whose files are not those that the record read is not "
+    "adopted, and the first that differs is named") {
+  constexpr auto other_items = [](const Target&, EvidenceSink& sink) {
+    sink.bytes({.name = "a", .content = as_bytes(std::string_view("gamma"))});
+    sink.bytes({.name = "b", .content = as_bytes(std::string_view("beta"))});
+  };
+  constexpr Collector kOther = collector_named("two-items", other_items);
+  Acting other;
+  static_cast<void>(other.take(kOther));
+  Orphaned changed;
+  for (const char* name : {"E001.tar.zst", "E001.tar.zst.sha256",
+                           "E001.VERIFY.txt", "E001.seal.json"}) {
+    fs::permissions(changed.evidence() / name, fs::perms::owner_all);
+    fs::remove(changed.evidence() / name);
+    fs::copy_file(other.evidence() / name, changed.evidence() / name);
+  }
+  const CaseCheckItem item = changed.check(Repair::yes);
+  CHECK(item.kind == "partial");
+  CHECK_THAT(item.what, Catch::Contains("E001/1 has SHA-256 "));
+  CHECK(changed.sealed == 0);
 }
 
 TEST_CASE("[I2] another bundle in an exhibit's place is not read as it") {

@@ -539,6 +539,26 @@ TEST_CASE("a release is of the deployment that was named, and of no other",
   CHECK(open.front().deployment == "large");
 }
 
+TEST_CASE("what is measured of a release with nothing open is what was named",
+          "[engine]") {
+  Machine machine;
+  OneCase one(machine);
+  REQUIRE(one.contain_it().is_contained());
+  machine.deployment.name = "large";
+  service.thaw();
+  REQUIRE(one.contain_it().is_contained());
+  CHECK(one.release_all().size() == 2);
+  const ReleaseRequest named{.methods = kMethods,
+                             .probe = ask,
+                             .purpose = "a test",
+                             .deployment = "small"};
+  const auto results = release(one.session, named);
+  REQUIRE(results.size() == 1);
+  CHECK(results.front().deployment == "small");
+  CHECK(results.front().end == ReleaseEnd::nothing_open);
+  CHECK(one.release_all().size() == 2);
+}
+
 TEST_CASE(
     "[I13] a probe that could not be asked, or must go on and does not, "
     "proves no containment",

@@ -7,6 +7,7 @@
 #include "core/base/error.hpp"
 #include "core/run/open_run.hpp"
 #include "core/run/run_plan.hpp"
+#include "core/storage/sqlite.hpp"
 #include "tests/support/acting.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/lua/scratch_playbook.hpp"
@@ -199,6 +200,82 @@ TEST_CASE(
   for (const Entry& entry : led.file.entries()) {
     CHECK(text_or(entry.json.at("detail"), "kind", "") != "attempt");
   }
+}
+
+Cancellation* stopped_by_probe = nullptr;
+
+/// Presses Ctrl-C while it is asked.
+ProbeResult stopping(const Probe& probe) {
+  stopped_by_probe->request();
+  return silence(probe);
+}
+
+TEST_CASE("[I11] what was measured until a stop is no answer", "[run][I11]") {
+  Led led(R"(  ctx:probe())");
+  static_cast<void>(led.root.write(
+      "d.toml",
+      "schema = 1\nname = \"small\"\n[model]\npath = \"model\"\n"
+      "[[probe]]\nname = \"models\"\nurl = \"http://127.0.0.1:9/\"\n"
+      "after = \"forbidden\"\n"));
+  led.tools.probe = stopping;
+  stopped_by_probe = &led.cancellation;
+  const RunResult stops = start_run(led.request, led.tools, led.watcher);
+  CHECK(stops.outcome.state != lua::RunState::done);
+  CHECK(led.file.journal("R001").empty());
+
+  Led calm(R"(  ctx:probe())");  // what stays away above is written here
+  static_cast<void>(start_run(calm.request, calm.tools, calm.watcher));
+  CHECK(calm.file.journal("R001").size() == 1);
+}
+
+/// The call from which a step is tried again, by the note that says so.
+std::int64_t retried_from(Led& led) {
+  led.watcher.answer = {AskedHow::answered, "yes"};
+  static_cast<void>(start_run(led.request, led.tools, led.watcher));
+  led.session.run.clear();
+  static_cast<void>(resume_run({.run = "R001", .consent = {}, .retry = "act"},
+                               led.tools, led.watcher));
+  for (const Entry& entry : led.file.entries()) {
+    const Json& detail = entry.json.at("detail");
+    if (text_or(detail, "kind", "") == "retry") return detail.at("call");
+  }
+  return 0;
+}
+
+TEST_CASE(
+    "[I12] a step that only measures is tried again from its failure on, one "
+    "that asked from its beginning",
+    "[run][I12]") {
+  Led measures(R"lua(
+  ctx:note("seen")
+  ctx:load_baseline())lua");
+  CHECK(retried_from(measures) == 2);
+  CHECK(measures.watcher.asked.empty());
+
+  Led asks(std::string(kAsks) + "\n  ctx:load_baseline()");
+  CHECK(retried_from(asks) == 1);
+  CHECK(asks.watcher.asked == std::vector<std::string>{"go", "go"});
+}
+
+TEST_CASE("nothing is replayed of a record that does not verify",
+          "[run][I11]") {
+  Led led(kAsks);
+  REQUIRE(start_run(led.request, led.tools, led.watcher).conclusion.verdict ==
+          lua::RunVerdict::waiting);
+  led.session.run.clear();
+  answer_question(led.session, "R001", "go", "no");
+  {
+    // Whoever holds the file, and no key.
+    const Database database(led.folder / "case.db", Database::Mode::write);
+    database.execute("DROP TRIGGER custody_no_update");
+    database.execute(
+        "UPDATE custody SET line = replace(line, 'Go on?', 'Go in?')");
+  }
+  const std::size_t before = led.file.entries().size();
+  CHECK_THROWS_WITH(
+      resume_run({.run = "R001"}, led.tools, led.watcher),
+      Catch::Contains("does not verify, so nothing of it is replayed"));
+  CHECK(led.file.entries().size() == before);
 }
 
 TEST_CASE(
