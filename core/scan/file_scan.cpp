@@ -125,10 +125,11 @@ void FileScan::add(ScanFinding finding) {
   }
   judge(verdict_of(finding.severity));
   if (leaves_unread(finding.rule)) report_.read_to_end = false;
-  if (std::find(report_.findings.begin(), report_.findings.end(), finding) !=
-      report_.findings.end()) {
-    return;
-  }
+  const bool is_known =
+      std::ranges::any_of(report_.findings, [&](const ScanFinding& known) {
+        return known.offset == finding.offset && known == finding;
+      });
+  if (is_known) return;
   // A flood of harmless findings must not push out the grave ones.
   const auto less = [](const ScanFinding& a, const ScanFinding& b) {
     return a.severity < b.severity;

@@ -136,19 +136,23 @@ std::optional<CallDoubt> doubt_text(Tokens tokens) {
   return std::nullopt;
 }
 
-std::optional<CallDoubt> doubt_base(Tokens tokens) {
+bool is_plain_type(std::string_view name) {
   static constexpr std::array<std::string_view, 13> kPlain = {
       "builtins.object",   "builtins.dict",      "builtins.list",
       "builtins.tuple",    "builtins.set",       "builtins.frozenset",
       "builtins.int",      "builtins.float",     "builtins.str",
       "builtins.bytes",    "builtins.bytearray", "builtins.complex",
       "builtins.Exception"};
+  return std::ranges::find(kPlain, name) != kPlain.end();
+}
+
+std::optional<CallDoubt> doubt_base(Tokens tokens) {
   const std::vector<Tokens> arguments = arguments_of(tokens);
   if (arguments.size() < 2 || only_name(arguments[0]).empty()) {
     return review("the class is computed");
   }
   const std::string_view base = only_name(arguments[1]);
-  if (std::ranges::find(kPlain, base) != kPlain.end()) return std::nullopt;
+  if (is_plain_type(base)) return std::nullopt;
   const auto [module, name] = split_name(base);
   const GlobalClass verdict = judge_global(module, name).verdict;
   if (verdict <= GlobalClass::allowed) return std::nullopt;
@@ -247,7 +251,8 @@ std::optional<CallDoubt> doubt_shapes(Tokens tokens) {
 }
 
 std::optional<CallDoubt> doubt_reduce(const GuardedNames& row,
-                                      const PickleCall& call, Tokens tokens) {
+                                      std::string_view rendering,
+                                      Tokens tokens) {
   const std::vector<Tokens> arguments = arguments_of(tokens);
   const std::string_view first =
       arguments.empty() ? std::string_view() : only_name(arguments[0]);
@@ -292,7 +297,7 @@ std::optional<CallDoubt> doubt_reduce(const GuardedNames& row,
       if (first.starts_with("typing.")) return std::nullopt;
       return harm(Harm::reaches_anything);
     case Guard::torch_bytes:
-      return doubt_torch_bytes(call.rendering);
+      return doubt_torch_bytes(rendering);
     case Guard::bit_generator:
       if (all_names([](std::string_view name) {
             return name.starts_with("numpy.random.");
@@ -323,6 +328,126 @@ std::optional<CallDoubt> doubt_reduce(const GuardedNames& row,
       return review("what it asks for is computed");
   }
   return review("nobody vouched for it");
+}
+
+/// How many arguments there are, if they are a tuple that is kept.
+std::optional<std::size_t> argument_count(const PickleHeap& heap,
+                                          const PickleValue& arguments) {
+  const auto tuple = heap.container(arguments);
+  if (!tuple || tuple->kind != PickleContainer::Kind::tuple || tuple->is_cut) {
+    return std::nullopt;
+  }
+  return tuple->count;
+}
+
+/// What the first look at a call of a guarded name says.
+CallClass at_sight(const PickleHeap& heap, const GuardedNames& row,
+                   const PickleCallParts& parts) {
+  switch (parts.how) {
+    case PickleCall::How::create:
+      return row.guard == Guard::singleton ? CallClass::harmful
+                                           : CallClass::harmless;
+    case PickleCall::How::set_state:
+      return row.guard == Guard::shapes ? CallClass::by_text
+                                        : CallClass::harmless;
+    case PickleCall::How::mutate:
+      return CallClass::harmless;
+    case PickleCall::How::call:
+      break;
+  }
+  const auto count = argument_count(heap, parts.arguments);
+  const auto is_name = [&](std::size_t i) {
+    return heap.global(heap.child(parts.arguments, i)) != nullptr;
+  };
+  switch (row.guard) {
+    case Guard::object:
+    case Guard::shapes:
+      return count == 0 ? CallClass::harmless : CallClass::doubtful;
+    case Guard::settings:
+      if (count == 0) return CallClass::harmless;
+      break;
+    case Guard::iterable:
+      if (count == 1) return CallClass::harmless;
+      break;
+    case Guard::binds:
+      return CallClass::harmless;
+    case Guard::new_object:
+      if (count >= 1 && is_name(0)) return CallClass::harmless;
+      break;
+    case Guard::base: {
+      if (count < 2 || !is_name(0) || !is_name(1)) break;
+      const PickleGlobal& base = *heap.global(heap.child(parts.arguments, 1));
+      if (base.judgement.verdict <= GlobalClass::allowed) {
+        return CallClass::harmless;
+      }
+      break;
+    }
+    default:
+      break;
+  }
+  return CallClass::by_text;
+}
+
+bool is_getattr(const PickleGlobal& global) {
+  return global.resolved_name == "getattr" &&
+         global.resolved_module == "builtins";
+}
+
+bool is_plain_getattr(std::string_view rendering) {
+  if (!rendering.starts_with("builtins.getattr(")) return false;
+  const std::vector<RenderedToken> tokens = rendered_tokens(rendering);
+  const std::vector<Tokens> arguments = arguments_of(tokens);
+  return arguments.size() == 2 && !has_kind(arguments[0], Kind::name) &&
+         arguments[1].size() == 1 && arguments[1][0].kind == Kind::text &&
+         is_plain_attribute(arguments[1][0].text);
+}
+
+bool is_scalar(const PickleValue& value) {
+  return value.is_text() || value.kind == PickleValue::Kind::bytes ||
+         value.kind == PickleValue::Kind::integer ||
+         value.kind == PickleValue::Kind::real;
+}
+
+/// A text, a number, or a few of them in a list, a tuple, a set or a dict.
+bool is_few_scalars(const PickleHeap& heap, const PickleValue& value) {
+  constexpr std::uint32_t kFew = 8;
+  if (is_scalar(value)) return true;
+  const auto holder = heap.container(value);
+  if (!holder || holder->kind > PickleContainer::Kind::set ||
+      holder->count > kFew) {
+    return false;
+  }
+  return std::ranges::all_of(heap.children(value, kFew), is_scalar);
+}
+
+/// `doubtful` if the call is no getattr(), or none of a plain value and a plain
+/// attribute.
+CallClass plain_getattr(const PickleHeap& heap, const PickleCallParts& parts,
+                        std::string_view rendering) {
+  if (parts.how != PickleCall::How::call || !is_getattr(*parts.type) ||
+      argument_count(heap, parts.arguments) != 2) {
+    return CallClass::doubtful;
+  }
+  if (rendering.empty()) {
+    const bool is_plain =
+        is_few_scalars(heap, heap.child(parts.arguments, 0)) &&
+        heap.child(parts.arguments, 1).is_text() &&
+        is_plain_attribute(heap.text(heap.child(parts.arguments, 1), 256));
+    return is_plain ? CallClass::harmless : CallClass::by_text;
+  }
+  return is_plain_getattr(rendering) ? CallClass::harmless
+                                     : CallClass::doubtful;
+}
+
+bool is_known_method_call(const PickleHeap& heap, const PickleValue& callee) {
+  const PickleGlobal* const getter = heap.callee(callee);
+  if (getter == nullptr || !is_getattr(*getter)) return false;
+  const PickleValue& arguments = heap.call(callee)->arguments;
+  if (argument_count(heap, arguments) != 2) return false;
+  const PickleGlobal* const type = heap.global(heap.child(arguments, 0));
+  return type != nullptr &&
+         is_known_method(type->resolved_module + "." + type->resolved_name,
+                         heap.text(heap.child(arguments, 1), 256));
 }
 
 }  // namespace
@@ -379,16 +504,18 @@ std::vector<RenderedToken> rendered_tokens(std::string_view text) {
 }
 
 std::optional<CallDoubt> doubt_call(const GuardedNames& row,
-                                    const PickleCall& call) {
-  const std::vector<RenderedToken> tokens = rendered_tokens(call.rendering);
-  switch (call.how) {
+                                    PickleCall::How how,
+                                    std::string_view rendering) {
+  switch (how) {
     case PickleCall::How::call:
-      return doubt_reduce(row, call, tokens);
+      return doubt_reduce(row, rendering, rendered_tokens(rendering));
     case PickleCall::How::create:
       if (row.guard == Guard::singleton) return harm(Harm::reaches_anything);
       return std::nullopt;
     case PickleCall::How::set_state:
-      if (row.guard == Guard::shapes) return doubt_shapes(tokens);
+      if (row.guard == Guard::shapes) {
+        return doubt_shapes(rendered_tokens(rendering));
+      }
       return std::nullopt;
     case PickleCall::How::mutate:
       return std::nullopt;
@@ -396,40 +523,21 @@ std::optional<CallDoubt> doubt_call(const GuardedNames& row,
   return std::nullopt;
 }
 
-bool is_plain_getattr(const PickleCall& call) {
-  if (call.how != PickleCall::How::call ||
-      !call.rendering.starts_with("builtins.getattr(")) {
-    return false;
+CallClass judge_call(const PickleHeap& heap, const PickleCallParts& parts,
+                     std::string_view rendering) {
+  if (is_known_method_call(heap, parts.callee)) return CallClass::harmless;
+  if (parts.type == nullptr) return CallClass::doubtful;
+  const GlobalJudgement& judgement = parts.type->judgement;
+  if (judgement.verdict == GlobalClass::dangerous) {
+    const CallClass plain = plain_getattr(heap, parts, rendering);
+    return plain == CallClass::doubtful ? CallClass::harmful : plain;
   }
-  const std::vector<RenderedToken> tokens = rendered_tokens(call.rendering);
-  const std::vector<Tokens> arguments = arguments_of(tokens);
-  return arguments.size() == 2 && !has_kind(arguments[0], Kind::name) &&
-         arguments[1].size() == 1 && arguments[1][0].kind == Kind::text &&
-         is_plain_attribute(arguments[1][0].text);
-}
-
-bool is_item_of_guarded(const PickleCall& call) {
-  if (call.how != PickleCall::How::mutate) return false;
-  const std::vector<RenderedToken> tokens = rendered_tokens(call.callee);
-  if (tokens.empty() || tokens[0].kind != Kind::name) return false;
-  std::string_view made_of = tokens[0].text;
-  if (made_of.starts_with("copyreg.")) {
-    const std::vector<Tokens> arguments = arguments_of(tokens);
-    made_of = arguments.empty() ? std::string_view() : only_name(arguments[0]);
-  }
-  const auto [module, name] = split_name(made_of);
-  return guard_of(module, name) != nullptr ||
-         judge_global(module, name).verdict <= GlobalClass::allowed;
-}
-
-bool is_known_method_call(const PickleCall& call) {
-  constexpr std::string_view kGet = "builtins.getattr(";
-  if (!call.is_computed || !call.callee.starts_with(kGet)) return false;
-  const std::vector<RenderedToken> tokens = rendered_tokens(call.callee);
-  const std::vector<Tokens> arguments = arguments_of(tokens);
-  return arguments.size() == 2 && !only_name(arguments[0]).empty() &&
-         arguments[1].size() == 1 && arguments[1][0].kind == Kind::text &&
-         is_known_method(only_name(arguments[0]), arguments[1][0].text);
+  if (judgement.guard == nullptr) return CallClass::doubtful;
+  if (rendering.empty()) return at_sight(heap, *judgement.guard, parts);
+  const auto doubt = doubt_call(*judgement.guard, parts.how, rendering);
+  if (!doubt) return CallClass::harmless;
+  return doubt->severity == Severity::critical ? CallClass::harmful
+                                               : CallClass::doubtful;
 }
 
 }  // namespace impound

@@ -2,10 +2,12 @@
 #pragma once
 /// What a call of a guarded name does with its arguments.
 ///
-/// The machine renders a call as Python would write it; this reads that text
-/// again, as tokens. It may be cut ("…"): what cannot be seen is not vouched
-/// for. A name that holds more than letters cannot be imported, so that no
-/// text of an attacker passes for a bracket or a comma.
+/// judge_call() is asked for every call as it happens, so that a file may hold
+/// as many as it likes: most are decided by where their parts stand. For the
+/// others the machine renders the call as Python would write it, and this reads
+/// that text again, as tokens. It may be cut ("…"): what cannot be seen is not
+/// vouched for. A name that holds more than letters cannot be imported, so that
+/// no text of an attacker passes for a bracket or a comma.
 
 #include <optional>
 #include <string>
@@ -49,17 +51,18 @@ struct CallDoubt {
 
 /// What is wrong with a call of the names in `row`; empty if it is harmless.
 [[nodiscard]] std::optional<CallDoubt> doubt_call(const GuardedNames& row,
-                                                  const PickleCall& call);
+                                                  PickleCall::How how,
+                                                  std::string_view rendering);
 
-/// getattr() of a plain value and a plain attribute: what pickles of bound
-/// methods ([].append) hold.
-[[nodiscard]] bool is_plain_getattr(const PickleCall& call);
-
-/// Items that are added to an object of a guarded class.
-[[nodiscard]] bool is_item_of_guarded(const PickleCall& call);
-
-/// A call of what getattr() gave, where that is a method on the list:
-/// ZoneInfo._unpickle('Europe/Berlin', True).
-[[nodiscard]] bool is_known_method_call(const PickleCall& call);
+/// What a call of a name that is not allowed does. Harmless are, beside what no
+/// guard doubts,
+///   * getattr() of a plain value and a plain attribute: what pickles of bound
+///     methods ([].append) hold;
+///   * items that are added to an object of a guarded class;
+///   * a call of what getattr() gave, where that is a method on the list:
+///     ZoneInfo._unpickle('Europe/Berlin', True).
+[[nodiscard]] CallClass judge_call(const PickleHeap& heap,
+                                   const PickleCallParts& parts,
+                                   std::string_view rendering);
 
 }  // namespace impound

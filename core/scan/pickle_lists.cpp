@@ -11,7 +11,22 @@
 namespace impound {
 namespace {
 
-/// Rows by module and name, "torch.nn.modules.*" kept apart.
+struct ByName {
+  std::string_view module;
+  std::string_view name;
+
+  bool operator==(const ByName&) const = default;
+};
+
+struct HashByName {
+  std::size_t operator()(const ByName& key) const noexcept {
+    const std::hash<std::string_view> hash;
+    return hash(key.module) * 31 + hash(key.name);
+  }
+};
+
+/// Rows by module and name, "torch.nn.modules.*" kept apart. The words of the
+/// rows are static text.
 template <typename Row>
 class Lookup {
  public:
@@ -24,24 +39,25 @@ class Lookup {
           (wanted == Rows::whole_modules && !is_whole)) {
         continue;
       }
-      for (const std::string& name : split(row.names, ' ')) {
-        if (!name.empty()) {
-          rows_.emplace(std::string(row.module) + '\n' + name, &row);
-        }
+      const bool is_below = row.module.ends_with(".*");
+      Map& into = is_below ? below_ : here_;
+      const std::string_view module =
+          row.module.substr(0, row.module.size() - (is_below ? 2 : 0));
+      for (std::string_view rest = row.names; !rest.empty();) {
+        const std::string_view name = rest.substr(0, rest.find(' '));
+        rest.remove_prefix(std::min(rest.size(), name.size() + 1));
+        if (!name.empty()) into.emplace(ByName{module, name}, &row);
       }
     }
   }
 
   [[nodiscard]] const Row* find(std::string_view module,
                                 std::string_view name) const {
-    if (const Row* row = exact(module, name)) return row;
-    if (const Row* row = exact(module, "*")) return row;
+    if (const Row* row = either(here_, module, name)) return row;
     // "a.b.*" covers a.b and everything below it.
     std::string_view prefix = module;
     while (true) {
-      const std::string pattern = std::string(prefix) + ".*";
-      if (const Row* row = exact(pattern, name)) return row;
-      if (const Row* row = exact(pattern, "*")) return row;
+      if (const Row* row = either(below_, prefix, name)) return row;
       const std::size_t dot = prefix.rfind('.');
       if (dot == std::string_view::npos) return nullptr;
       prefix = prefix.substr(0, dot);
@@ -56,16 +72,19 @@ class Lookup {
   }
 
  private:
-  [[nodiscard]] const Row* exact(std::string_view module,
-                                 std::string_view name) const {
-    std::string key(module);
-    key += '\n';
-    key += name;
-    const auto found = rows_.find(key);
-    return found == rows_.end() ? nullptr : found->second;
+  using Map = std::unordered_map<ByName, const Row*, HashByName>;
+
+  /// The row of this name, or else of every name.
+  static const Row* either(const Map& rows, std::string_view module,
+                           std::string_view name) {
+    if (rows.empty()) return nullptr;
+    auto found = rows.find({module, name});
+    if (found == rows.end()) found = rows.find({module, "*"});
+    return found == rows.end() ? nullptr : found->second;
   }
 
-  std::unordered_map<std::string, const Row*> rows_;
+  Map here_;
+  Map below_;
 };
 
 using Guards = Lookup<GuardedNames>;
@@ -327,7 +346,9 @@ GlobalJudgement judge_global(std::string_view module, std::string_view name) {
       is_cython_restorer(module, name)) {
     return {GlobalClass::allowed, ""};
   }
-  if (guards().has(module, name)) return {GlobalClass::unknown, kGuardedRule};
+  if (const GuardedNames* const row = guards().find(module, name)) {
+    return {GlobalClass::unknown, kGuardedRule, row};
+  }
   const DangerousNames* const danger = danger_of(module, name);
   // An exception of a module that is dangerous as a whole keeps its arguments.
   const bool is_exception =
@@ -337,16 +358,16 @@ GlobalJudgement judge_global(std::string_view module, std::string_view name) {
                                         ? "pickle-dangerous-import"
                                         : "pickle-dotted-name"};
   }
-  if (packages().has(module, name)) return {GlobalClass::unknown, kGuardedRule};
+  if (const GuardedNames* const row = packages().find(module, name)) {
+    return {GlobalClass::unknown, kGuardedRule, row};
+  }
   return {GlobalClass::unknown, has_private_component(name)
                                     ? "pickle-private-name"
                                     : "pickle-unknown-import"};
 }
 
 const GuardedNames* guard_of(std::string_view module, std::string_view name) {
-  if (judge_global(module, name).rule != kGuardedRule) return nullptr;
-  const GuardedNames* const row = guards().find(module, name);
-  return row != nullptr ? row : packages().find(module, name);
+  return judge_global(module, name).guard;
 }
 
 std::optional<Harm> harm_of(std::string_view module, std::string_view name) {

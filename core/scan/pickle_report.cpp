@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "core/base/text.hpp"
 #include "core/scan/guarded_calls.hpp"
@@ -43,18 +42,8 @@ class RunReport {
         by_name_.emplace(global.full_name(), &global);
       }
     }
-    for (const PickleCall& call : run.calls) {
-      if (is_plain_getattr(call)) {
-        has_plain_getattr_ = true;
-      } else {
-        note_names(call.rendering);
-      }
-    }
     // What was not walked to its end may do more than is seen.
-    is_partial_ = !run.has_stopped ||
-                  std::ranges::any_of(run.problems, [](const Problem& problem) {
-                    return problem.rule == "pickle-limit";
-                  });
+    is_partial_ = !run.has_stopped || run.is_partial;
     has_caller_ = std::ranges::any_of(run.globals, calls_its_argument);
   }
 
@@ -84,7 +73,6 @@ class RunReport {
           call.rendering);
       return;
     }
-    if (is_plain_getattr(call)) return;
     const std::optional<Harm> harm = harm_of_global(global);
     // An object that is made without a constructor runs nothing of a class
     // that only its module speaks against.
@@ -126,7 +114,7 @@ class RunReport {
     Severity severity = Severity::medium;
     if (is_dangerous) {
       const std::optional<Harm> harm = harm_of_global(&global);
-      if (is_only_plain_getattr(global)) return;
+      if (has_only_harmless_calls(global)) return;
       severity = is_harmful(global, harm) ? Severity::critical : Severity::high;
       if (harm) message += fmt::format(": it {}", to_string(*harm));
     }
@@ -139,15 +127,6 @@ class RunReport {
     if (call.is_computed) return nullptr;
     const auto found = by_name_.find(call.callee);
     return found == by_name_.end() ? nullptr : found->second;
-  }
-
-  void note_names(std::string_view rendering) {
-    for (const RenderedToken& token : rendered_tokens(rendering)) {
-      if (token.kind == RenderedToken::Kind::cut) is_cut_ = true;
-      if (token.kind == RenderedToken::Kind::name) {
-        named_.insert(std::string(token.text));
-      }
-    }
   }
 
   static std::optional<Harm> harm_of_global(const PickleGlobal* global) {
@@ -170,7 +149,8 @@ class RunReport {
   }
 
   void report_guarded(const GuardedNames& guard, const PickleCall& call) {
-    const std::optional<CallDoubt> doubt = doubt_call(guard, call);
+    const std::optional<CallDoubt> doubt =
+        doubt_call(guard, call.how, call.rendering);
     if (!doubt) return;
     const bool is_harm = doubt->severity == Severity::critical;
     context_.report(is_harm ? "pickle-dangerous-call" : kGuardedRule,
@@ -182,7 +162,6 @@ class RunReport {
 
   /// The result of a call is called: by what it is made of.
   void report_computed(const PickleCall& call) {
-    if (is_known_method_call(call) || is_item_of_guarded(call)) return;
     const std::vector<RenderedToken> tokens = rendered_tokens(call.callee);
     const bool is_harmful =
         std::ranges::any_of(tokens, [&](const RenderedToken& token) {
@@ -200,22 +179,20 @@ class RunReport {
                     call.rendering);
   }
 
-  /// Whether `global` stands among the arguments of a call that nobody vouched
-  /// for, or may.
-  [[nodiscard]] bool is_handed_on(const PickleGlobal& global) const {
-    return is_cut_ || named_.contains(plain_name(global));
-  }
-
   /// Importing a dangerous name does no harm by itself: a model may keep a
   /// function. It does where something may call it.
   [[nodiscard]] bool is_harmful(const PickleGlobal& global,
                                 std::optional<Harm> harm) const {
     return is_partial_ || has_caller_ || harm == Harm::acts_on_import ||
-           (global.calls != 0 && calls_harm(global)) || is_handed_on(global);
+           (global.calls != 0 && calls_harm(global)) || global.is_handed_on;
   }
 
   /// Whether one of the calls of `global` was reported as harm.
   [[nodiscard]] bool calls_harm(const PickleGlobal& global) const {
+    if (global.harmless_calls != 0 &&
+        global.calls == global.harmless_calls + global.known_attributes) {
+      return false;
+    }
     const std::string name = global.full_name();
     bool is_seen = false;
     for (const PickleCall& call : run_.calls) {
@@ -226,14 +203,11 @@ class RunReport {
     return !is_seen;
   }
 
-  [[nodiscard]] bool is_only_plain_getattr(const PickleGlobal& global) const {
-    return has_plain_getattr_ && !has_caller_ && !is_partial_ &&
-           global.resolved_module == "builtins" &&
-           global.resolved_name == "getattr" && global.builds == 0 &&
-           std::ranges::all_of(run_.calls, [&](const PickleCall& call) {
-             return call.is_computed || call.callee != global.full_name() ||
-                    is_plain_getattr(call);
-           });
+  /// getattr() of plain values and attributes, and nothing else done with it.
+  [[nodiscard]] bool has_only_harmless_calls(const PickleGlobal& global) const {
+    return global.harmless_calls != 0 && !has_caller_ && !is_partial_ &&
+           global.calls == global.harmless_calls + global.known_attributes &&
+           global.builds == 0 && !global.is_handed_on;
   }
 
   /// A guarded name is vouched for where its calls are seen.
@@ -249,9 +223,6 @@ class RunReport {
   ScanContext& context_;
   const PickleRun& run_;
   std::unordered_map<std::string, const PickleGlobal*> by_name_;
-  std::unordered_set<std::string> named_;  ///< in calls, but plain getattr
-  bool is_cut_ = false;                    ///< a call is not shown to its end
-  bool has_plain_getattr_ = false;
   bool has_caller_ = false;
   bool is_partial_ = false;
 };
@@ -361,6 +332,7 @@ PickleOptions scanning_options() {
   PickleOptions options;
   options.judge = judge_global;
   options.attributes = is_known_attribute;
+  options.calls = judge_call;
   return options;
 }
 

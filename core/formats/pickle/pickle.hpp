@@ -22,10 +22,29 @@ namespace impound {
 using AttributeJudge = bool (*)(std::string_view class_name,
                                 std::string_view attribute);
 
+struct PickleCall;
+struct PickleCallParts;
+
+/// What a call does with what it is given, as far as can be said of it alone.
+enum class CallClass : std::uint8_t {
+  harmless,  ///< not listed
+  by_text,   ///< only its rendering decides
+  doubtful,
+  harmful,
+};
+
+/// Asked for each call of what is not allowed, as it happens: at first with an
+/// empty `rendering`, and once more with it after `by_text`.
+using CallJudge = CallClass (*)(const PickleHeap& heap,
+                                const PickleCallParts& parts,
+                                std::string_view rendering);
+
 struct PickleOptions {
-  /// Without one every name is `unknown`.
+  /// Without one every name is `unknown`, and no call is listed.
   GlobalJudge judge = nullptr;
   AttributeJudge attributes = nullptr;
+  /// Without one every call is listed, as far as there is room.
+  CallJudge calls = nullptr;
   /// joblib puts the bytes of an array into the stream, behind the BUILD of its
   /// NumpyArrayWrapper. joblib.load skips them; pickle.load would run them.
   enum class Arrays : std::uint8_t { as_joblib, as_opcodes };
@@ -50,6 +69,16 @@ struct PickleCall {
   std::string rendering;  ///< "os.system('id')": evidence
   GlobalJudgement judgement;
   bool is_computed = false;  ///< the callee is itself the result of a call
+};
+
+/// A call as it stands in the heap.
+struct PickleCallParts {
+  PickleCall::How how = PickleCall::How::call;
+  /// What is called, or the class of the object at hand; null if computed.
+  const PickleGlobal* type = nullptr;
+  PickleValue callee;
+  PickleValue target;     ///< what the call makes, or the object at hand
+  PickleValue arguments;  ///< or the state, or the first of the items
 };
 
 /// A constant that may itself be a file: looked at by whoever knows formats.
@@ -77,6 +106,7 @@ struct PickleRun {
   std::uint64_t end = 0;     ///< behind STOP, or where decoding failed
   bool has_stopped = false;  ///< STOP was reached
   bool is_cut_off = false;   ///< an announced length reaches behind the end
+  bool is_partial = false;   ///< a call could not be judged
   int protocol = 0;          ///< the highest PROTO seen
   std::uint64_t opcodes = 0;
   /// Bytes searched for the ends of lines that are longer than the window.
@@ -88,7 +118,8 @@ struct PickleRun {
   bool has_weights_only_opcodes = true;
   PickleValue root;  ///< what would be returned
   std::vector<PickleGlobal> globals;
-  std::vector<PickleCall> calls;            ///< at most kMaxCalls, distinct
+  /// Distinct ones; at most kMaxCalls that are doubtful, and as many harmful.
+  std::vector<PickleCall> calls;
   std::vector<PickleValue> persistent_ids;  ///< at most kMaxPersistentIds
   std::uint64_t persistent_count = 0;
   /// Those of the form that torch writes: ('storage', type, key, location, …).

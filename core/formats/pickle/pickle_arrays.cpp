@@ -80,11 +80,14 @@ void PickleMachine::State::inner_pickle() {
   }
   State inner(window.source(), options);
   inner.array_depth = array_depth + 1;
+  inner.call_work = call_work;
   PickleRun run = inner.run(window.offset_of(window.at));
   const auto take = [](auto& into, auto& from) {
     into.insert(into.end(), std::make_move_iterator(from.begin()),
                 std::make_move_iterator(from.end()));
   };
+  call_work = inner.call_work;
+  result.is_partial |= run.is_partial;
   take(inner_globals, run.globals);
   take(result.calls, run.calls);
   take(result.constants, run.constants);

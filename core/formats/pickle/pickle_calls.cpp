@@ -52,7 +52,9 @@ PickleValue PickleMachine::State::import(std::string module, std::string name,
     // In doubt both ways of looking a name up are judged: an unpickler without
     // fix_imports, or one made to change protocol, takes the other one.
     const GlobalJudgement written = options.judge(module, name);
-    const GlobalJudgement moved = options.judge(mapped.module, mapped.name);
+    const bool has_moved = mapped.module != module || mapped.name != name;
+    const GlobalJudgement moved =
+        has_moved ? options.judge(mapped.module, mapped.name) : written;
     global.judgement = is_python2 ? moved : written;
     if (written.verdict == GlobalClass::dangerous) global.judgement = written;
     if (moved.verdict == GlobalClass::dangerous) global.judgement = moved;
@@ -91,7 +93,7 @@ void PickleMachine::State::import_lines(bool call_it) {
   top = first;
   const PickleValue arguments =
       heap.open(heap.make(PickleContainer::Kind::tuple, first, count));
-  push(make_call(PickleCall::How::call, callee, arguments, offset));
+  push(make_call(PickleCall::How::call, callee, arguments));
 }
 
 void PickleMachine::State::import_from_stack() {
@@ -111,39 +113,181 @@ const PickleGlobal* PickleMachine::State::class_of(
     const PickleValue& value) const {
   const PickleGlobal* const callee = heap.callee(value);
   if (callee == nullptr || !is_reconstructor(*callee)) return callee;
-  const auto arguments = heap.children(heap.call(value)->arguments, 1);
-  return arguments.empty() ? nullptr : heap.global(arguments[0]);
+  return heap.global(heap.child(heap.call(value)->arguments, 0));
 }
 
-void PickleMachine::State::note_call(PickleCall::How how,
-                                     const PickleValue& callee,
-                                     std::uint64_t offset,
-                                     std::string rendering) {
-  auto& calls = result.calls;
-  const bool is_known =
-      std::any_of(calls.begin(), calls.end(), [&](const PickleCall& call) {
-        return call.how == how && call.rendering == rendering;
-      });
-  if (is_known) return;
-  if (calls.size() >= PickleRun::kMaxCalls) {
-    if (calls.size() == PickleRun::kMaxCalls) {
-      problem("pickle-limit", Severity::medium, offset,
-              "more distinct calls than are listed");
+std::string PickleMachine::State::rendering_of(const PickleCallParts& parts,
+                                               std::size_t items) const {
+  switch (parts.how) {
+    case PickleCall::How::call:
+    case PickleCall::How::create: {
+      std::string text = parts.target.kind == Kind::container
+                             ? heap.render(parts.target)
+                             : heap.render(parts.callee) + "(…)";
+      if (parts.how == PickleCall::How::create) {
+        const std::string name = heap.render(parts.callee);
+        if (text.starts_with(name)) text.insert(name.size(), ".__new__");
+      }
+      return text;
+    }
+    case PickleCall::How::set_state:
+      return heap.render(parts.target) + ".__setstate__(" +
+             heap.render(parts.arguments) + ")";
+    case PickleCall::How::mutate:
+      return heap.render(parts.target) + std::string(mutator) +
+             heap.render(parts.arguments) + (items > 1 ? ", …)" : ")");
+  }
+  return {};
+}
+
+/// What is to be said of a call; of one that the judge wants to see written
+/// the rendering too.
+CallClass PickleMachine::State::judged(const PickleCallParts& parts,
+                                       std::string& rendering) {
+  const bool is_dangerous =
+      parts.type != nullptr &&
+      parts.type->judgement.verdict == GlobalClass::dangerous;
+  if (options.calls == nullptr) {
+    return is_dangerous ? CallClass::harmful : CallClass::doubtful;
+  }
+  const CallClass said = options.calls(heap, parts, {});
+  if (said != CallClass::by_text) return said;
+  if (call_work.rendered >= kMaxCallText) {
+    if (!result.is_partial) {
+      problem("pickle-limit", Severity::medium, opcode_offset,
+              "more text among the arguments of calls than is judged");
+    }
+    result.is_partial = true;
+    return is_dangerous ? CallClass::harmful : CallClass::doubtful;
+  }
+  rendering = rendering_of(parts, 0);
+  call_work.rendered += rendering.size();
+  return options.calls(heap, parts, rendering);
+}
+
+/// Whether one more call is listed. Where there is no room nothing is made of
+/// it: what is to be said of the file is said by those that are.
+bool PickleMachine::State::has_room(const PickleCallParts& parts,
+                                    CallClass said) {
+  const std::size_t listed =
+      said == CallClass::harmful ? call_work.harmful : call_work.doubtful;
+  if (listed >= PickleRun::kMaxCalls || call_work.rendered >= kMaxCallText) {
+    return false;
+  }
+  const std::uint64_t name = parts.callee.kind == Kind::global
+                                 ? parts.callee.payload + 1
+                                 : std::uint64_t{0};
+  const std::uint64_t key = name << 3U | static_cast<std::uint64_t>(parts.how);
+  return ++tries[key] <= kMaxTries;
+}
+
+void PickleMachine::State::note_call(const PickleCallParts& parts,
+                                     std::size_t items) {
+  if (options.judge == nullptr) return;
+  std::string rendering;
+  const CallClass said = judged(parts, rendering);
+  if (said == CallClass::harmless) {
+    if (parts.how == PickleCall::How::call &&
+        parts.callee.kind == Kind::global) {
+      ++heap.globals[parts.callee.payload].harmless_calls;
     }
     return;
   }
+  if (!has_room(parts, said)) return;
+  if (rendering.empty()) {
+    rendering = rendering_of(parts, items);
+    call_work.rendered += rendering.size();
+  }
+  auto& calls = result.calls;
+  const bool is_known =
+      std::any_of(calls.begin(), calls.end(), [&](const PickleCall& call) {
+        return call.how == parts.how && call.rendering == rendering;
+      });
+  if (is_known) return;
   PickleCall call;
-  call.how = how;
-  call.offset = offset;
+  call.how = parts.how;
+  call.offset = opcode_offset;
   call.rendering = std::move(rendering);
-  if (const PickleGlobal* global = heap.global(callee)) {
+  if (const PickleGlobal* global = heap.global(parts.callee)) {
     call.callee = global->full_name();
     call.judgement = global->judgement;
   } else {
-    call.callee = heap.render(callee);
+    call.callee = heap.render(parts.callee);
     call.is_computed = true;
   }
+  ++(said == CallClass::harmful ? call_work.harmful : call_work.doubtful);
   calls.push_back(std::move(call));
+}
+
+void PickleMachine::State::give(const PickleValue& value) {
+  if (value.kind != Kind::global && value.kind != Kind::container) return;
+  if (given.size() < kMaxGiven) {
+    given.push_back(value);
+  } else {
+    is_given_lost = true;
+  }
+}
+
+/// Marks the dangerous names that a call which is not allowed is given: among
+/// its arguments, in the state or the items of what it makes, or deeper.
+void PickleMachine::State::mark_handed_on() {
+  const auto is_dangerous = [](const PickleGlobal& global) {
+    return global.judgement.verdict == GlobalClass::dangerous;
+  };
+  if (!std::any_of(heap.globals.begin(), heap.globals.end(), is_dangerous)) {
+    return;
+  }
+  std::vector<bool> is_seen(heap.containers());
+  std::vector<PickleValue> waiting = std::move(given);
+  const auto take = [&](const PickleValue& value) {
+    if (value.kind == Kind::global) {
+      heap.globals[value.payload].is_handed_on = true;
+    } else if (value.kind == Kind::container && !is_seen[value.payload]) {
+      waiting.push_back(value);
+    }
+  };
+  const auto follow = [&] {
+    while (!waiting.empty()) {
+      const PickleValue value = waiting.back();
+      waiting.pop_back();
+      if (value.kind == Kind::container) {
+        if (is_seen[value.payload]) continue;
+        is_seen[value.payload] = true;
+      }
+      take(value);
+      for (const PickleValue& child : heap.children(value)) take(child);
+      if (const PickleCallSite* const site = heap.call(value)) {
+        // A name that is called was judged by that.
+        if (site->callee.kind != Kind::global) take(site->callee);
+        take(site->arguments);
+        take(site->state);
+      }
+    }
+  };
+  follow();
+  for (std::size_t i = 0; i < heap.containers(); ++i) {
+    const PickleValue made{.kind = Kind::container, .length = 0, .payload = i};
+    const PickleCallSite* const site = heap.call(made);
+    if (site == nullptr) continue;
+    const PickleGlobal* const callee = heap.global(site->callee);
+    if (callee == nullptr || !is_harmless(*callee)) {
+      if (callee == nullptr) take(site->callee);
+      take(site->arguments);
+    }
+    const PickleGlobal* const type = class_of(made);
+    if (type == nullptr || !is_harmless(*type)) {
+      take(site->state);
+      for (const PickleValue& item : heap.children(made)) take(item);
+    }
+    follow();
+  }
+  for (std::size_t i = 0; i < heap.globals.size(); ++i) {
+    PickleGlobal& global = heap.globals[i];
+    if (!is_dangerous(global)) continue;
+    global.is_handed_on |= global.builds != 0 || global.is_lost ||
+                           is_given_lost ||
+                           (heap.is_full() && heap.is_passed_on(i));
+  }
 }
 
 bool PickleMachine::State::is_known_attribute(
@@ -175,36 +319,30 @@ void PickleMachine::State::pardon_attributes() {
 
 PickleValue PickleMachine::State::make_call(PickleCall::How how,
                                             const PickleValue& callee,
-                                            const PickleValue& arguments,
-                                            std::uint64_t offset) {
+                                            const PickleValue& arguments) {
   const PickleValue value = heap.open(heap.make_call(callee, arguments));
-  bool is_noteworthy = true;
-  if (callee.kind == Kind::global) {
+  const PickleGlobal* const type = heap.global(callee);
+  if (type != nullptr) {
     PickleGlobal& global = heap.globals[callee.payload];
     ++global.calls;
-    is_noteworthy = !is_harmless(global);
-    if (is_noteworthy && is_known_attribute(global, arguments)) {
+    if (is_harmless(global)) return value;
+    if (is_known_attribute(global, arguments)) {
       ++global.known_attributes;
       return value;
     }
   }
-  if (is_noteworthy) {
-    std::string text = value.kind == Kind::container
-                           ? heap.render(value)
-                           : heap.render(callee) + "(…)";
-    if (how == PickleCall::How::create) {
-      const std::string name = heap.render(callee);
-      if (text.starts_with(name)) text.insert(name.size(), ".__new__");
-    }
-    note_call(how, callee, offset, std::move(text));
-  }
+  note_call({.how = how,
+             .type = type,
+             .callee = callee,
+             .target = value,
+             .arguments = arguments});
   return value;
 }
 
 void PickleMachine::State::reduce() {
   const PickleValue arguments = pop();
   const PickleValue callee = pop();
-  push(make_call(PickleCall::How::call, callee, arguments, opcode_offset));
+  push(make_call(PickleCall::How::call, callee, arguments));
 }
 
 void PickleMachine::State::object() {
@@ -215,7 +353,7 @@ void PickleMachine::State::object() {
   top = first;
   const PickleValue arguments =
       heap.open(heap.make(PickleContainer::Kind::tuple, first + 1, count));
-  push(make_call(PickleCall::How::call, callee, arguments, opcode_offset));
+  push(make_call(PickleCall::How::call, callee, arguments));
 }
 
 void PickleMachine::State::create(bool with_keywords) {
@@ -231,7 +369,7 @@ void PickleMachine::State::create(bool with_keywords) {
     arguments = heap.open(
         heap.make(PickleContainer::Kind::tuple, all.data(), all.size()));
   }
-  push(make_call(PickleCall::How::create, callee, arguments, opcode_offset));
+  push(make_call(PickleCall::How::create, callee, arguments));
 }
 
 void PickleMachine::State::build() {
@@ -245,22 +383,31 @@ void PickleMachine::State::build() {
     return;
   }
   const PickleGlobal* const type = class_of(target);
-  if (type != nullptr) {
-    ++heap.globals[static_cast<std::size_t>(type - heap.globals.data())].builds;
+  PickleCallSite* const site = heap.call(target);
+  if (site != nullptr) site->state = state;
+  // The object may stand for more than one.
+  if (state.kind == Kind::global && heap.is_full()) {
+    heap.globals[state.payload].is_lost = true;
   }
-  if (PickleCallSite* const site = heap.call(target)) site->state = state;
+  PickleValue callee = target;
+  if (type != nullptr) {
+    callee = {
+        .kind = Kind::global,
+        .length = 0,
+        .payload = static_cast<std::uint64_t>(type - heap.globals.data())};
+    ++heap.globals[callee.payload].builds;
+  } else if (site != nullptr) {
+    callee = site->callee;
+  } else {
+    give(target);
+    give(state);
+  }
   if (type == nullptr || !is_harmless(*type)) {
-    const PickleCallSite* const site = heap.call(target);
-    note_call(
-        PickleCall::How::set_state,
-        type == nullptr && site != nullptr ? site->callee
-        : type == nullptr                  ? target
-                                           : PickleValue{.kind = Kind::global,
-                                                         .length = 0,
-                                                         .payload = static_cast<std::uint64_t>(
-                                            type - heap.globals.data())},
-        opcode_offset,
-        heap.render(target) + ".__setstate__(" + heap.render(state) + ")");
+    note_call({.how = PickleCall::How::set_state,
+               .type = type,
+               .callee = callee,
+               .target = target,
+               .arguments = state});
     return;
   }
   if (type->resolved_module == "joblib.numpy_pickle" &&
@@ -316,7 +463,10 @@ void PickleMachine::State::add_to_other(std::uint8_t opcode,
   const Holder wanted = opcode == kAppend || opcode == kAppends ? Holder::list
                         : opcode == kAddItems                   ? Holder::set
                                                                 : Holder::dict;
-  if (target.kind == Kind::unknown) return;
+  if (target.kind == Kind::unknown) {
+    heap.lose(first, count);
+    return;
+  }
   const PickleGlobal* const type = class_of(target);
   if (type != nullptr && is_harmless(*type)) {
     // weights_only adds to plain lists and to mappings only.
@@ -329,12 +479,19 @@ void PickleMachine::State::add_to_other(std::uint8_t opcode,
     return;
   }
   if (count == 0) return;
-  note_call(PickleCall::How::mutate, target, opcode_offset,
-            heap.render(target) +
-                (wanted == Holder::dict  ? ".__setitem__("
-                 : wanted == Holder::set ? ".add("
-                                         : ".extend(") +
-                heap.render(heap.open(*first)) + (count > 1 ? ", …)" : ")"));
+  if (heap.call(target) == nullptr) {
+    give(target);
+    for (std::size_t i = 0; i < count; ++i) give(heap.open(first[i]));
+  }
+  mutator = wanted == Holder::dict  ? ".__setitem__("
+            : wanted == Holder::set ? ".add("
+                                    : ".extend(";
+  note_call({.how = PickleCall::How::mutate,
+             .type = type,
+             .callee = target,
+             .target = target,
+             .arguments = heap.open(*first)},
+            count);
 }
 
 }  // namespace impound

@@ -88,17 +88,43 @@ void* reserve_memory(std::size_t bytes) {
 
 PickleCell PickleHeap::make_call(const PickleValue& callee,
                                  const PickleValue& arguments) {
-  if (calls_.size() >= kMaxContainers) {
-    return PickleCell::of(PickleValue::Kind::unknown, 0);
+  if (records_.size() < kMaxContainers) return add_call(callee, arguments);
+  if (arguments.kind == PickleValue::Kind::global) {
+    globals[arguments.payload].is_lost = true;
   }
-  const PickleCell made = make(PickleContainer::Kind::call, nullptr, 0);
-  if (made.kind() == PickleValue::Kind::container) {
-    Record& record = records_[made.payload()];
-    record.weight = 1 + weight(arguments);
-    extra_of(record).call = static_cast<std::uint32_t>(calls_.size());
-    calls_.push_back({.callee = callee, .arguments = arguments, .state = {}});
-  }
+  return spare_call(callee);
+}
+
+PickleCell PickleHeap::add_call(const PickleValue& callee,
+                                const PickleValue& arguments) {
+  const std::size_t index = records_.size();
+  records_.push({.first = static_cast<std::uint32_t>(kept_.size()),
+                 .shape = Record::shape_of(Holder::call, 0, false),
+                 .weight = 1 + weight(arguments),
+                 .extra = kNone});
+  extra_of(records_[index]).call = static_cast<std::uint32_t>(calls_.size());
+  calls_.push_back({.callee = callee, .arguments = arguments, .state = {}});
+  return PickleCell::of(PickleValue::Kind::container, index);
+}
+
+PickleCell PickleHeap::spare_call(const PickleValue& callee) {
+  const PickleCell unknown = PickleCell::of(PickleValue::Kind::unknown, 0);
+  if (callee.kind != PickleValue::Kind::global) return unknown;
+  const auto known = spares_.find(callee.payload);
+  if (known != spares_.end()) return known->second;
+  if (spares_.size() >= kMaxSpares) return unknown;
+  const PickleCell made =
+      add_call(callee, {.kind = PickleValue::Kind::unknown});
+  spares_.emplace(callee.payload, made);
   return made;
+}
+
+void PickleHeap::lose(const PickleCell* children, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (children[i].kind() == PickleValue::Kind::global) {
+      globals[children[i].payload()].is_lost = true;
+    }
+  }
 }
 
 PickleHeap::Extra& PickleHeap::extra_of(Record& record) {
@@ -124,6 +150,7 @@ void PickleHeap::append_run(Record& into, const PickleCell* children,
   }
   const std::size_t wanted =
       std::min<std::size_t>(count, kMaxChildren - into.count());
+  lose(children + wanted, count - wanted);
   const auto first = static_cast<std::uint32_t>(kept_.size());
   const auto kept = static_cast<std::uint32_t>(keep(children, wanted));
   if (kept < count) into.shape |= Record::kCutBit;
@@ -148,6 +175,7 @@ void PickleHeap::clear() {
   records_.clear();
   extras_.clear();
   calls_.clear();
+  spares_.clear();
   runs_.clear();
   kept_.clear();
   far_.clear();
@@ -239,6 +267,22 @@ std::vector<PickleValue> PickleHeap::children(const PickleValue& value,
   return out;
 }
 
+PickleValue PickleHeap::child(const PickleValue& value,
+                              std::size_t index) const {
+  if (value.kind != PickleValue::Kind::container) return {};
+  const Record& parent = records_[value.payload];
+  if (index >= parent.count()) return {};
+  if (parent.extra == kNone || extras_[parent.extra].first_run == kNone) {
+    return open(kept_[parent.first + index]);
+  }
+  std::uint32_t run = extras_[parent.extra].first_run;
+  while (index >= runs_[run].count) {
+    index -= runs_[run].count;
+    run = runs_[run].next;
+  }
+  return open(kept_[runs_[run].first + index]);
+}
+
 std::optional<PickleContainer> PickleHeap::container(
     const PickleValue& value) const {
   if (value.kind != PickleValue::Kind::container) return std::nullopt;
@@ -272,9 +316,7 @@ const PickleGlobal* PickleHeap::callee(const PickleValue& value) const {
 }
 
 bool PickleHeap::is_passed_on(std::size_t global) const {
-  if (kept_.size() >= kMaxKept || records_.size() >= kMaxContainers) {
-    return true;
-  }
+  if (globals[global].is_lost) return true;
   const PickleCell wanted = PickleCell::of(PickleValue::Kind::global, global);
   for (std::size_t i = 0; i < kept_.size(); ++i) {
     if (kept_[i].bits == wanted.bits) return true;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/base/source.hpp"
@@ -23,10 +24,15 @@ enum class GlobalClass : std::uint8_t {
   dangerous,     ///< code execution, files, network, or an evasion
 };
 
+/// A row of whoever judges (core/scan/pickle_lists.hpp).
+struct GuardedNames;
+
 /// What a list says about a name, and which rule says so.
 struct GlobalJudgement {
   GlobalClass verdict = GlobalClass::unknown;
   std::string_view rule;  ///< id for the finding; static text
+  /// Says which calls of the name do no harm: for the CallJudge.
+  const GuardedNames* guard = nullptr;
 };
 
 /// Asked once for each distinct name. The lists live in the scan room.
@@ -46,6 +52,13 @@ struct PickleGlobal {
   std::uint64_t builds = 0;
   /// Calls of builtins.getattr that AttributeJudge knows.
   std::uint64_t known_attributes = 0;
+  /// Further calls that CallJudge let pass.
+  std::uint64_t harmless_calls = 0;
+  /// It stands among what a call that is not allowed is given, or may: known
+  /// of dangerous names only.
+  bool is_handed_on = false;
+  /// It was put where nothing is kept any more.
+  bool is_lost = false;
   int protocol = 0;  ///< in force at the first import
 
   /// "os.system", with the name that was written if Python maps it.
@@ -79,9 +92,9 @@ struct PickleCallSite {
 };
 
 /// Everything one pickle builds. Bounded: above kMaxKept children are counted
-/// but not kept, and containers become `unknown`. At its bounds it takes about
-/// 250 MB; a pickle with fewer values takes 8 bytes for each and 16 for each
-/// container.
+/// but not kept, and containers become `unknown`; of the calls of one name the
+/// further ones are then one. At its bounds it takes about 250 MB; a pickle
+/// with fewer values takes 8 bytes for each and 16 for each container.
 class PickleHeap {
  public:
   explicit PickleHeap(const ByteSource& source) : source_(source) {}
@@ -97,7 +110,8 @@ class PickleHeap {
   // For the machine, which lives on cells.
   [[nodiscard]] PickleCell make(Holder kind, const PickleCell* children,
                                 std::size_t count) {
-    if (records_.size() >= kMaxContainers) {
+    if (records_.size() >= kMaxContainers) [[unlikely]] {
+      lose(children, count);
       return PickleCell::of(PickleValue::Kind::unknown, 0);
     }
     const std::size_t index = records_.size();
@@ -132,9 +146,20 @@ class PickleHeap {
   [[nodiscard]] PickleCell cell(const PickleValue& value);
   void clear();
 
+  /// Notes that these values are kept nowhere.
+  void lose(const PickleCell* children, std::size_t count);
+  /// Whether a bound was reached: not all that was built is here.
+  [[nodiscard]] bool is_full() const {
+    return kept_.size() >= kMaxKept || records_.size() >= kMaxContainers;
+  }
+  [[nodiscard]] std::size_t containers() const { return records_.size(); }
+
   /// Children in order; at most `limit`.
   [[nodiscard]] std::vector<PickleValue> children(
       const PickleValue& value, std::size_t limit = kMaxChildren) const;
+  /// One of them; absent if there are fewer.
+  [[nodiscard]] PickleValue child(const PickleValue& value,
+                                  std::size_t index) const;
   /// The container behind a value, if it is one.
   [[nodiscard]] std::optional<PickleContainer> container(
       const PickleValue& value) const;
@@ -144,8 +169,8 @@ class PickleHeap {
   /// The global called to make this value, or nullptr.
   [[nodiscard]] const PickleGlobal* callee(const PickleValue& value) const;
 
-  /// Whether a global is kept anywhere but as what is called: an argument, a
-  /// member, a state. True as well if not everything could be kept.
+  /// Whether a global is put anywhere but where it is called: an argument, a
+  /// member, a state.
   [[nodiscard]] bool is_passed_on(std::size_t global) const;
 
   /// Text of a text value as UTF-8, cut after `limit` bytes.
@@ -205,9 +230,11 @@ class PickleHeap {
   }
   /// Appends to kept_ what the bounds allow. @return how many that were.
   std::size_t keep(const PickleCell* children, std::size_t count) {
-    if (kept_.size() + count > kMaxKept || count > kMaxChildren) {
+    if (kept_.size() + count > kMaxKept || count > kMaxChildren) [[unlikely]] {
+      const std::size_t all = count;
       count = std::min<std::size_t>(count, kMaxChildren);
       count = std::min(count, kMaxKept - kept_.size());
+      lose(children + count, all - count);
     }
     for (std::size_t i = 0; i < count; ++i) kept_.push(children[i]);
     return count;
@@ -236,10 +263,18 @@ class PickleHeap {
                        int depth) const;
 
   const ByteSource& source_;
-  PickleArray<Record> records_{kMaxContainers};
+  /// What stands for the calls of a name that are not kept.
+  [[nodiscard]] PickleCell spare_call(const PickleValue& callee);
+  PickleCell add_call(const PickleValue& callee, const PickleValue& arguments);
+
+  /// Names that may have a spare call.
+  static constexpr std::size_t kMaxSpares = 4096;
+
+  PickleArray<Record> records_{kMaxContainers + kMaxSpares};
   PickleArray<PickleCell> kept_{kMaxKept};
   std::vector<Extra> extras_;
   std::vector<PickleCallSite> calls_;
+  std::unordered_map<std::uint64_t, PickleCell> spares_;  ///< by global
   std::vector<Run> runs_;
   std::vector<PickleValue> far_;  ///< values too long for a cell
 };

@@ -348,6 +348,10 @@ PickleRun PickleMachine::State::run(std::uint64_t offset) {
   inner_globals.clear();
   far_indices.clear();
   name_bytes = 0;
+  if (array_depth == 0) call_work = {};
+  tries.clear();
+  given.clear();
+  is_given_lost = false;
   result = PickleRun{};
   result.begin = offset;
   top = stack.get();
@@ -390,6 +394,7 @@ PickleRun PickleMachine::State::run(std::uint64_t offset) {
             fmt::format("{} opcodes build an object of {:.3g} parts", opcodes,
                         heap.weight(result.root)));
   }
+  if (options.judge != nullptr) mark_handed_on();
   if (result.has_stopped && result.root.kind != Kind::global &&
       top == stack.get()) {
     pardon_attributes();

@@ -189,13 +189,19 @@ struct PickleMachine::State {
   void add_to_other(std::uint8_t opcode, const PickleCell* first,
                     std::size_t count);
   PickleValue make_call(PickleCall::How how, const PickleValue& callee,
-                        const PickleValue& arguments, std::uint64_t offset);
+                        const PickleValue& arguments);
   [[nodiscard]] bool is_known_attribute(const PickleGlobal& callee,
                                         const PickleValue& arguments) const;
   /// Names that were imported for nothing but known attributes are allowed.
   void pardon_attributes();
-  void note_call(PickleCall::How how, const PickleValue& callee,
-                 std::uint64_t offset, std::string rendering);
+  void note_call(const PickleCallParts& parts, std::size_t items = 0);
+  [[nodiscard]] CallClass judged(const PickleCallParts& parts,
+                                 std::string& rendering);
+  [[nodiscard]] bool has_room(const PickleCallParts& parts, CallClass said);
+  [[nodiscard]] std::string rendering_of(const PickleCallParts& parts,
+                                         std::size_t items) const;
+  void give(const PickleValue& value);
+  void mark_handed_on();
   [[nodiscard]] const PickleGlobal* class_of(const PickleValue& value) const;
 
   // pickle_arrays.cpp: bytes that joblib puts into the stream.
@@ -247,6 +253,20 @@ struct PickleMachine::State {
   std::unordered_map<std::string, std::uint64_t> far_indices;
   std::uint64_t name_bytes = 0;  ///< of the distinct names imported
 
+  /// What was spent on the calls that are no allowed ones; pickles within
+  /// arrays share it.
+  struct CallWork {
+    std::uint64_t rendered = 0;  ///< bytes
+    std::size_t doubtful = 0;    ///< listed
+    std::size_t harmful = 0;
+  };
+  CallWork call_work;
+  std::unordered_map<std::uint64_t, std::uint32_t> tries;
+  /// What is given to calls that the heap does not keep as such.
+  std::vector<PickleValue> given;
+  bool is_given_lost = false;
+  std::string_view mutator;  ///< of the call at hand: ".extend("
+
   /// Of a line: what is kept of it. Names and numbers are shorter, texts are
   /// places in the stream.
   static constexpr std::size_t kMaxHeldLine = std::size_t{16} << 20U;
@@ -255,6 +275,11 @@ struct PickleMachine::State {
   static constexpr std::size_t kMaxGlobals = 65536;
   static constexpr std::size_t kMaxFarIndices = 4096;
   static constexpr std::size_t kMaxCuts = 1000;
+  /// Text of calls that is made to judge them: seconds.
+  static constexpr std::uint64_t kMaxCallText = std::uint64_t{512} << 20U;
+  /// Calls of one name in one way that are looked at for distinct ones.
+  static constexpr std::uint32_t kMaxTries = 4096;
+  static constexpr std::size_t kMaxGiven = 4096;
 };
 
 }  // namespace impound

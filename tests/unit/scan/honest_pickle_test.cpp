@@ -378,6 +378,97 @@ TEST_CASE("a class that opens a file is no object like others") {
   }
 }
 
+namespace {
+
+constexpr int kMany = 100'000;
+
+/// A list of `count` objects of a class of NumPy, each with a state of its own:
+/// made without a constructor, with one of protocol 0, as a bound method.
+enum class Made { new_object, reconstructed, bound_method, of_no_list };
+
+std::string many_objects(Made how, std::string_view between = {}) {
+  std::string body = "](";
+  for (int i = 0; i < kMany; ++i) {
+    if (i == kMany / 2) body += between;
+    const std::string number = "I" + std::to_string(i) + "\n";
+    switch (how) {
+      case Made::new_object:
+        body += "cnumpy.polynomial\nThing\n)\x81}S'a'\n" + number + "sb";
+        break;
+      case Made::reconstructed:
+        body +=
+            "ccopy_reg\n_reconstructor\n(cnumpy.polynomial\nThing\n"
+            "c__builtin__\nobject\nNtR}S'a'\n" +
+            number + "sb";
+        break;
+      case Made::bound_method:
+        body += "c__builtin__\ngetattr\n(]" + number + "aS'append'\ntR";
+        break;
+      case Made::of_no_list:
+        body += "cmylib\nThing\n)\x81}S'a'\n" + number + "sb";
+        break;
+    }
+  }
+  return "\x80\x02" + body + "e.";
+}
+
+}  // namespace
+
+TEST_CASE("a hundred thousand guarded objects are as good as one") {
+  for (const Made how :
+       {Made::new_object, Made::reconstructed, Made::bound_method}) {
+    INFO(static_cast<int>(how));
+    const FileReport report = scan_bytes(many_objects(how));
+    CHECK(report.verdict == Verdict::allow_listed);
+    CHECK(report.findings.empty());
+    CHECK(report.read_to_end);
+  }
+}
+
+TEST_CASE("one hostile call among a hundred thousand objects is seen") {
+  const std::string calls[] = {
+      called("os", "system", text("id")),
+      called("builtins", "type", text("X") + "()t}"),
+      called("functools", "partial", named("os", "system") + text("id")),
+      called("numpy.random._pickle", "__generator_ctor",
+             named("os", "system") + text("id")),
+  };
+  for (const Made how : {Made::new_object, Made::reconstructed,
+                         Made::bound_method, Made::of_no_list}) {
+    for (const std::string& call : calls) {
+      INFO(static_cast<int>(how) << ' ' << call);
+      CHECK(scan_bytes(many_objects(how, call)).verdict == Verdict::malicious);
+    }
+  }
+  const FileReport report = scan_bytes(
+      many_objects(Made::of_no_list, called("os", "system", text("id"))));
+  const ScanFinding* const found = find(report, "pickle-dangerous-call");
+  REQUIRE(found != nullptr);
+  CHECK(found->evidence == "os.system('id')");
+}
+
+TEST_CASE("a name in the state of one of a hundred thousand objects is seen") {
+  const std::string hidden = "cnumpy.polynomial\nThing\n)\x81}" + text("a") +
+                             "(]" + named("os", "system") + "atsb";
+  const FileReport report = scan_bytes(many_objects(Made::new_object, hidden));
+  CHECK(report.verdict == Verdict::malicious);
+}
+
+TEST_CASE("more objects than are kept are still judged by their classes") {
+  // Three containers each: above two million, none is kept.
+  std::string body = "](";
+  for (int i = 0; i < 800'000; ++i) {
+    body += i == 0 ? "cnumpy.polynomial\nThing\nq\0)\x81}b"s : "h\0)\x81}b"s;
+  }
+  CHECK(verdict_of_bytes("\x80\x02" + body + "e.") == Verdict::allow_listed);
+  const std::string hidden = "h\0)\x81}" + text("a") + named("os", "system");
+  CHECK(verdict_of_bytes("\x80\x02" + body + hidden + "sbe.") ==
+        Verdict::malicious);
+  CHECK(verdict_of_bytes("\x80\x02" + body +
+                         called("os", "system", text("id")) + "e.") ==
+        Verdict::malicious);
+}
+
 TEST_CASE("every guarded row says why, and none is on another list") {
   for (const GuardedNames& row : guarded_names()) {
     INFO(row.module << ' ' << row.names);
