@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "containment/probe.hpp"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 #include <poll.h>
 
@@ -9,39 +8,17 @@
 #include <chrono>
 #include <string>
 
+#include "containment/curl_handle.hpp"
 #include "core/base/error.hpp"
 #include "core/base/fs.hpp"
-#include "core/base/handle.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 
 namespace impound {
 namespace {
 
-using Curl = Handle<CURL, curl_easy_cleanup>;
-using CurlHeaders = Handle<curl_slist, curl_slist_free_all>;
-using SteadyClock = std::chrono::steady_clock;
-
 /// A bearer token is one line.
 constexpr std::uint64_t kMaxToken = 64 * limits::kKiB;
-
-/// Makes an easy handle with everything that all probes share.
-/// @throws Error{io}.
-Curl open_curl() {
-  static const CURLcode kReady = curl_global_init(CURL_GLOBAL_DEFAULT);
-  Curl curl(kReady == CURLE_OK ? curl_easy_init() : nullptr);
-  if (!curl) throw Error(Errc::io, "libcurl cannot be initialised");
-  return curl;
-}
-
-template <typename Value>
-void set(const Curl& curl, CURLoption option, Value value) {
-  const CURLcode result = curl_easy_setopt(curl.get(), option, value);
-  if (result != CURLE_OK) {
-    throw Error(Errc::io, fmt::format("libcurl refused an option: {}",
-                                      curl_easy_strerror(result)));
-  }
-}
 
 /// What arrived, bounded.
 struct Answer {
@@ -71,12 +48,7 @@ std::size_t note_header(char* bytes, std::size_t size, std::size_t count,
 
 CurlHeaders headers_of(const Probe& probe) {
   CurlHeaders headers;
-  const auto add = [&](const std::string& line) {
-    curl_slist* const longer = curl_slist_append(headers.get(), line.c_str());
-    if (longer == nullptr) throw Error(Errc::io, "libcurl is out of memory");
-    static_cast<void>(headers.release());
-    headers.reset(longer);
-  };
+  const auto add = [&](const std::string& line) { add_header(headers, line); };
   if (probe.method == "POST") {
     add("Expect:");  // no pause before the body
     if (trim(probe.body).starts_with('{')) {
@@ -169,35 +141,6 @@ void run_http(const Probe& probe, ProbeResult& result) {
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
   judge_http(probe, code, status, answer, result);
-}
-
-/// Waits for the connection to be readable or writable until `deadline`.
-bool wait_for_socket(const Curl& curl, short events,
-                     SteadyClock::time_point deadline) {
-  curl_socket_t socket = CURL_SOCKET_BAD;
-  curl_easy_getinfo(curl.get(), CURLINFO_ACTIVESOCKET, &socket);
-  if (socket == CURL_SOCKET_BAD) return false;
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      deadline - SteadyClock::now());
-  if (left.count() <= 0) return false;
-  pollfd wait{socket, events, 0};
-  return ::poll(&wait, 1, static_cast<int>(left.count())) > 0;
-}
-
-bool send_all(const Curl& curl, std::string_view text,
-              SteadyClock::time_point deadline) {
-  while (!text.empty()) {
-    std::size_t sent = 0;
-    const CURLcode code =
-        curl_easy_send(curl.get(), text.data(), text.size(), &sent);
-    if (code == CURLE_AGAIN) {
-      if (!wait_for_socket(curl, POLLOUT, deadline)) return false;
-      continue;
-    }
-    if (code != CURLE_OK) return false;
-    text.remove_prefix(sent);
-  }
-  return true;
 }
 
 /// Reads until the expected text has come, the peer closes, or time is up.

@@ -595,6 +595,7 @@ MeasuredState state(const Target& target, const Json& record) {
   measured.why += in_one_clause(
       present, found,
       locate_processes(target.deployment.process, procfs).problem);
+  measured.from = "/proc of this machine";
   Json running = Json::array();
   for (const ProcessStat& one : found.running) {
     running.push_back({{"pid", one.pid}, {"name", lossless_utf8(one.name)}});
@@ -710,6 +711,13 @@ constinit const Containment kProcessContainment{
     .things = things,
     .describe = describe,
     .by_hand = by_hand,
+    .effects = {.keeps = {.weights = Kept::kept,
+                          .kv = Kept::kept,
+                          .inflight = Kept::kept,
+                          .process = Kept::kept},
+                .undo = UndoPromise::exact},
+    .tried = Tried::real,
+    .tried_with = "Linux, control groups v1 and v2, SIGSTOP",
 };
 
 }  // namespace impound

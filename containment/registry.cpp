@@ -6,11 +6,13 @@
 namespace impound {
 
 // One line for each method here …
+extern const Containment kHaproxyContainment;
 extern const Containment kProcessContainment;
 
 std::span<const Containment* const> all_containments() {
   // … and one here.
   static constexpr std::array kAll{
+      &kHaproxyContainment,
       &kProcessContainment,
   };
   return kAll;

@@ -24,6 +24,9 @@ struct ContainOptions {
   fs::path deployment;
   std::vector<std::string> parameters;
   std::string purpose = "containment by hand";
+  std::string accept_loss;
+  bool destroys_evidence = false;
+  bool dry_run = false;
   bool list = false;
 };
 
@@ -51,15 +54,27 @@ ExitCode wait_for_approval(const Globals& globals, Session& session,
   return ExitCode::waiting;
 }
 
+/// "real, HAProxy 2.6 (Debian 12)".
+std::string tried_in_words(const Containment& method) {
+  std::string text(to_string(method.tried));
+  if (!method.tried_with.empty()) text += ", " + std::string(method.tried_with);
+  return text;
+}
+
 ExitCode list_containments(const Globals& globals) {
   Json documents = Json::array();
   std::string text;
   for (const Containment* one : all_containments()) {
-    text += fmt::format("{}\n    {}\n", one->name, one->summary) +
+    text += fmt::format("{}\n    {}\n    {}; tried against: {}\n", one->name,
+                        one->summary, one->effects.in_words(),
+                        tried_in_words(*one)) +
             help_text(one->parameters);
-    documents.push_back({{"name", one->name},
-                         {"summary", one->summary},
-                         {"parameters", to_json(one->parameters)}});
+    Json document{{"name", one->name}, {"summary", one->summary}};
+    document.update(one->effects.to_json());
+    document["tried"] = to_string(one->tried);
+    document["tried_with"] = one->tried_with;
+    document["parameters"] = to_json(one->parameters);
+    documents.push_back(std::move(document));
   }
   if (globals.json) {
     print_json(documents);
@@ -67,6 +82,58 @@ ExitCode list_containments(const Globals& globals) {
     print_text(globals, text);
   }
   return ExitCode::clean;
+}
+
+/// The methods of a call: the one that is named, else all of the descriptor.
+std::vector<std::string> chosen_methods(const ContainOptions& options,
+                                        const Deployment& deployment) {
+  const auto names = options.method.empty()
+                         ? deployment.containment_methods()
+                         : std::vector<std::string>{options.method};
+  if (names.empty()) {
+    throw Error(Errc::bad_input,
+                fmt::format("{} names no containment method: add [containment] "
+                            "method or name one",
+                            printable(options.deployment.native())));
+  }
+  if (names.size() > 1 && !options.parameters.empty()) {
+    throw Error(
+        Errc::bad_input,
+        fmt::format("{} names several containment methods ({}): name "
+                    "the one that -p is for",
+                    printable(options.deployment.native()), join(names)));
+  }
+  return names;
+}
+
+Arguments arguments_of(const Globals& globals, const ContainOptions& options,
+                       const Deployment& deployment,
+                       const Containment& method) {
+  return arguments_for(deployment, method, given_by(options.parameters),
+                       Spelling::command_line, globals.clock.now());
+}
+
+/// Everything is looked at, nothing is done; needs no case.
+ExitCode rehearse_all(const Globals& globals, const ContainOptions& options,
+                      const Deployment& deployment,
+                      const std::vector<std::string>& names) {
+  Json documents = Json::array();
+  bool could_begin = true;
+  for (const std::string& name : names) {
+    const Containment& method = find_containment(all_containments(), name);
+    const Rehearsal rehearsal = rehearse(
+        deployment, method, arguments_of(globals, options, deployment, method),
+        globals.clock, *globals.cancellation);
+    could_begin = could_begin && rehearsal.problem.empty();
+    documents.push_back(rehearsal.to_json());
+    if (!globals.json) print_text(globals, rehearsal.to_text());
+  }
+  if (globals.json) {
+    print_json(documents);
+  } else {
+    print_text(globals, "Nothing was done.\n");
+  }
+  return could_begin ? ExitCode::clean : ExitCode::failed;
 }
 
 /// What the case holds after the act, measured.
@@ -84,21 +151,25 @@ ExitCode contain_by_hand(const Globals& globals,
                 "the methods");
   }
   const Deployment deployment = load_deployment(options.deployment);
-  const std::string& name =
-      options.method.empty() ? deployment.containment_method : options.method;
-  if (name.empty()) {
-    throw Error(Errc::bad_input,
-                fmt::format("{} names no containment method: add [containment] "
-                            "method or name one",
-                            printable(options.deployment.native())));
+  const auto names = chosen_methods(options, deployment);
+  if (options.dry_run) {
+    return rehearse_all(globals, options, deployment, names);
   }
-  const Containment& method = find_containment(all_containments(), name);
-  Arguments arguments =
-      arguments_for(method, given_by(options.parameters),
-                    Spelling::command_line, globals.clock.now());
+  // The act as an approval sees it: the methods, and all that is said to them.
+  const Json given = given_by(options.parameters);
+  Json arguments = Json::object();
+  for (const std::string& name : names) {
+    const Containment& method = find_containment(all_containments(), name);
+    const Arguments one = arguments_of(globals, options, deployment, method);
+    if (names.size() == 1) {
+      arguments = one.json();
+    } else {
+      arguments[name] = one.json();
+    }
+  }
   OpenCase open(globals);
   const ApprovalSubject subject =
-      subject_by_hand(open.session(), deployment, name, arguments.json());
+      subject_by_hand(open.session(), deployment, join(names, "+"), arguments);
   const ApprovalState approvals =
       approvals_for(open.file(), subject, globals.clock.now());
   if (approvals.missing > 0) {
@@ -109,13 +180,22 @@ ExitCode contain_by_hand(const Globals& globals,
   authority["approvals"] = approvals.grants;
   authority["plan_sha256"] = subject.plan_sha256;
   authority["subject_sha256"] = subject.sha256;
-  const ContainResult result =
-      contain(open.session(), {.deployment = deployment,
-                               .method = method,
-                               .arguments = std::move(arguments),
-                               .purpose = options.purpose,
-                               .authority = authority,
-                               .probe = run_probe});
+  Deployment chosen = deployment;
+  if (!options.method.empty()) {
+    chosen.containments = {
+        {.method = options.method,
+         .settings = deployment.settings_of(options.method)}};
+  }
+  const ContainAllResult result = contain_all(
+      open.session(), {.deployment = chosen,
+                       .methods = all_containments(),
+                       .arguments = {{names.front(), given}},
+                       .spelling = Spelling::command_line,
+                       .purpose = options.purpose,
+                       .authority = authority,
+                       .probe = run_probe,
+                       .loss = {.reason = options.accept_loss,
+                                .is_destroying = options.destroys_evidence}});
   if (globals.json) {
     print_json(result.to_json());
   } else {
@@ -257,7 +337,16 @@ void add_contain(CLI::App& app, Globals& globals, Run& run) {
         command->add_option("-p,--param", options->parameters,
                             "Parameter of the method, name=value."));
   command->add_option("--purpose", options->purpose, "Why, for the chain.");
-  command->add_flag("--list", options->list, "Print the methods there are.");
+  command->add_option("--accept-loss", options->accept_loss,
+                      "Why what the method loses in memory may be lost; goes "
+                      "into the chain.");
+  command->add_flag("--destroys-evidence", options->destroys_evidence,
+                    "Allow a method that destroys evidence.");
+  command->add_flag("--dry-run", options->dry_run,
+                    "Show each act and request, and do nothing.");
+  command->add_flag("--list", options->list,
+                    "Print the methods there are, what each keeps, and what it "
+                    "was tried against.");
   command->callback([&globals, &run, options] {
     run = [&globals, options] { return contain_by_hand(globals, *options); };
   });

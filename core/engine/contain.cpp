@@ -12,9 +12,18 @@
 #include "core/engine/evidence_lock.hpp"
 #include "core/engine/next_command.hpp"
 #include "core/engine/places.hpp"
+#include "core/evidence/exchange.hpp"
 
 namespace impound {
 namespace {
+
+constexpr std::string_view kState = "state";
+constexpr std::string_view kProbes = "probes";
+constexpr std::string_view kConnections = "connections";
+constexpr std::string_view kLaterRequest = "later request";
+
+constexpr const char* kOthersHold =
+    "the methods that were applied before still hold";
 
 /// One containment while it is under way.
 struct Act {
@@ -34,6 +43,47 @@ ContainResult result_of(const Act& act, ContainEnd end) {
   return result;
 }
 
+Json acts_json(const std::vector<PlannedAct>& acts) {
+  Json list = Json::array();
+  for (const PlannedAct& one : acts) {
+    list.push_back({{"what", lossless_utf8(one.what)},
+                    {"peer", lossless_utf8(one.peer)},
+                    {"request", lossless_utf8(one.request)},
+                    {"body", lossless_utf8(one.body)}});
+  }
+  return list;
+}
+
+Json proofs_json(const std::vector<ProofPart>& proofs) {
+  Json list = Json::array();
+  for (const ProofPart& one : proofs) {
+    list.push_back({{"what", one.what},
+                    {"shown", to_string(one.shown)},
+                    {"why", lossless_utf8(one.why)},
+                    {"from", lossless_utf8(one.from)}});
+  }
+  return list;
+}
+
+/// Which of several methods an entry is about.
+void put_part(const Act& act, EntryDraft& draft) {
+  const ContainPart& part = act.request.part;
+  if (!part.is_one_of_several()) return;
+  draft.detail["part"] = {{"number", part.number}, {"of", part.of}};
+}
+
+/// Probes are judged when the last of several methods is applied.
+ProbeJudgements judge(const Act& act,
+                      const std::vector<ProbeResult>& probes_before) {
+  ProbeJudgements judgements;
+  if (act.request.part.is_last()) {
+    return judge_containment(act.request.deployment, probes_before,
+                             act.request.probe);
+  }
+  judgements.why_none = "they are asked when the last method is applied";
+  return judgements;
+}
+
 /// The entry that says what was measured after a containment was asked for.
 EntryDraft verify_draft(const Act& act, const ContainResult& result) {
   EntryDraft verify =
@@ -44,6 +94,11 @@ EntryDraft verify_draft(const Act& act, const ContainResult& result) {
   verify.detail["expect"] = "contained";
   verify.detail["probes"] = result.probes.to_json();
   verify.detail["state"] = result.state.to_json();
+  if (result.later) verify.detail["later"] = result.later->to_json();
+  if (result.is_contained()) {
+    verify.detail["proofs"] = proofs_json(result.proofs());
+  }
+  put_part(act, verify);
   verify.detail["contained"] = result.is_contained();
   verify.detail["proof"] = to_string(result.proof());
   verify.detail["end"] = to_string(result.end);
@@ -61,10 +116,12 @@ void record(const Act& act, const EntryDraft& draft,
   // Not contained because somebody stopped it: no answer, resume tries again.
   const bool is_attempt =
       !result.is_contained() && act.session.cancellation.requested();
-  act.session.case_file.append({draft}, act.session.examiner,
-                               is_attempt
-                                   ? std::vector<JournalRow>{}
-                                   : act.session.journal(result.to_json()));
+  // Of several methods, contain_all() answers for the whole.
+  act.session.case_file.append(
+      {draft}, act.session.examiner,
+      is_attempt || act.request.part.is_one_of_several()
+          ? std::vector<JournalRow>{}
+          : act.session.journal(result.to_json()));
 }
 
 std::string not_contained_reason(const ContainResult& result) {
@@ -102,14 +159,49 @@ std::vector<ProbeResult> recorded_probes(const Act& act,
 Undone undo_row(const Act& act, const ContainmentRow& row,
                 const std::vector<ProbeResult>& probes_before,
                 const std::string& why) {
-  return undo_and_measure(act.session, {.kind = UndoKind::rollback,
-                                        .isolation = act.isolation,
-                                        .target = act.target,
-                                        .intent = row.id,
-                                        .before = row.before,
-                                        .probes_before = probes_before,
-                                        .probe = act.request.probe,
-                                        .reason = why});
+  return undo_and_measure(
+      act.session,
+      {.kind = UndoKind::rollback,
+       .isolation = act.isolation,
+       .target = act.target,
+       .intent = row.id,
+       .before = row.before,
+       .probes_before = probes_before,
+       .probe = act.request.probe,
+       .why_no_probes = act.request.part.number == 1 ? "" : kOthersHold,
+       .reason = why});
+}
+
+/// What is asked before anything is done.
+struct Beforehand {
+  std::vector<ProbeResult> probes;
+  Json before;
+  std::vector<PlannedAct> acts;
+  Json exchanges = Json::array();
+  std::string problem;  ///< why it cannot begin; "" if it can
+};
+
+/// @throws Error{bad_input} for what the caller got wrong.
+Beforehand look(const Act& act) {
+  Beforehand found;
+  ExchangeLog log;
+  Target asked = act.target;
+  asked.exchanges = &log;
+  const auto* const earlier = act.request.part.probes_before;
+  try {
+    found.probes = earlier != nullptr
+                       ? *earlier
+                       : run_probes(act.request.deployment, act.request.probe);
+    found.before = act.request.method.before(asked);
+    if (act.request.method.acts != nullptr) {
+      found.acts = act.request.method.acts(asked, found.before);
+    }
+  } catch (const Error& error) {
+    if (error.code() == Errc::bad_input) throw;
+    found.problem = error.what();
+  }
+  found.exchanges = log.to_json();
+  return found;
 }
 
 /// Contained by this case and still so: measured, not done again.
@@ -125,8 +217,7 @@ std::optional<ContainResult> held_already(const Act& act,
   result.since = row.at;
   result.before = row.before;
   result.state = state;
-  result.probes = judge_containment(
-      act.request.deployment, recorded_probes(act, row), act.request.probe);
+  result.probes = judge(act, recorded_probes(act, row));
   if (!result.is_contained()) result.reason = not_contained_reason(result);
   record(act, verify_draft(act, result), result);
   return result;
@@ -172,13 +263,15 @@ std::optional<ContainResult> settle(const Act& act, const ContainmentRow& row) {
   return result;
 }
 
-ContainResult not_begun(const Act& act, const std::string& reason,
+ContainResult not_begun(const Act& act, const Beforehand& now,
                         const std::vector<ContainmentRow>& settled) {
   ContainResult result = result_of(act, ContainEnd::not_begun);
-  result.reason = reason;
+  result.reason = now.problem;
   if (!settled.empty()) result.settled = settled.front().at;
   result.state = measure(act.request.method, act.target, Json::object());
-  record(act, verify_draft(act, result), result);
+  EntryDraft draft = verify_draft(act, result);
+  if (!now.exchanges.empty()) draft.detail["exchanges"] = now.exchanges;
+  record(act, draft, result);
   return result;
 }
 
@@ -212,21 +305,27 @@ ContainResult held_elsewhere(const Act& act, const Json& before,
   result.holder = std::move(holder);
   result.state = std::move(state);
   result.before = before;
-  result.probes = judge_containment(act.request.deployment, probes_before,
-                                    act.request.probe);
+  result.probes = judge(act, probes_before);
   if (!result.is_contained()) result.reason = not_contained_reason(result);
   record(act, verify_draft(act, result), result);
   return result;
 }
 
 /// Durable before anything changes: undo() works from this entry alone.
-Entry record_intent(const Act& act, const Json& before,
-                    const std::vector<ProbeResult>& probes_before) {
+Entry record_intent(const Act& act, const Beforehand& now) {
   EntryDraft intent =
       isolation_draft(act.session, "isolate.apply", act.isolation);
   intent.detail["phase"] = "before";
-  intent.detail["before"] = before;
-  intent.detail["probes"] = probes_json(probes_before);
+  intent.detail["before"] = now.before;
+  intent.detail["probes"] = probes_json(now.probes);
+  intent.detail["effects"] =
+      act.request.method.effects_of(act.request.arguments).to_json();
+  if (!act.request.loss.reason.empty()) {
+    intent.detail["accepted_loss"] = lossless_utf8(act.request.loss.reason);
+  }
+  if (!now.acts.empty()) intent.detail["acts"] = acts_json(now.acts);
+  if (!now.exchanges.empty()) intent.detail["exchanges"] = now.exchanges;
+  put_part(act, intent);
   intent.outcome = Outcome::intended;
   return act.session.case_file.append({intent}, act.session.examiner).front();
 }
@@ -258,15 +357,20 @@ std::string apply(const Act& act, ContainResult& result) {
   if (!result.hold_problem.empty()) {
     applied.detail["hold_problem"] = lossless_utf8(result.hold_problem);
   }
+  put_part(act, applied);
   std::string problem;
+  ExchangeLog log;
+  Target asked = act.target;
+  asked.exchanges = &log;
   try {
-    result.after = act.request.method.apply(act.target, result.before);
+    result.after = act.request.method.apply(asked, result.before);
     applied.detail["after"] = result.after;
   } catch (const Error& error) {
     problem = error.what();
     applied.outcome = Outcome::failed;
     applied.detail["error"] = lossless_utf8(problem);
   }
+  if (!log.empty()) applied.detail["exchanges"] = log.to_json();
   act.session.case_file.append({applied}, act.session.examiner);
   return problem;
 }
@@ -283,11 +387,25 @@ void roll_back(const Act& act, const ContainmentRow& row,
   if (!may_be_held(result.state)) act.holds.remove(row.id);
 }
 
-ContainResult apply_and_prove(const Act& act, const Json& before,
-                              const std::vector<ProbeResult>& probes_before) {
+/// A request that is sent now may start again what was taken out: the probes
+/// were such requests, so it is measured once more.
+void measure_later(const Act& act, ContainResult& result) {
+  if (!result.is_contained() || result.probes.all.empty()) return;
+  result.later = measure(act.request.method, act.target, result.before);
+  if (result.later->measured == Containedness::contained) return;
+  result.state = *result.later;
+  result.reason =
+      fmt::format("a later request brought it back: measured as {}: {}",
+                  to_string(result.state.measured), result.state.why);
+}
+
+ContainResult apply_and_prove(const Act& act, const Beforehand& now) {
   ContainResult result = result_of(act, ContainEnd::applied);
+  const Json& before = now.before;
+  const auto& probes_before = now.probes;
   result.before = before;
-  const Entry intent = record_intent(act, before, probes_before);
+  result.probes_before = probes_before;
+  const Entry intent = record_intent(act, now);
   result.intent = intent.json.at("id").get<std::string>();
   if (!act.holds.add(hold_for(act, intent, before))) {
     result.hold_problem = act.holds.problem();
@@ -296,13 +414,13 @@ ContainResult apply_and_prove(const Act& act, const Json& before,
   if (problem.empty()) {
     result.state =
         measure_until_contained(act.request.method, act.target, before);
-    result.probes = judge_containment(act.request.deployment, probes_before,
-                                      act.request.probe);
+    result.probes = judge(act, probes_before);
+    measure_later(act, result);
     if (result.is_contained()) {
       record(act, verify_draft(act, result), result);
       return result;
     }
-    result.reason = not_contained_reason(result);
+    if (result.reason.empty()) result.reason = not_contained_reason(result);
   } else {
     result.state = measure(act.request.method, act.target, before);
     result.reason = "the method could not act: " + problem;
@@ -315,26 +433,6 @@ ContainResult apply_and_prove(const Act& act, const Json& before,
   row.before = before;
   roll_back(act, row, probes_before, result);
   return result;
-}
-
-/// What is asked before anything is done.
-struct Beforehand {
-  std::vector<ProbeResult> probes;
-  Json before;
-  std::string problem;  ///< why it cannot begin; "" if it can
-};
-
-/// @throws Error{bad_input} for what the caller got wrong.
-Beforehand look(const Act& act) {
-  Beforehand found;
-  try {
-    found.probes = run_probes(act.request.deployment, act.request.probe);
-    found.before = act.request.method.before(act.target);
-  } catch (const Error& error) {
-    if (error.code() == Errc::bad_input) throw;
-    found.problem = error.what();
-  }
-  return found;
 }
 
 ContainResult attempt(const Act& act) {
@@ -351,13 +449,13 @@ ContainResult attempt(const Act& act) {
     if (auto result = settle(act, row)) return *result;
   }
   if (!own.empty()) now = look(act);
-  if (!now.problem.empty()) return not_begun(act, now.problem, own);
+  if (!now.problem.empty()) return not_begun(act, now, own);
   MeasuredState state = measure(act.request.method, act.target, Json::object());
   if (!state.held_by.empty()) {
     return held_elsewhere(act, now.before, std::nullopt, std::move(state),
                           now.probes);
   }
-  return apply_and_prove(act, now.before, now.probes);
+  return apply_and_prove(act, now);
 }
 
 /// The same; where the record gives out under the act (a full disk), the error
@@ -380,6 +478,11 @@ ContainResult attempt_or_say(const Act& act) {
   }
 }
 
+std::string network_namespace() {
+  const auto link = read_link("/proc/self/ns/net");
+  return link ? *link : std::string("(not readable)");
+}
+
 std::string held_by_whom(const ContainResult& result) {
   return result.holder ? "by " + result.holder->in_words()
                        : fmt::format("by {}, of which no record is found",
@@ -393,12 +496,11 @@ std::string holder_command(const ContainResult& result) {
 }
 
 std::string contained_text(const ContainResult& result) {
-  const std::string measured =
-      fmt::format("{}; {}", printable(result.state.why),
-                  result.proof() == ProofStrength::state_and_probes
-                      ? result.probes.proof()
-                      : "measured by the state of the processes alone, " +
-                            result.probes.proof());
+  const std::string measured = fmt::format(
+      "{}; {}", printable(result.state.why),
+      result.proof() == ProofStrength::state_and_probes
+          ? result.probes.proof()
+          : "measured by the method alone, " + result.probes.proof());
   switch (result.end) {
     case ContainEnd::held_already:
       return fmt::format(
@@ -464,6 +566,18 @@ std::string not_contained_text(const ContainResult& result) {
                      printable(result.reason), then);
 }
 
+/// What was shown beyond the state and the probes, which the lines above tell.
+std::string rest_of_proof(const ContainResult& result) {
+  std::vector<std::vector<std::string>> rows;
+  for (const ProofPart& one : result.proofs()) {
+    if (one.what == kState || one.what == kProbes) continue;
+    rows.push_back({"  " + std::string(one.what),
+                    std::string(to_string(one.shown)), printable(one.why),
+                    one.from.empty() ? "" : "from " + printable(one.from)});
+  }
+  return format_table(rows);
+}
+
 std::string_view progress_of(const ContainResult& result) {
   if (result.is_contained()) return "contained, measured";
   switch (result.end) {
@@ -504,6 +618,52 @@ bool ContainResult::is_contained() const {
          probes.are_met();
 }
 
+std::string_view to_string(Shown shown) noexcept {
+  constexpr std::array<std::string_view, 3> kNames{"yes", "no", "unknown"};
+  return kNames[static_cast<std::size_t>(shown)];
+}
+
+std::vector<ProofPart> ContainResult::proofs() const {
+  std::vector<ProofPart> parts;
+  parts.push_back(
+      {.what = kState,
+       .shown = state.measured == Containedness::contained ? Shown::yes
+                : state.measured == Containedness::unknown ? Shown::unknown
+                                                           : Shown::no,
+       .why = state.why,
+       .from = state.from});
+  const std::string here =
+      "this machine, network namespace " + network_namespace();
+  parts.push_back({.what = kProbes,
+                   .shown = !probes.are_met()      ? Shown::no
+                            : probes.proofs() == 0 ? Shown::unknown
+                                                   : Shown::yes,
+                   .why = probes.proof(),
+                   .from = probes.all.empty() ? "" : here});
+  ProofPart connections{.what = kConnections,
+                        .why = "nobody counted those that are left",
+                        .from = state.connections_from};
+  if (state.connections_left) {
+    connections.shown = *state.connections_left == 0 ? Shown::yes : Shown::no;
+    connections.why =
+        fmt::format("{} established left", *state.connections_left);
+  }
+  parts.push_back(std::move(connections));
+  ProofPart request{.what = kLaterRequest,
+                    .why = "no request was sent afterwards"};
+  if (later) {
+    request.shown = later->measured == Containedness::contained ? Shown::yes
+                    : later->measured == Containedness::unknown ? Shown::unknown
+                                                                : Shown::no;
+    request.why = fmt::format("measured as {} after {} probe{}",
+                              to_string(later->measured), probes.all.size(),
+                              probes.all.size() == 1 ? "" : "s");
+    request.from = here;
+  }
+  parts.push_back(std::move(request));
+  return parts;
+}
+
 ProofStrength ContainResult::proof() const {
   if (!is_contained()) return ProofStrength::none;
   return probes.proofs() == 0 ? ProofStrength::state_alone
@@ -527,6 +687,7 @@ Json ContainResult::to_json() const {
   json["hold_problem"] = lossless_utf8(hold_problem);
   json["probes"] = probes.to_json();
   json["state"] = state.to_json();
+  json["proofs"] = is_contained() ? proofs_json(proofs()) : Json::array();
   return json;
 }
 
@@ -537,7 +698,7 @@ std::string ContainResult::to_text() const {
     text += fmt::format("Other cases cannot see this containment: {}\n",
                         printable(hold_problem));
   }
-  return text + probes.to_text();
+  return text + probes.to_text() + (is_contained() ? rest_of_proof(*this) : "");
 }
 
 Json ContainmentNow::to_json() const {
@@ -576,11 +737,13 @@ ContainmentNow measure_containment(const ContainmentRow& row,
     const Containment& method = find_containment(methods, row.method);
     const Deployment deployment =
         deployment_from_json(row.target, "custody entry " + row.id);
-    const MeasuredState state = measure(method,
-                                        {.deployment = deployment,
-                                         .clock = clock,
-                                         .cancellation = cancellation},
-                                        row.before);
+    const MeasuredState state =
+        measure(method,
+                {.deployment = deployment,
+                 .arguments = settings_or_none(deployment, method, clock.now()),
+                 .clock = clock,
+                 .cancellation = cancellation},
+                row.before);
     now.measured = state.measured;
     now.why = state.why;
     now.holds_something = state.holds_something;
@@ -620,12 +783,42 @@ const Containment& find_containment(std::span<const Containment* const> methods,
                           printable(name), names));
 }
 
+namespace {
+
+/// What it loses must have been said, and what it destroys allowed.
+/// @throws Error{bad_input}.
+void require_leave(const ContainRequest& request) {
+  const Effects effects = request.method.effects_of(request.arguments);
+  if (effects.is_destructive && !request.loss.is_destroying) {
+    throw Error(Errc::bad_input,
+                fmt::format("{} destroys evidence ({}): expected "
+                            "--destroys-evidence, once all was collected",
+                            request.method.name, effects.in_words()));
+  }
+  // Requests in flight are what a containment ends, and are told; what is in
+  // memory may be the only copy.
+  const Keeps& keeps = effects.keeps;
+  const bool loses = keeps.weights == Kept::lost || keeps.kv == Kept::lost ||
+                     keeps.process == Kept::lost;
+  if (loses && request.loss.reason.empty()) {
+    throw Error(
+        Errc::bad_input,
+        fmt::format("{} {}: expected --accept-loss REASON, once what it "
+                    "loses was collected or is not needed",
+                    request.method.name, effects.in_words()));
+  }
+}
+
+}  // namespace
+
 ContainResult contain(Session& session, const ContainRequest& request) {
+  require_leave(request);
   const Target target{.deployment = request.deployment,
                       .arguments = request.arguments,
                       .clock = session.clock,
                       .cancellation = session.cancellation,
-                      .case_id = session.case_file.id()};
+                      .case_id = session.case_file.id(),
+                      .may_destroy = request.loss.is_destroying};
   const Isolation isolation{.deployment = request.deployment,
                             .method = request.method,
                             .arguments = request.arguments.json(),
@@ -648,6 +841,240 @@ ContainResult contain(Session& session, const ContainRequest& request) {
                                          .holds = holds});
   session.progress.end(progress_of(result));
   return result;
+}
+
+namespace {
+
+/// Undoes a part that this call applied, because a later one is not contained.
+std::string undo_part(Session& session, const ContainRequest& request,
+                      ContainResult& result, const std::string& why) {
+  const Target target{.deployment = request.deployment,
+                      .arguments = request.arguments,
+                      .clock = session.clock,
+                      .cancellation = session.cancellation,
+                      .case_id = session.case_file.id()};
+  const Isolation isolation{.deployment = request.deployment,
+                            .method = request.method,
+                            .arguments = request.arguments.json(),
+                            .purpose = request.purpose,
+                            .authority = request.authority};
+  HoldRegister holds(holds_folder(), session.cancellation);
+  const EvidenceLock lock(session.case_file.folder() / "evidence",
+                          kContainmentLock);
+  Undone undone = undo_and_measure(
+      session, {.kind = UndoKind::rollback,
+                .isolation = isolation,
+                .target = target,
+                .intent = result.intent,
+                .before = result.before,
+                .probes_before = result.probes_before,
+                .probe = request.probe,
+                .why_no_probes = request.part.number == 1 ? "" : kOthersHold,
+                .reason = why});
+  session.case_file.append({undone.entry}, session.examiner);
+  if (!may_be_held(undone.state)) holds.remove(result.intent);
+  result.end = end_of(undone.end);
+  result.reason = why;
+  result.state = std::move(undone.state);
+  return fmt::format("{}: {}; measured then: {}", request.method.name,
+                     to_string(result.end), printable(undone.why));
+}
+
+/// The entry that says what came of the whole, with the answer of the call.
+void record_whole(Session& session, const ContainAllRequest& request,
+                  const ContainAllResult& result) {
+  const ContainResult& last = result.parts.back();
+  EntryDraft whole = session.draft("isolate.verify");
+  whole.purpose = request.purpose;
+  whole.authority = request.authority;
+  Json object;
+  object["kind"] = "deployment";
+  object["path"] = request.deployment.name;
+  whole.object = std::move(object);
+  whole.detail["deployment"] = request.deployment.name;
+  whole.detail["target"] = deployment_to_json(request.deployment);
+  whole.detail["method"] = join(request.deployment.containment_methods(), "+");
+  whole.detail["intent"] = nullptr;
+  whole.detail["expect"] = "contained";
+  whole.detail["probes"] = last.probes.to_json();
+  whole.detail["contained"] = result.is_contained();
+  Json parts = Json::array();
+  for (const ContainResult& one : result.parts) {
+    parts.push_back({{"method", one.method},
+                     {"intent", one.intent},
+                     {"end", to_string(one.end)},
+                     {"contained", one.is_contained()}});
+  }
+  whole.detail["parts"] = std::move(parts);
+  whole.detail["of"] = result.of;
+  whole.outcome = result.is_contained() ? Outcome::ok : Outcome::failed;
+  const bool is_attempt =
+      !result.is_contained() && session.cancellation.requested();
+  session.case_file.append({whole}, session.examiner,
+                           is_attempt ? std::vector<JournalRow>{}
+                                      : session.journal(result.to_json()));
+}
+
+}  // namespace
+
+bool ContainAllResult::is_contained() const {
+  return !parts.empty() && parts.size() == of &&
+         std::ranges::all_of(parts, &ContainResult::is_contained);
+}
+
+Json ContainAllResult::to_json() const {
+  Json json = parts.back().to_json();
+  if (of == 1) return json;
+  std::string methods;
+  Json list = Json::array();
+  for (const ContainResult& one : parts) {
+    methods += (methods.empty() ? "" : "+") + one.method;
+    list.push_back(one.to_json());
+  }
+  json["method"] = methods;
+  json["contained"] = is_contained();
+  json["parts"] = std::move(list);
+  json["of"] = of;
+  json["undone"] = undone;
+  return json;
+}
+
+std::string ContainAllResult::to_text() const {
+  if (of == 1) return parts.back().to_text();
+  std::string text;
+  for (const ContainResult& one : parts) text += one.to_text();
+  if (is_contained()) {
+    return text + fmt::format(
+                      "Contained by {} methods, measured after the "
+                      "last.\n",
+                      of);
+  }
+  text += fmt::format(
+      "NOT contained: {} of {} methods tried, {} is not "
+      "contained.\n",
+      parts.size(), of, parts.back().method);
+  for (const std::string& one : undone) {
+    text += "Undone in reverse: " + one + ".\n";
+  }
+  return text;
+}
+
+ContainAllResult contain_all(Session& session,
+                             const ContainAllRequest& request) {
+  const auto names = request.deployment.containment_methods();
+  std::vector<ContainRequest> parts;
+  parts.reserve(names.size());
+  // Every fault of the descriptor comes out before the first act.
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const Containment& method = find_containment(request.methods, names[i]);
+    parts.push_back({.deployment = request.deployment,
+                     .method = method,
+                     .arguments = arguments_for(
+                         request.deployment, method,
+                         request.arguments.value(names[i], Json::object()),
+                         request.spelling, session.clock.now()),
+                     .purpose = request.purpose,
+                     .authority = request.authority,
+                     .probe = request.probe,
+                     .loss = request.loss,
+                     .part = {.number = i + 1, .of = names.size()}});
+    require_leave(parts.back());
+  }
+  if (parts.empty()) {
+    throw Error(Errc::bad_input,
+                fmt::format("{} names no containment method",
+                            printable(request.deployment.name)));
+  }
+  ContainAllResult result;
+  result.of = parts.size();
+  std::vector<ProbeResult> probes_before;
+  if (parts.size() > 1) {
+    probes_before = run_probes(request.deployment, request.probe);
+  }
+  for (ContainRequest& one : parts) {
+    if (parts.size() > 1) one.part.probes_before = &probes_before;
+    result.parts.push_back(contain(session, one));
+    if (result.parts.back().is_contained()) continue;
+    const std::string why = fmt::format("{} is not contained", one.method.name);
+    for (std::size_t i = result.parts.size() - 1; i-- > 0;) {
+      // What this call did not do, it does not undo.
+      if (result.parts[i].end != ContainEnd::applied) continue;
+      result.undone.push_back(
+          undo_part(session, parts[i], result.parts[i], why));
+    }
+    break;
+  }
+  if (parts.size() > 1) record_whole(session, request, result);
+  return result;
+}
+
+Rehearsal rehearse(const Deployment& deployment, const Containment& method,
+                   const Arguments& arguments, const Clock& clock,
+                   const Cancellation& cancellation) {
+  ExchangeLog log;
+  const Target target{.deployment = deployment,
+                      .arguments = arguments,
+                      .clock = clock,
+                      .cancellation = cancellation,
+                      .exchanges = &log};
+  Rehearsal rehearsal;
+  rehearsal.method = method.name;
+  rehearsal.effects = method.effects_of(arguments);
+  rehearsal.tried = method.tried;
+  rehearsal.tried_with = method.tried_with;
+  try {
+    rehearsal.sentence = method.describe(target);
+    rehearsal.before = method.before(target);
+    if (method.acts != nullptr) {
+      rehearsal.acts = method.acts(target, rehearsal.before);
+    }
+    if (method.by_hand != nullptr) {
+      rehearsal.by_hand = method.by_hand(rehearsal.before);
+    }
+  } catch (const Error& error) {
+    if (error.code() == Errc::bad_input) throw;
+    rehearsal.problem = error.what();
+  }
+  rehearsal.exchanges = log.to_json();
+  return rehearsal;
+}
+
+Json Rehearsal::to_json() const {
+  Json json;
+  json["method"] = method;
+  json["effects"] = effects.to_json();
+  json["tried"] = to_string(tried);
+  json["tried_with"] = tried_with;
+  json["sentence"] = lossless_utf8(sentence);
+  json["problem"] = lossless_utf8(problem);
+  json["acts"] = acts_json(acts);
+  json["undo_by_hand"] = by_hand;
+  json["before"] = before;
+  json["exchanges"] = exchanges;
+  return json;
+}
+
+std::string Rehearsal::to_text() const {
+  std::string text =
+      fmt::format("{}: {}\n  {}; tried against: {}{}\n", method,
+                  printable(sentence), effects.in_words(), to_string(tried),
+                  tried_with.empty() ? "" : ", " + tried_with);
+  if (!problem.empty()) {
+    return text + "  It could not begin: " + printable(problem) + "\n";
+  }
+  for (const PlannedAct& one : acts) {
+    text += fmt::format("  would do: {}\n", printable(one.what));
+    if (one.request.empty()) continue;
+    text += fmt::format("    {} > {}\n", printable(one.peer),
+                        printable(one.request));
+    if (!one.body.empty()) text += "    " + printable(one.body) + "\n";
+  }
+  for (const std::string& line : by_hand) {
+    text += "  to undo: " + printable(line) + "\n";
+  }
+  text += fmt::format("  asked for this: {} request{}, which change nothing\n",
+                      exchanges.size(), exchanges.size() == 1 ? "" : "s");
+  return text;
 }
 
 }  // namespace impound

@@ -22,6 +22,24 @@
 
 namespace impound {
 
+/// What was allowed beyond taking out of service.
+struct AcceptedLoss {
+  std::string reason;          ///< --accept-loss; goes into the chain
+  bool is_destroying = false;  ///< --destroys-evidence
+};
+
+/// One containment of several that a descriptor names.
+struct ContainPart {
+  std::size_t number = 1;
+  std::size_t of = 1;
+  /// As they were before the first; null for the first, which asks them.
+  const std::vector<ProbeResult>* probes_before = nullptr;
+
+  [[nodiscard]] bool is_one_of_several() const { return of > 1; }
+  /// The whole is judged by its probes once the last part is applied.
+  [[nodiscard]] bool is_last() const { return number == of; }
+};
+
 struct ContainRequest {
   const Deployment& deployment;
   const Containment& method;
@@ -29,6 +47,8 @@ struct ContainRequest {
   std::string purpose;
   Json authority;  ///< who allowed it; null if nobody was asked
   ProbeFunction probe = nullptr;
+  AcceptedLoss loss = {};
+  ContainPart part = {};
 };
 
 /// What became of a containment that was asked for.
@@ -51,6 +71,23 @@ enum class ProofStrength : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(ProofStrength strength) noexcept;
 
+/// Whether one thing that "contained" rests on was shown.
+enum class Shown : std::uint8_t {
+  yes,
+  no,
+  unknown,  ///< nobody measured it; the sentence beside it says why
+};
+[[nodiscard]] std::string_view to_string(Shown shown) noexcept;
+
+/// One of the four things: the state, the probes, the connections that are
+/// left, and that a later request does not bring it back.
+struct ProofPart {
+  std::string_view what = {};
+  Shown shown = Shown::unknown;
+  std::string why = {};
+  std::string from = {};  ///< where it was measured from
+};
+
 struct ContainResult {
   std::string deployment;
   std::string method;
@@ -68,8 +105,14 @@ struct ContainResult {
   std::string settled;  ///< since when what this case had undone first was held
   std::string hold_problem;  ///< why other cases may not learn of it; or ""
 
+  /// Measured again after the probes, whose requests might have brought it
+  /// back; nothing where no probe was asked.
+  std::optional<MeasuredState> later;
+  std::vector<ProbeResult> probes_before;
+
   /// Measured, and no probe speaks against it.
   [[nodiscard]] bool is_contained() const;
+  [[nodiscard]] std::vector<ProofPart> proofs() const;
   [[nodiscard]] bool is_rolled_back() const {
     return end == ContainEnd::rolled_back;
   }
@@ -85,6 +128,65 @@ struct ContainResult {
 /// @throws Error{bad_input} for arguments, Error{io} if it cannot be recorded.
 [[nodiscard]] ContainResult contain(Session& session,
                                     const ContainRequest& request);
+
+/// By all methods that a descriptor names.
+struct ContainAllResult {
+  /// In the order in which they were applied; ends with the first that is not
+  /// contained. What was applied before that one was undone in reverse.
+  std::vector<ContainResult> parts;
+  std::size_t of = 0;  ///< how many there were to be
+  /// What undoing the earlier parts came to, in words; empty if none was.
+  std::vector<std::string> undone;
+
+  [[nodiscard]] bool is_contained() const;
+  /// That of the last part tried, with "contained" of the whole and "parts".
+  [[nodiscard]] Json to_json() const;
+  [[nodiscard]] std::string to_text() const;
+};
+
+struct ContainAllRequest {
+  const Deployment& deployment;
+  std::span<const Containment* const> methods;
+  /// By name of the method: what was said to it beyond the descriptor.
+  Json arguments = Json::object();
+  Spelling spelling = Spelling::values;
+  std::string purpose;
+  Json authority;
+  ProbeFunction probe = nullptr;
+  AcceptedLoss loss = {};
+};
+
+/// Applies every method that the descriptor names in its order, each a
+/// transaction of its own as contain() is, with the probes asked before the
+/// first and after the last. The first that is not contained ends it: those
+/// before are undone in reverse. With one method it is contain().
+/// @throws as contain() does, before anything is done where the fault is in the
+///         descriptor or an argument.
+[[nodiscard]] ContainAllResult contain_all(Session& session,
+                                           const ContainAllRequest& request);
+
+/// What a containment would do: everything is looked at and nothing is done.
+struct Rehearsal {
+  std::string method;
+  Effects effects;
+  Tried tried = Tried::undeclared;
+  std::string tried_with;
+  std::string sentence;  ///< describe()
+  Json before;           ///< null if it could not be recorded
+  std::vector<PlannedAct> acts;
+  std::vector<std::string> by_hand;  ///< what undoing would do
+  Json exchanges = Json::array();    ///< what was asked to find this out
+  std::string problem;               ///< why it could not begin; "" if it can
+
+  [[nodiscard]] Json to_json() const;
+  [[nodiscard]] std::string to_text() const;
+};
+
+/// Asks what before() asks, which changes nothing, and lists the acts.
+[[nodiscard]] Rehearsal rehearse(const Deployment& deployment,
+                                 const Containment& method,
+                                 const Arguments& arguments, const Clock& clock,
+                                 const Cancellation& cancellation);
 
 /// A containment of the case that is open in the record, and what holds now.
 /// The record tells what was done; whether it still holds is asked of the thing

@@ -159,7 +159,11 @@ class Section {
            fmt::format("expected a table [{}], found {}", key,
                        type_in_words(*node)));
     }
-    return Section(*below, fmt::format("[{}]", key), file_);
+    // "[containment]" and "haproxy" make "[containment.haproxy]".
+    std::string outer = name_;
+    std::erase_if(outer, [](char c) { return c == '[' || c == ']'; });
+    if (!outer.empty()) outer += '.';
+    return Section(*below, fmt::format("[{}{}]", outer, key), file_);
   }
 
   [[nodiscard]] std::vector<Section> tables(std::string_view key) {
@@ -326,6 +330,64 @@ void read_probes(Section& root, Deployment& deployment) {
   }
 }
 
+/// A setting as JSON; what it must be, the method's declaration says.
+Json setting(const Section& table, std::string_view key,
+             const toml::node& node) {
+  if (const auto* text = node.as_string()) return lossless_utf8(text->get());
+  if (const auto* number = node.as_integer()) return number->get();
+  if (const auto* truth = node.as_boolean()) return truth->get();
+  if (const auto* list = node.as_array()) {
+    Json values = Json::array();
+    for (const toml::node& one : *list) {
+      values.push_back(setting(table, key, one));
+    }
+    return values;
+  }
+  table.fail(node, key,
+             fmt::format("expected text, an integer, true or false, or a list "
+                         "of these, found {}",
+                         type_in_words(node)));
+}
+
+/// method = "haproxy" and, if it takes settings, a table [containment.haproxy].
+void read_containment(Section& table, Deployment& deployment) {
+  ContainmentPart part;
+  part.method = table.required_text("method");
+  const auto is_same = [&](const ContainmentPart& other) {
+    return other.method == part.method;
+  };
+  if (std::ranges::any_of(deployment.containments, is_same)) {
+    table.fail(*table.raw().get("method"), "method",
+               fmt::format("\"{}\" is named above already, expected each "
+                           "method once",
+                           printable(part.method)));
+  }
+  // The view must outlive refuse_other_keys(): part does.
+  if (auto settings = table.table(part.method)) {
+    for (const auto& [key, node] : settings->raw()) {
+      part.settings[std::string(key.str())] =
+          setting(*settings, key.str(), node);
+    }
+  }
+  table.refuse_other_keys();
+  deployment.containments.push_back(std::move(part));
+}
+
+void read_containments(Section& root, Deployment& deployment) {
+  const toml::node* const node = root.find("containment");
+  if (node == nullptr) return;
+  if (node->is_array()) {
+    for (Section& table : root.tables("containment")) {
+      read_containment(table, deployment);
+    }
+  } else if (auto table = root.table("containment")) {
+    read_containment(*table, deployment);
+  }
+  if (!deployment.containments.empty()) {
+    deployment.containment_method = deployment.containments.front().method;
+  }
+}
+
 toml::table parse(std::string_view text, const fs::path& file) {
   try {
     return toml::parse(text);
@@ -369,10 +431,7 @@ Deployment load_deployment(const fs::path& path) {
   read_model(root, deployment);
   read_logs(root, deployment);
   read_process(root, deployment);
-  if (auto containment = root.table("containment")) {
-    deployment.containment_method = containment->required_text("method");
-    containment->refuse_other_keys();
-  }
+  read_containments(root, deployment);
   read_probes(root, deployment);
   root.refuse_other_keys();
   return deployment;

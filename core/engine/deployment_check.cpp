@@ -205,20 +205,27 @@ class Checker {
   }
 
   void containment() {
-    const std::string& name = deployment_.containment_method;
-    if (name.empty()) {
+    const auto names = deployment_.containment_methods();
+    if (names.empty()) {
       add("containment", CheckLevel::warn,
           "no method is named; the model cannot be taken out of service");
-      return;
     }
+    for (const std::string& name : names) one_containment(name, names.size());
+  }
+
+  void one_containment(const std::string& name, std::size_t of) {
+    const std::string subject =
+        of == 1 ? std::string("containment") : "containment " + printable(name);
     try {
       const Containment& method = find_containment(tools_.containments, name);
+      Target target = target_;
+      target.arguments = arguments_for(deployment_, method, Json::object(),
+                                       Spelling::values, tools_.clock.now());
       // Recording the state needs what acting needs, and changes nothing.
-      static_cast<void>(method.before(target_));
-      add("containment", CheckLevel::ok,
-          without_full_stop(method.describe(target_)));
+      static_cast<void>(method.before(target));
+      add(subject, CheckLevel::ok, without_full_stop(method.describe(target)));
     } catch (const Error& error) {
-      add("containment", CheckLevel::fail, error.what());
+      add(subject, CheckLevel::fail, error.what());
     }
   }
 
@@ -252,7 +259,7 @@ class Checker {
     if (has_forbidden) return;
     add("probes", CheckLevel::warn,
         "no probe is forbidden to answer after containment, which will be "
-        "judged by the state of the processes alone");
+        "judged by what the method measures alone");
   }
 
   bool token(const std::string& subject, const fs::path& path) {

@@ -83,6 +83,17 @@ Json deployment_to_json(const Deployment& deployment) {
     probes.push_back(probe_to_json(probe));
   }
   json["probes"] = std::move(probes);
+  // Left out where it says no more than containment_method, as it did before
+  // there were settings: approvals are bound to the digest of this document.
+  const bool is_plain = deployment.containments.empty() ||
+                        (deployment.containments.size() == 1 &&
+                         deployment.containments.front().settings.empty());
+  if (is_plain) return json;
+  Json parts = Json::array();
+  for (const ContainmentPart& part : deployment.containments) {
+    parts.push_back({{"method", part.method}, {"settings", part.settings}});
+  }
+  json["containments"] = std::move(parts);
   return json;
 }
 
@@ -125,6 +136,13 @@ Deployment deployment_from_json(const Json& json, std::string_view source) {
   }
   deployment.containment_method =
       require_text(json, "containment_method", source);
+  if (const auto parts = json.find("containments"); parts != json.end()) {
+    for (const Json& part : *parts) {
+      deployment.containments.push_back(
+          {.method = require_text(part, "method", source),
+           .settings = require_key(part, "settings", source)});
+    }
+  }
   for (const Json& probe : require_key(json, "probes", source)) {
     deployment.probes.push_back(probe_from_json(probe, source));
   }

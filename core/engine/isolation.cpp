@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/engine/deployment_record.hpp"
+#include "core/evidence/exchange.hpp"
 
 namespace impound {
 namespace {
@@ -15,17 +17,34 @@ namespace {
 constexpr int kMeasureTries = 20;
 constexpr int kMeasurePauseMs = 100;
 
+/// `log` goes on from the measurements before.
+MeasuredState measure_once(const Containment& method, const Target& target,
+                           const Json& before, ExchangeLog& log) {
+  MeasuredState state;
+  Target asked = target;
+  asked.exchanges = &log;
+  try {
+    state = method.state(asked, before);
+  } catch (const Error& error) {
+    state.was_looked_at = false;
+    state.why = fmt::format("it could not be measured: {}", error.what());
+  }
+  if (!log.empty()) state.facts["exchanges"] = log.to_json();
+  return state;
+}
+
 template <typename Wanted>
 MeasuredState measure_until(const Containment& method, const Target& target,
                             const Json& before, Wanted wanted) {
-  MeasuredState state = measure(method, target, before);
+  ExchangeLog log;
+  MeasuredState state = measure_once(method, target, before, log);
   for (int tries = 1; tries < kMeasureTries && !wanted(state); ++tries) {
     // Only what takes a moment is waited for.
     if (state.measured == Containedness::unknown && !state.holds_something) {
       break;
     }
     pause_ms(kMeasurePauseMs);
-    state = measure(method, target, before);
+    state = measure_once(method, target, before, log);
   }
   return state;
 }
@@ -64,9 +83,13 @@ void judge(const Session& session, const UndoRequest& request,
            const std::string& problem, Undone& undone) {
   undone.state = measure_until_back(request.isolation.method, request.target,
                                     request.before);
-  undone.probes =
-      judge_return(request.isolation.deployment, request.probes_before,
-                   request.probe, session.cancellation);
+  if (request.why_no_probes.empty()) {
+    undone.probes =
+        judge_return(request.isolation.deployment, request.probes_before,
+                     request.probe, session.cancellation);
+  } else {
+    undone.probes.why_none = request.why_no_probes;
+  }
   undone.end = end_of(undone.state, undone.probes);
   undone.why = undone.state.why;
   if (undone.end == UndoEnd::silent) undone.why += "; " + undone.probes.unmet();
@@ -84,6 +107,62 @@ void judge(const Session& session, const UndoRequest& request,
 }
 
 }  // namespace
+
+Arguments arguments_for(const Deployment& deployment, const Containment& method,
+                        const Json& given, Spelling spelling, TimeNs now) {
+  Json all = deployment.settings_of(method.name);
+  for (const Parameter& one : method.parameters) {
+    const auto value = all.find(one.name);
+    if (value == all.end() || one.type != ParameterType::path ||
+        !value->is_string()) {
+      continue;
+    }
+    const fs::path path = from_lossless_utf8(value->get<std::string>());
+    *value = lossless_utf8((deployment.descriptor.parent_path() / path)
+                               .lexically_normal()
+                               .native());
+  }
+  const bool is_of_descriptor = !all.empty() && given.empty();
+  if (given.is_object()) all.update(given);
+  try {
+    return arguments_for(method, all, spelling, now);
+  } catch (const Error& error) {
+    if (!is_of_descriptor) throw;
+    throw Error(error.code(),
+                fmt::format("{}: [containment.{}]: {}",
+                            printable(deployment.descriptor.native()),
+                            method.name, error.what()));
+  }
+}
+
+Arguments settings_or_none(const Deployment& deployment,
+                           const Containment& method, TimeNs now) {
+  try {
+    return arguments_for(deployment, method, Json::object(), Spelling::values,
+                         now);
+  } catch (const Error& error) {
+    if (error.code() != Errc::bad_input) throw;
+    return {};
+  }
+}
+
+std::vector<const Containment*> methods_of(
+    const Deployment& deployment, std::span<const Containment* const> methods) {
+  std::vector<const Containment*> found;
+  const auto names = deployment.containment_methods();
+  for (const Containment* method : methods) {
+    if (!names.empty()) {
+      if (std::ranges::find(names, method->name) != names.end()) {
+        found.push_back(method);
+      }
+      continue;
+    }
+    const bool asks_for_none =
+        std::ranges::none_of(method->parameters, &Parameter::is_required);
+    if (asks_for_none) found.push_back(method);
+  }
+  return found;
+}
 
 EntryDraft isolation_draft(const Session& session, std::string_view action,
                            const Isolation& isolation) {
@@ -103,14 +182,8 @@ EntryDraft isolation_draft(const Session& session, std::string_view action,
 
 MeasuredState measure(const Containment& method, const Target& target,
                       const Json& before) {
-  try {
-    return method.state(target, before);
-  } catch (const Error& error) {
-    MeasuredState state;
-    state.was_looked_at = false;
-    state.why = fmt::format("it could not be measured: {}", error.what());
-    return state;
-  }
+  ExchangeLog log;
+  return measure_once(method, target, before, log);
 }
 
 MeasuredState measure_until_contained(const Containment& method,
@@ -157,11 +230,15 @@ Undone undo_and_measure(Session& session, const UndoRequest& request) {
   undone.entry = undo_draft(session, request, "after");
   undone.entry.refs.push_back(begun.json.at("id").get<std::string>());
   std::string problem;
+  ExchangeLog log;
+  Target asked = request.target;
+  asked.exchanges = &log;
   try {
-    undone.done = request.isolation.method.undo(request.target, request.before);
+    undone.done = request.isolation.method.undo(asked, request.before);
   } catch (const Error& error) {
     problem = error.what();
   }
+  if (!log.empty()) undone.entry.detail["exchanges"] = log.to_json();
   judge(session, request, problem, undone);
   return undone;
 }

@@ -8,8 +8,10 @@
 /// between the two leaves an intent without an end; 'case check' finds it,
 /// measures, and writes the end late.
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/engine/holds.hpp"
 #include "core/engine/probe_judgement.hpp"
@@ -32,11 +34,30 @@ struct Isolation {
   Json authority = nullptr;
 };
 
+/// What is said to `method`: `given`, else the descriptor's table of it, else
+/// its defaults. Relative paths of the descriptor start at its folder.
+/// @throws Error{bad_input} as check_parameters() does.
+[[nodiscard]] Arguments arguments_for(const Deployment& deployment,
+                                      const Containment& method,
+                                      const Json& given, Spelling spelling,
+                                      TimeNs now);
+
+/// The same of the descriptor alone; none where it does not say enough, for
+/// measuring by a record that does.
+[[nodiscard]] Arguments settings_or_none(const Deployment& deployment,
+                                         const Containment& method, TimeNs now);
+
+/// The methods by which a deployment could be held: those that it names, else
+/// those that ask for no settings.
+[[nodiscard]] std::vector<const Containment*> methods_of(
+    const Deployment& deployment, std::span<const Containment* const> methods);
+
 [[nodiscard]] EntryDraft isolation_draft(const Session& session,
                                          std::string_view action,
                                          const Isolation& isolation);
 
-/// Containment::state(), with an error of it as unknown and its reason.
+/// Containment::state(), with an error of it as unknown and its reason; what
+/// was said to a control plane for it stands in `facts` under "exchanges".
 [[nodiscard]] MeasuredState measure(const Containment& method,
                                     const Target& target, const Json& before);
 
@@ -91,6 +112,9 @@ struct UndoRequest {
   const Json& before;
   const std::vector<ProbeResult>& probes_before;  ///< before the containment
   ProbeFunction probe = nullptr;
+  /// Why the probes are not asked, where something else of the same deployment
+  /// is still held and silences them; "" if they are.
+  std::string why_no_probes = {};
   std::string reason;      ///< of a rollback
   Json held_by = nullptr;  ///< Hold::summary() of another case
 };

@@ -144,6 +144,7 @@ std::string ProbeJudgements::unmet() const {
 }
 
 std::string ProbeJudgements::proof() const {
+  if (!why_none.empty()) return "no probe was asked: " + why_none;
   if (proofs() == 0) {
     return all.empty() ? "no probe proves it: the deployment has none"
                        : "no probe proves it";

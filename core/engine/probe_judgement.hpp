@@ -49,6 +49,8 @@ struct ProbeJudgement {
 /// All probes of one act.
 struct ProbeJudgements {
   std::vector<ProbeJudgement> all;
+  /// Why none was asked, though there may be some; "" if they were.
+  std::string why_none = {};
 
   [[nodiscard]] bool are_met() const;
   [[nodiscard]] std::size_t proofs() const;

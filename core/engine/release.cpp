@@ -53,6 +53,8 @@ struct Held {
 
 Target target_of(const Held& held, const Session& session) {
   return {.deployment = held.deployment,
+          .arguments = settings_or_none(held.deployment, held.method,
+                                        session.clock.now()),
           .clock = session.clock,
           .cancellation = session.cancellation,
           .case_id = session.case_file.id()};
@@ -110,7 +112,7 @@ UndoKind kind_of_last_undo(const Session& session, const ContainmentRow& row) {
 template <typename Undo>
 ReleaseResult with_undo(Session& session, const Held& held,
                         const ReleaseRequest& request, UndoKind kind,
-                        Undo undo) {
+                        const std::string& why_no_probes, Undo undo) {
   const Isolation isolation{.deployment = held.deployment,
                             .method = held.method,
                             .purpose = request.purpose,
@@ -126,6 +128,7 @@ ReleaseResult with_undo(Session& session, const Held& held,
       .before = held.row.before,
       .probes_before = before,
       .probe = request.probe,
+      .why_no_probes = why_no_probes,
       .reason = {},
       .held_by = held.of_other ? held.of_other->summary() : Json(nullptr)});
   session.case_file.append({undone.entry}, session.examiner);
@@ -169,12 +172,13 @@ std::optional<Hold> other_holder(const Session& session, const Held& held,
 }
 
 ReleaseResult release_one(Session& session, const Held& held,
-                          const ReleaseRequest& request, HoldRegister& holds) {
+                          const ReleaseRequest& request, HoldRegister& holds,
+                          const std::string& why_no_probes = "") {
   // Before anything is given back: the record takes no word of it otherwise.
   session.case_file.require_right(session.examiner, Right::release);
   session.progress.begin("release " + held.deployment.name, {});
   ReleaseResult result = with_undo(
-      session, held, request, UndoKind::release,
+      session, held, request, UndoKind::release, why_no_probes,
       [&](const UndoRequest& undo) { return undo_and_measure(session, undo); });
   if (!may_be_held(result.state)) holds.remove(held.row.id);
   session.progress.end(result.is_released() ? "released and proved"
@@ -243,9 +247,7 @@ std::vector<ReleaseResult> measure_known(const Session& session,
                                          const HoldList& list) {
   std::vector<ReleaseResult> results;
   for (const Deployment& deployment : known_deployments(session, request)) {
-    for (const Containment* method : request.methods) {
-      const std::string& named = deployment.containment_method;
-      if (!named.empty() && named != method->name) continue;
+    for (const Containment* method : methods_of(deployment, request.methods)) {
       ContainmentRow row;
       row.deployment = deployment.name;
       row.method = method->name;
@@ -420,7 +422,14 @@ std::vector<ReleaseResult> release(Session& session,
       results.push_back(left_to(held, session, std::move(*other)));
       continue;
     }
-    results.push_back(release_one(session, held, request, holds));
+    // What is still to be released after this one keeps the probes silent.
+    const bool is_last = std::none_of(
+        std::next(row), own.rend(), [&](const ContainmentRow& other) {
+          return other.deployment == row->deployment;
+        });
+    results.push_back(release_one(
+        session, held, request, holds,
+        is_last ? "" : "they are asked when the last method is undone"));
   }
   if (results.empty()) results = measure_known(session, request, list);
   return results;
@@ -439,7 +448,7 @@ std::optional<ReleaseResult> finish_undo(Session& session,
   if (now == rows.end() || !now->is_being_undone()) return std::nullopt;
   const Held held(*now, request.methods, std::nullopt);
   ReleaseResult result =
-      with_undo(session, held, request, kind_of_last_undo(session, *now),
+      with_undo(session, held, request, kind_of_last_undo(session, *now), "",
                 [&](const UndoRequest& undo) {
                   return measure_undone(session, undo, std::string(kLate));
                 });
@@ -520,10 +529,12 @@ ReleaseResult release_from_state(const Hold& state,
                                  ProbeFunction probe, const Clock& clock,
                                  const Cancellation& cancellation) {
   const Held held(row_of(state), methods, std::nullopt);
-  const Target target{.deployment = held.deployment,
-                      .clock = clock,
-                      .cancellation = cancellation,
-                      .case_id = state.case_id};
+  const Target target{
+      .deployment = held.deployment,
+      .arguments = settings_or_none(held.deployment, held.method, clock.now()),
+      .clock = clock,
+      .cancellation = cancellation,
+      .case_id = state.case_id};
   // Before anything is touched: two processes must not undo the same thing.
   HoldRegister holds(holds_folder(), cancellation);
   std::vector<ProbeResult> answered;

@@ -3,6 +3,7 @@
 /// The one header a containment method includes.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,66 @@ enum class Containedness : std::uint8_t {
 /// "contained", "not contained", "unknown".
 [[nodiscard]] std::string_view to_string(Containedness measured) noexcept;
 
+/// Whether something outlives a containment.
+enum class Kept : std::uint8_t {
+  undeclared,
+  kept,    ///< as it was
+  lost,    ///< gone for good
+  partly,  ///< some of it, or it depends on what is found
+};
+[[nodiscard]] std::string_view to_string(Kept kept) noexcept;
+
+/// What a containment leaves of a served model. What a freeze or a closed door
+/// leaves, another control plane destroys: the weights in memory may be the
+/// only copy of an edit that was made over HTTP.
+struct Keeps {
+  Kept weights = Kept::undeclared;   ///< in memory
+  Kept kv = Kept::undeclared;        ///< key-value and prompt cache
+  Kept inflight = Kept::undeclared;  ///< requests that are being answered
+  Kept process = Kept::undeclared;   ///< its memory, open files and threads
+};
+
+/// What giving back comes to.
+enum class UndoPromise : std::uint8_t {
+  undeclared,
+  exact,    ///< the recorded state, as it was
+  restart,  ///< it serves again, as something started anew
+  none,     ///< nothing gives it back
+};
+[[nodiscard]] std::string_view to_string(UndoPromise undo) noexcept;
+
+/// Against what a method was tried.
+enum class Tried : std::uint8_t {
+  undeclared,
+  real,           ///< the tests talk to the real part
+  documentation,  ///< a small server that follows its documentation
+  untried,        ///< nothing: no machine of ours could
+};
+[[nodiscard]] std::string_view to_string(Tried tried) noexcept;
+
+/// What a method does to the evidence, and how it is undone.
+struct Effects {
+  Keeps keeps;
+  UndoPromise undo = UndoPromise::undeclared;
+  /// It destroys evidence: asked for by --destroys-evidence alone, and allowed
+  /// by two others.
+  bool is_destructive = false;
+
+  /// {"keeps":{"weights":…},"undo":…,"destructive":…}
+  [[nodiscard]] Json to_json() const;
+  /// "keeps weights, kv, process; loses inflight; undo exact".
+  [[nodiscard]] std::string in_words() const;
+};
+
+/// One act of apply() as a dry run shows it: what is done, and what is said to
+/// whom.
+struct PlannedAct {
+  std::string what;          ///< "sets models/gpu1 to maintenance"
+  std::string peer = {};     ///< of a request: as Exchange::peer has it
+  std::string request = {};  ///< as Exchange::request has it
+  std::string body = {};
+};
+
 /// What a method measured of the present.
 struct MeasuredState {
   Containedness measured = Containedness::unknown;
@@ -40,6 +101,12 @@ struct MeasuredState {
   /// Something else of ours that holds it, in words ("the control group …");
   /// empty if nothing is seen. The name tells the case.
   std::string held_by = {};
+  /// Who was asked: "the runtime socket /run/haproxy/admin.sock", "/proc".
+  std::string from = {};
+  /// Established connections through which the model could still be spoken to,
+  /// and where they were counted; nothing where nobody counted.
+  std::optional<std::uint64_t> connections_left = {};
+  std::string connections_from = {};
   Json facts = Json::object();  ///< of the method, for the record
 
   /// The facts with "contained", "measured", "why" and "holds_something".
@@ -80,6 +147,21 @@ struct Containment {
   /// What undo() does, as lines for a shell that has nothing but coreutils: for
   /// whoever must give the deployment back without this program.
   std::vector<std::string> (*by_hand)(const Json& before) = nullptr;
+
+  /// What it does to the evidence with its default arguments; of others,
+  /// effects_with() tells where they matter.
+  Effects effects = {};
+  Effects (*effects_with)(const Arguments& arguments) = nullptr;
+  Tried tried = Tried::undeclared;
+  std::string_view tried_with = {};  ///< "HAProxy 2.6 (Debian 12)"
+  /// What apply() does, act by act and in its order; null where describe()
+  /// says it all. apply() must do what it lists and nothing else.
+  std::vector<PlannedAct> (*acts)(const Target& target,
+                                  const Json& before) = nullptr;
+
+  [[nodiscard]] Effects effects_of(const Arguments& arguments) const {
+    return effects_with == nullptr ? effects : effects_with(arguments);
+  }
 };
 
 /// `given` as the method will see it.

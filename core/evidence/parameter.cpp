@@ -187,6 +187,7 @@ class Conversion {
   }
 
   [[nodiscard]] Json texts() const {
+    if (is_text_) return Json(split(word(), ','));
     // An empty table of Lua says nothing about which kind it is.
     if (given_.is_object() && given_.empty()) return Json::array();
     const bool all_texts =
@@ -299,6 +300,15 @@ Json Parameter::to_json() const {
 
 bool Arguments::has(std::string_view name) const {
   return values_.contains(std::string(name));
+}
+
+std::vector<std::string> Arguments::texts(std::string_view name) const {
+  std::vector<std::string> list;
+  if (!has(name)) return list;
+  for (const Json& one : values_.at(std::string(name))) {
+    list.push_back(from_lossless_utf8(one.get_ref<const std::string&>()));
+  }
+  return list;
 }
 
 std::optional<std::int64_t> Arguments::integer(std::string_view name) const {

@@ -37,7 +37,7 @@ enum class ParameterType : std::uint8_t {
   boolean,     ///< yes, no, true, false on a command line
   time,        ///< RFC 3339, a date, or a duration back from now; becomes
                ///< RFC 3339 in UTC
-  texts,       ///< a list of texts
+  texts,       ///< a list of texts; on a command line "a,b"
   references,  ///< a list of at least one exhibit or item: "E001", "E001/17"
   table,       ///< named values that another declaration checks
 };
@@ -110,6 +110,8 @@ class Arguments {
   [[nodiscard]] std::optional<std::filesystem::path> path(
       std::string_view name) const;
   [[nodiscard]] std::optional<TimeNs> time(std::string_view name) const;
+  /// Empty where nothing was given.
+  [[nodiscard]] std::vector<std::string> texts(std::string_view name) const;
 
   /// For records: an object, names in the order of the declaration.
   [[nodiscard]] const Json& json() const { return values_; }

@@ -7,9 +7,11 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/clock.hpp"
+#include "core/base/json.hpp"
 #include "core/base/progress.hpp"
 #include "core/evidence/parameter.hpp"
 
@@ -59,6 +61,13 @@ struct LogSource {
   bool rotated = true;             ///< with .1, .2.gz, -20261127.zst …
 };
 
+/// One way in which the deployment is to be taken out of service, and what its
+/// table of the descriptor says; which names there are the method declares.
+struct ContainmentPart {
+  std::string method;              ///< "haproxy"
+  Json settings = Json::object();  ///< of [containment.haproxy], as given
+};
+
 /// A served model, read from a TOML file by engine/deployment.
 struct Deployment {
   std::string name;
@@ -71,6 +80,14 @@ struct Deployment {
   ProcessLocator process;
   std::string containment_method;  ///< "process"; may be empty
   std::vector<Probe> probes;
+  /// In the order in which they are applied; undone in reverse. Each method
+  /// once. May be empty where containment_method names one without settings.
+  std::vector<ContainmentPart> containments = {};
+
+  /// The methods to apply: of `containments`, or containment_method alone.
+  [[nodiscard]] std::vector<std::string> containment_methods() const;
+  /// What the descriptor says to `method`; an empty object if nothing.
+  [[nodiscard]] Json settings_of(std::string_view method) const;
 };
 
 /// What an act takes of a deployment by itself, without being told a name.
@@ -82,6 +99,8 @@ enum class DeploymentPart : std::uint8_t {
   probes,
 };
 
+class ExchangeLog;
+
 /// What one call of a collector or containment is about.
 struct Target {
   const Deployment& deployment;
@@ -92,6 +111,12 @@ struct Target {
   /// The case that acts: what is made on the machine bears its name, so that
   /// another case does not take it for its own. Empty outside a case.
   std::string case_id = {};
+  /// Where a containment writes what it said to a control plane and what that
+  /// answered (exchange.hpp); null where nobody keeps it.
+  ExchangeLog* exchanges = nullptr;
+  /// Leave was given to lose evidence: without it a request that destroys is
+  /// never sent (containment/forbidden.hpp).
+  bool may_destroy = false;
 };
 
 }  // namespace impound

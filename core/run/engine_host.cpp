@@ -428,18 +428,40 @@ Json EngineHost::contain_deployment(const lua::HostCall& call) {
     return *waiting;
   }
   Json authority = authority_of(call, GuardedAct::contain);
+  const std::string purpose =
+      text_or(arguments, "reason", "playbook " + subject_.playbook.id);
+  const Json& given = require_key(arguments, "arguments", kSource);
+  const bool is_all = text_or(arguments, "method", "").empty() &&
+                      subject_.deployment.containment_methods().size() > 1;
+  if (is_all) {
+    if (!given.empty()) {
+      throw Error(Errc::bad_input,
+                  fmt::format("{} names several containment methods: name the "
+                              "one that the arguments are for",
+                              printable(subject_.deployment.name)));
+    }
+    const ContainAllResult all =
+        contain_all(session_, {.deployment = subject_.deployment,
+                               .methods = tools_.instruments.containments,
+                               .purpose = purpose,
+                               .authority = std::move(authority),
+                               .probe = tools_.probe});
+    Json answer = all.to_json();
+    tell_containment(answer);
+    if (!all.is_contained()) require_not_stopped("contain");
+    return answer;
+  }
   const Containment& method =
       find_containment(tools_.instruments.containments, name);
   const ContainResult result = contain(
-      session_, {.deployment = subject_.deployment,
-                 .method = method,
-                 .arguments = arguments_for(
-                     method, require_key(arguments, "arguments", kSource),
-                     Spelling::values, session_.clock.now()),
-                 .purpose = text_or(arguments, "reason",
-                                    "playbook " + subject_.playbook.id),
-                 .authority = std::move(authority),
-                 .probe = tools_.probe});
+      session_,
+      {.deployment = subject_.deployment,
+       .method = method,
+       .arguments = arguments_for(subject_.deployment, method, given,
+                                  Spelling::values, session_.clock.now()),
+       .purpose = purpose,
+       .authority = std::move(authority),
+       .probe = tools_.probe});
   Json answer = result.to_json();
   tell_containment(answer);
   if (!result.is_contained()) require_not_stopped("contain");
@@ -570,13 +592,7 @@ Json EngineHost::probe() {
   MeasuredState state;
   state.why = "the deployment names no containment method that could measure";
   if (!subject_.deployment.containment_method.empty()) {
-    state = measure(find_containment(tools_.instruments.containments,
-                                     subject_.deployment.containment_method),
-                    {.deployment = subject_.deployment,
-                     .clock = session_.clock,
-                     .cancellation = session_.cancellation,
-                     .case_id = session_.case_file.id()},
-                    Json::object());
+    state = measured_by_all();
   }
   Json answer;
   answer["contained"] =
@@ -585,6 +601,34 @@ Json EngineHost::probe() {
   answer["why"] = lossless_utf8(state.why);
   answer["probes"] = std::move(list);
   return answer;
+}
+
+/// By every method that the deployment names: contained if all say so.
+MeasuredState EngineHost::measured_by_all() {
+  std::optional<MeasuredState> whole;
+  for (const std::string& name : subject_.deployment.containment_methods()) {
+    const Containment& method =
+        find_containment(tools_.instruments.containments, name);
+    MeasuredState one =
+        measure(method,
+                {.deployment = subject_.deployment,
+                 .arguments = settings_or_none(subject_.deployment, method,
+                                               session_.clock.now()),
+                 .clock = session_.clock,
+                 .cancellation = session_.cancellation,
+                 .case_id = session_.case_file.id()},
+                Json::object());
+    if (!whole) {
+      whole = std::move(one);
+      continue;
+    }
+    whole->why += "; " + one.why;
+    if (one.measured != Containedness::contained &&
+        whole->measured != Containedness::not_contained) {
+      whole->measured = one.measured;
+    }
+  }
+  return whole.value_or(MeasuredState{});
 }
 
 Json EngineHost::served() {

@@ -60,6 +60,7 @@ class EngineHost final : public lua::PlaybookHost {
   Json items(const Json& arguments);
   Json read(const Json& arguments);
   Json contain_deployment(const lua::HostCall& call);
+  MeasuredState measured_by_all();
   void tell_containment(const Json& answer);
   Json contained_again(const lua::HostCall& call, const Json& answer);
   [[nodiscard]] bool holds_now() const;

@@ -119,20 +119,30 @@ std::string PlanHost::collecting(const Json& arguments) const {
 
 std::string PlanHost::containing(const Json& arguments) const {
   const Cancellation never;
-  const Containment& method = find_containment(
-      tools_.instruments.containments,
-      text_or(arguments, "method", deployment_->containment_method));
-  const Target target{.deployment = *deployment_,
-                      .arguments = arguments_for(
-                          method, require_key(arguments, "arguments", kSource),
-                          Spelling::values, tools_.clock.now()),
-                      .clock = tools_.clock,
-                      .cancellation = never};
+  const std::string named = text_or(arguments, "method", "");
+  const auto names = named.empty() ? deployment_->containment_methods()
+                                   : std::vector<std::string>{named};
   // How many of them will prove anything is known when they were asked.
   const std::size_t probes = deployment_->probes.size();
   return described([&] {
+    std::string text;
+    for (const std::string& name : names) {
+      const Containment& method =
+          find_containment(tools_.instruments.containments, name);
+      const Target target{.deployment = *deployment_,
+                          .arguments = arguments_for(
+                              *deployment_, method,
+                              require_key(arguments, "arguments", kSource),
+                              Spelling::values, tools_.clock.now()),
+                          .clock = tools_.clock,
+                          .cancellation = never};
+      text += method.describe(target) + " ";
+    }
+    if (names.empty()) {
+      static_cast<void>(find_containment(tools_.instruments.containments, ""));
+    }
     return fmt::format(
-        "{} {}", method.describe(target),
+        "{}{}", text,
         probes == 0 ? std::string("No probe is named that could prove it.")
                     : fmt::format("Asks {} probe{} before and after.", probes,
                                   probes == 1 ? "" : "s"));

@@ -44,6 +44,9 @@ local Context = {}
 --- Parameters of the containment methods, as `impound contain --list` prints them.
 ---@class impound.ContainParameters
 ---@field method? string process: How it is frozen; auto takes the first that works.
+---@field sockets? string[] haproxy: Runtime sockets of level admin: a path or host:port.
+---@field servers? string[] haproxy: What is taken out, each as backend/server.
+---@field timeout_ms? integer haproxy: How long an answer is waited for, in milliseconds.
 
 --- Takes evidence with a collector into a new sealed exhibit. Journaled.
 ---@param collector string Must be declared in needs.collectors.

@@ -81,8 +81,8 @@ struct Served {
 };
 
 Arguments frozen_by(const std::string& method) {
-  return arguments_for(*all_containments().front(), {{"method", method}},
-                       Spelling::values, 0);
+  return arguments_for(find_containment(all_containments(), "process"),
+                       {{"method", method}}, Spelling::values, 0);
 }
 
 /// One case. What it still holds is given back when a test ends, so that no
@@ -95,11 +95,11 @@ struct OneCase {
   ~OneCase() {
     for (const ContainmentRow& row : open_containments(file)) {
       try {
-        static_cast<void>(
-            all_containments().front()->undo({.deployment = served.deployment,
-                                              .clock = served.clock,
-                                              .cancellation = cancellation},
-                                             row.before));
+        static_cast<void>(find_containment(all_containments(), "process")
+                              .undo({.deployment = served.deployment,
+                                     .clock = served.clock,
+                                     .cancellation = cancellation},
+                                    row.before));
       } catch (const Error&) {
         continue;
       }
@@ -109,12 +109,13 @@ struct OneCase {
   OneCase& operator=(const OneCase&) = delete;
 
   ContainResult contain_it() {
-    return contain(session, {.deployment = served.deployment,
-                             .method = *all_containments().front(),
-                             .arguments = frozen_by(served.method),
-                             .purpose = "a test",
-                             .authority = nullptr,
-                             .probe = run_probe});
+    return contain(session,
+                   {.deployment = served.deployment,
+                    .method = find_containment(all_containments(), "process"),
+                    .arguments = frozen_by(served.method),
+                    .purpose = "a test",
+                    .authority = nullptr,
+                    .probe = run_probe});
   }
   ReleaseResult release_it(const std::string& held_by = "") {
     const auto results = release(session, {.methods = all_containments(),
@@ -194,8 +195,10 @@ TEST_CASE(
                       .clock = served.clock,
                       .cancellation = a.cancellation,
                       .case_id = "IR-A"};
-  const Json before = all_containments().front()->before(target);
-  const Json undone = all_containments().front()->undo(target, before);
+  const Json before =
+      find_containment(all_containments(), "process").before(target);
+  const Json undone =
+      find_containment(all_containments(), "process").undo(target, before);
   CHECK_THAT(undone.at("problems").dump(), Catch::Contains("one level up"));
   CHECK(served.is_answering());
   CHECK(a.release_it().is_released());
@@ -287,13 +290,13 @@ TEST_CASE(
                   .clock = next,
                   .cancellation = one.cancellation,
                   .progress = one.progress};
-  const ContainResult again =
-      contain(session, {.deployment = served.deployment,
-                        .method = *all_containments().front(),
-                        .arguments = frozen_by("stop"),
-                        .purpose = "a test",
-                        .authority = nullptr,
-                        .probe = run_probe});
+  const ContainResult again = contain(
+      session, {.deployment = served.deployment,
+                .method = find_containment(all_containments(), "process"),
+                .arguments = frozen_by("stop"),
+                .purpose = "a test",
+                .authority = nullptr,
+                .probe = run_probe});
   CHECK(again.end == ContainEnd::applied);
   CHECK_FALSE(served.is_answering());
   const auto back = release(

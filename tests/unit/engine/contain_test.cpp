@@ -723,10 +723,9 @@ TEST_CASE("[I13] a probe that proves nothing is not counted as proof",
     const ContainResult result = OneCase(machine).contain_it();
     CHECK(result.is_contained());
     CHECK(result.proof() == ProofStrength::state_alone);
-    CHECK_THAT(result.to_text(),
-               Catch::Contains("state of the processes alone") &&
-                   Catch::Contains("no probe proves it") &&
-                   !Catch::Contains("proved by"));
+    CHECK_THAT(result.to_text(), Catch::Contains("by the method alone") &&
+                                     Catch::Contains("no probe proves it") &&
+                                     !Catch::Contains("proved by"));
   }
   SECTION("it only connects: not counted") {
     machine.deployment.probes.clear();

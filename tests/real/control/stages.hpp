@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// One function for each stage.
+
+#include "tests/real/control/stage.hpp"
+
+namespace impound::test {
+
+[[nodiscard]] std::unique_ptr<Stage> make_haproxy_stage();
+
+}  // namespace impound::test
