@@ -347,21 +347,25 @@ bool meets_command(const ForbiddenRow& row, std::string_view command,
                 .empty();
   };
   if (row.protocol == ControlProtocol::haproxy) {
-    for (const std::string& one : split(std::string(command), ';')) {
-      if (starts(words_of(one))) return true;
-    }
-    return false;
+    std::string line(command);
+    std::ranges::replace(line, '\n', ';');
+    return std::ranges::any_of(split(line, ';'), [&](const std::string& one) {
+      return starts(words_of(one));
+    });
   }
   if (starts(words_of(command))) return true;
-  // nft reads its commands from a file: "flush ruleset" in the body.
-  const auto first = words_of(command);
-  if (first.empty()) return false;
-  for (const std::string& line : split(body, '\n')) {
-    for (const std::string& one : split(line, ';')) {
-      if (starts(words_of(first.front() + " " + one))) return true;
-    }
-  }
-  return false;
+  // nft reads its commands from a file: "flush ruleset", or the same as JSON.
+  std::string plain(body);
+  std::ranges::replace_if(
+      plain,
+      [](char c) {
+        return std::string_view("{}[]\":,;").find(c) != std::string_view::npos;
+      },
+      ' ');
+  std::vector<std::string> words = words_of(command);
+  const auto further = words_of(plain);
+  words.insert(words.end(), further.begin(), further.end());
+  return starts(std::move(words));
 }
 
 bool meets(const ForbiddenRow& row, const OutgoingRequest& request,

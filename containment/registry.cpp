@@ -6,13 +6,17 @@
 namespace impound {
 
 // One line for each method here …
+extern const Containment kFirewallContainment;
 extern const Containment kHaproxyContainment;
+extern const Containment kNginxContainment;
 extern const Containment kProcessContainment;
 
 std::span<const Containment* const> all_containments() {
   // … and one here.
   static constexpr std::array kAll{
+      &kFirewallContainment,
       &kHaproxyContainment,
+      &kNginxContainment,
       &kProcessContainment,
   };
   return kAll;

@@ -464,6 +464,8 @@ ContainResult attempt_or_say(const Act& act) {
   try {
     return attempt(act);
   } catch (const Error& error) {
+    // A fault of the descriptor or an argument comes out before any act.
+    if (error.code() == Errc::bad_input) throw;
     const MeasuredState state =
         measure(act.request.method, act.target, Json::object());
     if (is_back(state)) throw;

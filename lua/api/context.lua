@@ -44,6 +44,15 @@ local Context = {}
 --- Parameters of the containment methods, as `impound contain --list` prints them.
 ---@class impound.ContainParameters
 ---@field method? string process: How it is frozen; auto takes the first that works.
+---@field scope? string firewall: What is shut: the ports alone, or everything in and out of the namespace.
+---@field ports? string[] firewall: Ports that the model is served on; that of the process if none is given.
+---@field allow? string[] firewall: Addresses and prefixes of responders, IPv4 and IPv6, that are let through.
+---@field namespace? string firewall: A network namespace (/run/netns/NAME); that of the process if none is given.
+---@field config? string nginx: The file that holds the server blocks.
+---@field server_names? string[] nginx: Which server blocks, by a server_name; every one of the file if none is given.
+---@field pid_file? string nginx: Where nginx writes the number of its master process.
+---@field main? string nginx: The main file (nginx -c); that of the running master if none is given.
+---@field old_workers? string nginx: Whether workers of before are ended or waited for.
 ---@field sockets? string[] haproxy: Runtime sockets of level admin: a path or host:port.
 ---@field servers? string[] haproxy: What is taken out, each as backend/server.
 ---@field timeout_ms? integer haproxy: How long an answer is waited for, in milliseconds.

@@ -6,6 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+
 #include "containment/probe.hpp"
 #include "containment/registry.hpp"
 #include "core/base/error.hpp"
@@ -316,37 +319,74 @@ bool is_killed(Stage& stage, Fault fault, std::size_t at,
 
 }  // namespace
 
+namespace {
+
+/// What a process of its own does in a case.
+void act_on_case(const Stage& stage, const fs::path& folder,
+                 const Examiner& eve, bool is_release) {
+  const FixedClock clock;
+  const Cancellation cancellation;
+  SilentProgress progress;
+  CaseFile file(folder, CaseMode::write, clock);
+  Session session{.case_file = file,
+                  .examiner = eve,
+                  .clock = clock,
+                  .cancellation = cancellation,
+                  .progress = progress};
+  if (is_release) {
+    static_cast<void>(release(session, {.methods = all_containments(),
+                                        .probe = run_probe,
+                                        .purpose = "a test"}));
+  } else {
+    static_cast<void>(contain_all(session, {.deployment = stage.deployment,
+                                            .methods = all_containments(),
+                                            .purpose = "a test",
+                                            .authority = nullptr,
+                                            .probe = run_probe}));
+  }
+}
+
+/// How many kills were tried, and what became of them.
+struct Kills {
+  int tried = 0;
+  int survived = 0;
+  int half_done = 0;
+
+  /// A later process checks the case and gives the model back.
+  void judge(Stage& stage, CaseOnStage& one, bool was_killed) {
+    if (was_killed) {
+      ++tried;
+      if (!open_containments(one.file).empty()) ++half_done;
+    }
+    const CaseCheck check =
+        check_case(one.session, {.repair = Repair::yes,
+                                 .methods = all_containments(),
+                                 .probe = run_probe});
+    INFO(check.to_text());
+    const bool is_back = one.releases() && stage.is_answering() &&
+                         verify_custody(one.folder, "").ok();
+    CHECK(is_back);
+    if (was_killed && is_back) ++survived;
+  }
+
+  void print(const Stage& stage, const std::string& where) const {
+    CHECK(tried > 0);
+    CHECK(half_done > 0);
+    CHECK(survived == tried);
+    note(stage.method, "kill -9 " + where,
+         std::to_string(survived) + " of " + std::to_string(tried) +
+             " survived, " + std::to_string(half_done) + " of them half done");
+  }
+};
+
+}  // namespace
+
 TEST_CASE(
     "a process that is killed between any two steps leaves a record from which "
     "a later one gives the model back") {
   const auto stage = next_stage();
   if (stage == nullptr || stage->faults() == nullptr) return;
-  int tried = 0;
-  int survived = 0;
-  int half_done = 0;
-  const auto on_case = [&](const fs::path& folder, const Examiner& eve,
-                           bool is_release) {
-    const FixedClock clock;
-    const Cancellation cancellation;
-    SilentProgress progress;
-    CaseFile file(folder, CaseMode::write, clock);
-    Session session{.case_file = file,
-                    .examiner = eve,
-                    .clock = clock,
-                    .cancellation = cancellation,
-                    .progress = progress};
-    if (is_release) {
-      static_cast<void>(release(session, {.methods = all_containments(),
-                                          .probe = run_probe,
-                                          .purpose = "a test"}));
-    } else {
-      static_cast<void>(contain_all(session, {.deployment = stage->deployment,
-                                              .methods = all_containments(),
-                                              .purpose = "a test",
-                                              .authority = nullptr,
-                                              .probe = run_probe}));
-    }
-  };
+  Kills kills;
   for (const bool is_release : {false, true}) {
     for (const Fault fault : {Fault::kill_before, Fault::kill_after}) {
       bool is_over = false;
@@ -359,30 +399,63 @@ TEST_CASE(
                                     (fault == Fault::kill_before ? "b" : "a") +
                                     std::to_string(at));
         if (is_release) REQUIRE(one.contain_it().is_contained());
-        is_over = !is_killed(*stage, fault, at,
-                             [&] { on_case(one.folder, one.eve, is_release); });
-        if (!is_over) {
-          ++tried;
-          if (!open_containments(one.file).empty()) ++half_done;
-        }
-        const CaseCheck check =
-            check_case(one.session, {.repair = Repair::yes,
-                                     .methods = all_containments(),
-                                     .probe = run_probe});
-        INFO(check.to_text());
-        const bool is_back = one.releases() && stage->is_answering() &&
-                             verify_custody(one.folder, "").ok();
-        CHECK(is_back);
-        if (!is_over && is_back) ++survived;
+        is_over = !is_killed(*stage, fault, at, [&] {
+          act_on_case(*stage, one.folder, one.eve, is_release);
+        });
+        kills.judge(*stage, one, !is_over);
       }
     }
   }
-  CHECK(tried > 0);
-  CHECK(half_done > 0);
-  CHECK(survived == tried);
-  note(stage->method, "kill -9 between every two requests",
-       std::to_string(survived) + " of " + std::to_string(tried) +
-           " survived, " + std::to_string(half_done) + " of them half done");
+  kills.print(*stage, "between every two requests");
+}
+
+TEST_CASE(
+    "a process that is killed at any moment, where no socket tells the steps "
+    "apart, leaves a record from which a later one gives the model back") {
+  const auto stage = next_stage();
+  if (stage == nullptr || stage->faults() != nullptr) return;
+  constexpr int kMoments = 16;
+  Kills kills;
+  for (const bool is_release : {false, true}) {
+    // How long it takes undisturbed; doubled, because a busy machine is slower.
+    std::int64_t whole_us = 0;
+    for (int moment = -1; moment < kMoments; ++moment) {
+      CaseOnStage one(*stage, std::string(is_release ? "R" : "C") +
+                                  std::to_string(moment + 1));
+      if (is_release) REQUIRE(one.contain_it().is_contained());
+      const std::int64_t entries = one.file.entry_count();
+      const pid_t child = ::fork();
+      REQUIRE(child >= 0);
+      if (child == 0) {
+        try {
+          act_on_case(*stage, one.folder, one.eve, is_release);
+        } catch (const std::exception&) {
+          ::_exit(1);
+        }
+        ::_exit(0);
+      }
+      const auto start = std::chrono::steady_clock::now();
+      int status = 0;
+      if (moment < 0) {
+        ::waitpid(child, &status, 0);
+        whole_us = std::chrono::duration_cast<std::chrono::microseconds>(
+                       std::chrono::steady_clock::now() - start)
+                       .count();
+      } else {
+        // From the intent on: before it there is nothing to give back.
+        while (one.file.entry_count() == entries &&
+               ::waitpid(child, &status, WNOHANG) == 0) {
+          ::usleep(200);
+        }
+        ::usleep(static_cast<unsigned>(whole_us * moment / kMoments));
+        ::kill(child, SIGKILL);
+        ::waitpid(child, &status, 0);
+      }
+      INFO((is_release ? "release" : "contain") << ", moment " << moment);
+      kills.judge(*stage, one, WIFSIGNALED(status));
+    }
+  }
+  kills.print(*stage, "at moments after the intent");
 }
 
 TEST_CASE(

@@ -8,7 +8,9 @@ namespace impound::test {
 namespace {
 
 // One line for each stage.
-constexpr std::array kStages{std::pair{"haproxy", &make_haproxy_stage}};
+constexpr std::array kStages{std::pair{"firewall", &make_firewall_stage},
+                             std::pair{"haproxy", &make_haproxy_stage},
+                             std::pair{"nginx", &make_nginx_stage}};
 
 }  // namespace
 

@@ -94,6 +94,10 @@ TEST_CASE(
                     .body = "add table inet x\nflush  ruleset\n"},
                    true));
   CHECK(is_refused({.protocol = ControlProtocol::program,
+                    .what = "/usr/sbin/nft -j -f -",
+                    .body = R"({"nftables":[{"flush":{"ruleset":null}}]})"},
+                   true));
+  CHECK(is_refused({.protocol = ControlProtocol::program,
                     .what = "kubectl -n prod delete pod x"},
                    true));
 }
@@ -128,11 +132,11 @@ TEST_CASE(
     const std::string text = to_lower_ascii(text_of(entry.path()));
     INFO(entry.path());
     for (const std::string_view word :
-         {"\"delete\"", "flush_cache", "reset_prefix_cache", "action=erase",
-          "\"erase\"", "reset_tensors", "/unload_lora_adapter", "/api/delete",
-          "/model/delete", "clear_cache=true", "mode=abort", "level=2",
-          "flush ruleset", "/prune", "quitquitquit", "abort_request",
-          "update_weights"}) {
+         {"verb = \"delete\"", "\"delete /", "flush_cache",
+          "reset_prefix_cache", "action=erase", "\"erase\"", "reset_tensors",
+          "/unload_lora_adapter", "/api/delete", "/model/delete",
+          "clear_cache=true", "mode=abort", "level=2", "flush ruleset",
+          "/prune", "quitquitquit", "abort_request", "update_weights"}) {
       CHECK(text.find(word) == std::string::npos);
     }
     // The door that every request goes through: nobody opens another.
