@@ -87,6 +87,43 @@ bool Message::skip_group(std::uint32_t number) {
   return true;
 }
 
+std::uint32_t Message::skip_small_numbers() {
+  std::uint32_t seen = 0;
+  const ByteView near = window_.at_hand(at_);
+  const std::size_t size = static_cast<std::size_t>(
+      std::min<std::uint64_t>(near.size(), end_ - at_));
+  std::size_t i = 0;
+  for (; i + 2 <= size; i += 2) {
+    const auto tag = std::to_integer<std::uint32_t>(near[i]);
+    const auto value = std::to_integer<std::uint32_t>(near[i + 1]);
+    if (tag < 8 || ((tag & 0x87U) | (value & 0x80U)) != 0) break;
+    seen |= 1U << (tag >> 3U);
+  }
+  at_ += i;
+  return seen;
+}
+
+Outline read_outline(const ByteSource& source) {
+  Outline outline;
+  Window window(source);
+  Message message(window, 0, source.size());
+  const auto note = [&](const Field& field) {
+    if (field.number > 31) return;
+    std::uint32_t& into =
+        field.type == Type::bytes ? outline.bytes : outline.numbers;
+    into |= 1U << field.number;
+  };
+  while (const auto field = message.next()) {
+    note(*field);
+    if (field->type != Type::bytes) {
+      outline.numbers |= message.skip_small_numbers();
+    }
+  }
+  if (message.cut_short()) note(*message.cut_short());
+  outline.ok = message.ok();
+  return outline;
+}
+
 std::optional<Field> Message::next() {
   while (ok_ && at_ < end_) {
     const std::uint64_t begin = at_;

@@ -42,6 +42,11 @@ class Window {
     return std::to_integer<std::uint8_t>(
         bytes_[static_cast<std::size_t>(offset - begin_)]);
   }
+  /// What is at hand from `offset` on.
+  [[nodiscard]] ByteView at_hand(std::uint64_t offset) const {
+    if (offset - begin_ >= bytes_.size()) return {};
+    return ByteView(bytes_).subspan(static_cast<std::size_t>(offset - begin_));
+  }
   /// At most `keep` bytes of a field's content.
   [[nodiscard]] std::string text(const Field& field, std::uint64_t keep);
 
@@ -52,6 +57,26 @@ class Window {
   std::uint64_t begin_ = 0;
   Bytes bytes_;
 };
+
+/// Which fields stand in a message itself, not in what it holds.
+struct Outline {
+  bool ok = false;  ///< fields from the first byte to the last
+  /// Bits 1 to 31: fields of that number that are numbers, and that are bytes,
+  /// one that is cut short among them.
+  std::uint32_t numbers = 0;
+  std::uint32_t bytes = 0;
+
+  [[nodiscard]] bool has_number(unsigned field) const {
+    return (numbers >> field & 1U) != 0;
+  }
+  [[nodiscard]] bool has_bytes(unsigned field) const {
+    return (bytes >> field & 1U) != 0;
+  }
+};
+
+/// One walk over a whole file. Formats whose messages lack a field need not
+/// walk it again: a file may be millions of fields that nobody knows.
+[[nodiscard]] Outline read_outline(const ByteSource& source);
 
 /// The fields of one message, in the order of the file.
 class Message {
@@ -65,6 +90,9 @@ class Message {
   /// then ok() is false and offset() is the place. Groups, which none of our
   /// formats has, are passed over as every protobuf library does.
   [[nodiscard]] std::optional<Field> next();
+  /// Passes over the numbers of one byte that stand here.
+  /// @return a bit for each field (below 16) that they are of.
+  std::uint32_t skip_small_numbers();
   [[nodiscard]] bool ok() const noexcept { return ok_; }
   [[nodiscard]] std::uint64_t offset() const noexcept { return at_; }
   /// If what broke the format is a field of bytes that reaches behind the end:

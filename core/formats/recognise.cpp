@@ -7,6 +7,7 @@
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
 #include "core/formats/packed/zip.hpp"
+#include "core/formats/protobuf.hpp"
 
 namespace impound {
 namespace {
@@ -114,6 +115,14 @@ const ZipArchive& archive_of(const FormatSubject& subject) {
     subject.zip = std::make_shared<const ZipArchive>(read_zip(subject.source));
   }
   return *subject.zip;
+}
+
+const wire::Outline& outline_of(const FormatSubject& subject) {
+  if (subject.outline == nullptr) {
+    subject.outline = std::make_shared<const wire::Outline>(
+        wire::read_outline(subject.source));
+  }
+  return *subject.outline;
 }
 
 std::string_view why_format(Format format, const FormatSubject& subject) {

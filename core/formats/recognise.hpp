@@ -25,6 +25,9 @@
 namespace impound {
 
 struct ZipArchive;
+namespace wire {
+struct Outline;
+}
 
 enum class Format : std::uint8_t {
   unknown,
@@ -71,6 +74,8 @@ struct FormatSubject {
   /// What was found out already: see archive_of().
   mutable std::shared_ptr<const ZipArchive> zip = {};
   mutable std::optional<bool> is_zip = {};
+  /// See outline_of().
+  mutable std::shared_ptr<const wire::Outline> outline = {};
   /// See json_mentions(): a bit for each of its keys.
   mutable std::optional<std::uint32_t> json_keys = {};
 };
@@ -88,6 +93,10 @@ struct FormatSubject {
 [[nodiscard]] bool is_zip(const FormatSubject& subject);
 /// The archive of a subject that is a zip, read once.
 [[nodiscard]] const ZipArchive& archive_of(const FormatSubject& subject);
+
+/// Which fields a subject has if it is a protobuf message, walked once for all
+/// formats that are.
+[[nodiscard]] const wire::Outline& outline_of(const FormatSubject& subject);
 
 // Of each format: why a subject is one, empty if it is not. Called through
 // why_format().

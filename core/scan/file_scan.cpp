@@ -18,22 +18,28 @@ namespace {
 
 constexpr std::uint64_t kBlock = std::uint64_t{4} << 20U;
 
-/// Findings that say of a file that it was not walked to its end, or that bytes
-/// it announces are not there: whole is what has none of them.
+/// Findings that say of a file that it was not walked to its end, that bytes it
+/// announces are not there, or that bytes are there which its format does not
+/// account for: whole is what has none of them.
 constexpr auto kLeaveUnread = std::to_array<std::string_view>({
     "archive-expansion",
+    "archive-trailing",
     "file-not-as-named",
     "file-unread",
     "gguf-tensor-outside",
+    "gguf-trailing-bytes",
     "gguf-truncated",
     "hdf5-malformed",
+    "hdf5-trailing",
     "hdf5-truncated",
     "keras-metadata",
     "numpy-broken",
+    "numpy-trailing",
     "numpy-truncated",
     "onnx-malformed",
     "pickle-broken",
     "pickle-limit",
+    "pickle-trailing",
     "safetensors-header-json",
     "safetensors-header-length",
     "safetensors-header-too-large",
@@ -41,12 +47,15 @@ constexpr auto kLeaveUnread = std::to_array<std::string_view>({
     "safetensors-header-utf8",
     "safetensors-incomplete",
     "safetensors-outside",
+    "safetensors-trailing-bytes",
     "savedmodel-malformed",
     "tar-broken",
     "torch-storage-missing",
+    "torch-trailing",
     "torch-truncated",
     "zip-directory",
     "zip-no-directory",
+    "zip-suffix",
     "zip-truncated",
     "zip-unreadable",
 });
@@ -150,6 +159,7 @@ void FileScan::judge(Verdict verdict) {
 
 void FileScan::unread(std::uint64_t offset, std::string_view why) {
   report_.read_to_end = false;
+  ++unread_;
   ScanFinding finding;
   finding.rule = "file-unread";
   finding.severity = Severity::medium;
@@ -226,6 +236,8 @@ void FileScan::scan_subject(std::string_view name, const ByteSource& source) {
   const Subject subject{
       .source = source, .head = head, .name = base_name(name)};
   std::vector<const FileScanner*> recognised;
+  const std::uint64_t unread_before = unread_;
+  describing_.resize(path_.size());
   for (const FileScanner& scanner : file_scanners()) {
     if (cancelled()) return;
     const std::size_t before = recognised.size();
@@ -248,7 +260,7 @@ void FileScan::scan_subject(std::string_view name, const ByteSource& source) {
     if (error.code() == Errc::io || error.code() == Errc::integrity) throw;
     unread(0, fmt::format("settings: {}", error.what()));
   }
-  check_promise(name, subject, recognised);
+  check_promise(name, subject, recognised, unread_ != unread_before);
   if (!path_.empty()) return;
   for (const FileScanner* scanner : recognised) {
     const bool is_refined = std::any_of(
@@ -262,21 +274,84 @@ void FileScan::scan_subject(std::string_view name, const ByteSource& source) {
   if (report_.format.empty()) report_.format = to_string(Format::unknown);
 }
 
+/// What check_promise() asks about the files beside its subject.
+class FileScan::Neighbours final : public Beside {
+ public:
+  Neighbours(const FileScan& scan, std::string_view path)
+      : scan_(scan), path_(path) {}
+
+  [[nodiscard]] bool has(std::string_view name) const override {
+    return scan_.lies_beside(path_, name);
+  }
+  [[nodiscard]] bool is_named_in(std::string_view ending,
+                                 std::string_view word) const override {
+    return scan_.is_named_beside(ending, word);
+  }
+
+ private:
+  const FileScan& scan_;
+  std::string_view path_;
+};
+
 void FileScan::check_promise(std::string_view name, const Subject& subject,
-                             std::span<const FileScanner* const> recognised) {
+                             std::span<const FileScanner* const> recognised,
+                             bool is_given_up) {
   std::vector<Format> found;
   for (const FileScanner* scanner : recognised) {
     found.push_back(scanner->format);
   }
-  const std::string broken = broken_promise(
-      name, subject, found,
-      [](const void* self, std::string_view sibling) {
-        return static_cast<const FileScan*>(self)->sibling(sibling) != nullptr;
-      },
-      this);
+  std::string broken =
+      broken_promise(name, subject, found, Neighbours(*this, name));
+  // Its loader gets further, or fails: nobody knows. A file that the system
+  // does not hand out is another matter, and does not come here.
+  if (broken.empty() && is_given_up) broken = unkept_to_its_end(name);
   if (!broken.empty()) {
-    report("file-not-as-named", Severity::medium, 0, broken);
+    report("file-not-as-named", Severity::medium, 0, std::move(broken));
   }
+}
+
+void FileScan::list_members(std::span<const std::string_view> names) {
+  constexpr std::size_t kMost = 100'000;
+  describing_.resize(path_.size() + 1);
+  auto& kept = describing_.back();
+  kept.clear();
+  for (const std::string_view name : names) {
+    const bool describes = name.ends_with(".xml") || name.ends_with(".json");
+    if (describes && kept.size() < kMost) kept.emplace(name);
+  }
+}
+
+bool FileScan::lies_beside(std::string_view path, std::string_view name) const {
+  if (path_.empty()) return sibling(name) != nullptr;
+  if (describing_.size() < path_.size()) return false;
+  std::string wanted(path.substr(0, path.size() - base_name(path).size()));
+  wanted += name;
+  return describing_[path_.size() - 1].contains(wanted);
+}
+
+bool FileScan::is_named_beside(std::string_view ending,
+                               std::string_view word) const {
+  constexpr std::uint64_t kMostRead = std::uint64_t{64} << 20U;
+  if (!path_.empty()) return false;
+  const std::string_view own = file_.name;
+  const std::string_view folder =
+      own.substr(0, own.size() - base_name(own).size());
+  const auto names_it = [&](const TreeFile& file) {
+    const std::string_view name = file.name;
+    if (file.kind != FileKind::regular || !name.starts_with(folder) ||
+        !name.ends_with(ending) ||
+        name.find('/', folder.size()) != std::string_view::npos) {
+      return false;
+    }
+    try {
+      const auto source = tree_.open(file);
+      const Bytes text = source->head(0, std::min(kMostRead, source->size()));
+      return as_text(text).find(word) != std::string_view::npos;
+    } catch (const Error&) {
+      return false;  // it is reported where it is scanned itself
+    }
+  };
+  return std::ranges::any_of(tree_.files(), names_it);
 }
 
 void FileScan::search_bytes(const ByteSource& source, bool is_whole_file) {

@@ -2,6 +2,7 @@
 #pragma once
 /// The scan of one file with all that is packed in it.
 
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,6 +28,7 @@ class FileScan final : public ScanContext {
   void unread(std::uint64_t offset, std::string_view why) override;
   void scan_member(std::string_view name, std::uint64_t offset,
                    const ByteSource& source, MemberBytes bytes) override;
+  void list_members(std::span<const std::string_view> names) override;
   [[nodiscard]] bool spend(std::uint64_t bytes) override;
   [[nodiscard]] std::uint64_t budget() const override;
   [[nodiscard]] const TreeFile* sibling(std::string_view name) const override;
@@ -60,9 +62,16 @@ class FileScan final : public ScanContext {
   void scan_subject(std::string_view name, const ByteSource& source);
   /// Says what the name promises and no scanner has read.
   void check_promise(std::string_view name, const Subject& subject,
-                     std::span<const FileScanner* const> recognised);
+                     std::span<const FileScanner* const> recognised,
+                     bool is_given_up);
   void search_bytes(const ByteSource& source, bool is_whole_file);
   [[nodiscard]] std::string member_path() const;
+  /// Whether a file of that name lies beside the present subject.
+  [[nodiscard]] bool lies_beside(std::string_view path,
+                                 std::string_view name) const;
+  [[nodiscard]] bool is_named_beside(std::string_view ending,
+                                     std::string_view word) const;
+  class Neighbours;
 
   const Tree& tree_;
   const TreeFile& file_;
@@ -76,6 +85,10 @@ class FileScan final : public ScanContext {
   std::uint64_t most_members_ = 0;
   std::uint64_t members_ = 0;
   std::uint64_t dropped_ = 0;
+  std::uint64_t unread_ = 0;  ///< parts that a reader gave up
+  /// Of each archive that the present member lies in: the names that may say
+  /// what another one is.
+  std::vector<std::set<std::string, std::less<>>> describing_;
 };
 
 }  // namespace impound

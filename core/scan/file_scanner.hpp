@@ -68,6 +68,9 @@ class ScanContext {
   virtual void scan_member(std::string_view name, std::uint64_t offset,
                            const ByteSource& source, MemberBytes bytes) = 0;
 
+  /// Names the members of the present subject, before they are scanned.
+  virtual void list_members(std::span<const std::string_view> names) = 0;
+
   /// Takes `bytes` of unpacked content out of the budget of this file.
   /// @return false, after reporting it, if the budget is used up: stop.
   [[nodiscard]] virtual bool spend(std::uint64_t bytes) = 0;

@@ -10,6 +10,7 @@
 #include "core/base/text.hpp"
 #include "core/formats/config_json.hpp"
 #include "core/formats/protobuf.hpp"
+#include "core/formats/sentencepiece.hpp"
 
 namespace impound {
 namespace {
@@ -110,30 +111,53 @@ const Promise* promise_of(std::string_view path) {
   return nullptr;
 }
 
-/// Bytes that some runtimes keep under ".bin" and read as numbers, by the file
-/// beside them that says so: OpenVINO's .xml, TensorFlow.js's model.json,
-/// Core ML's package.
-bool are_raw_numbers(std::string_view path, auto has_sibling) {
+/// Names of ".bin" that loaders hand to torch.load: Transformers, Diffusers,
+/// PEFT, Accelerate.
+bool is_looked_up_by_torch(std::string_view name) {
+  static constexpr std::array<std::string_view, 5> kParts = {
+      "pytorch_model", "adapter_model", "training_args", "optimizer",
+      "scheduler"};
+  return std::ranges::any_of(kParts, [&](std::string_view part) {
+    return name.find(part) != std::string_view::npos;
+  });
+}
+
+/// Bytes that a runtime keeps under ".bin" and reads as numbers, because the
+/// file beside them says so: OpenVINO's .xml, TensorFlow.js's model.json, the
+/// cache index of MLC and TVM, the external data of an ONNX model, Core ML's
+/// package. What torch looks up, by its name or in an index, is none.
+bool are_bare_numbers(std::string_view path, const Beside& beside) {
   const std::string_view name = base_name(path);
   if (!name.ends_with(".bin")) return false;
+  const std::string quoted = '"' + std::string(name) + '"';
+  if (is_looked_up_by_torch(to_lower_ascii(name)) ||
+      beside.is_named_in(".bin.index.json", quoted)) {
+    return false;
+  }
   const std::string stem(name.substr(0, name.size() - 4));
-  if (has_sibling(stem + ".xml")) return true;
+  if (beside.has(stem + ".xml")) return true;
   if (name.starts_with("group") && name.find("-shard") != name.npos &&
-      has_sibling("model.json")) {
+      beside.has("model.json")) {
     return true;
   }
-  return name == "weight.bin" &&
-         path.find("com.apple.CoreML/weights/") != path.npos;
+  if (name == "weight.bin" &&
+      path.find("com.apple.CoreML/weights/") != path.npos) {
+    return true;
+  }
+  return beside.is_named_in("ndarray-cache.json", quoted) ||
+         beside.is_named_in("tensor-cache.json", quoted) ||
+         beside.is_named_in(".onnx", name);
+}
+
+/// A vocabulary of SentencePiece, walked to its end.
+bool is_sentencepiece(const FormatSubject& subject) {
+  return outline_of(subject).has_bytes(1) &&
+         read_sentencepiece(subject.source).complete;
 }
 
 /// Fields from the first byte to the last.
-bool is_protobuf(const ByteSource& source) {
-  if (source.size() == 0) return false;
-  wire::Window window(source);
-  wire::Message message(window, 0, source.size());
-  while (message.next()) {
-  }
-  return message.ok();
+bool is_protobuf(const FormatSubject& subject) {
+  return subject.source.size() != 0 && outline_of(subject).ok;
 }
 
 bool is_json(const FormatSubject& subject) {
@@ -152,9 +176,7 @@ bool is_json(const FormatSubject& subject) {
 
 std::string broken_promise(std::string_view path, const FormatSubject& subject,
                            std::span<const Format> found,
-                           bool (*has_sibling)(const void* context,
-                                               std::string_view name),
-                           const void* context) {
+                           const Beside& beside) {
   const Promise* const promise = promise_of(path);
   if (promise == nullptr) return {};
   const bool is_model = std::ranges::any_of(
@@ -162,15 +184,14 @@ std::string broken_promise(std::string_view path, const FormatSubject& subject,
   bool is_kept = false;
   switch (promise->kept) {
     case Kept::by_any_model:
-      is_kept = is_model || are_raw_numbers(path, [&](std::string_view name) {
-                  return has_sibling(context, name);
-                });
+      is_kept = is_model || are_bare_numbers(path, beside) ||
+                is_sentencepiece(subject);
       break;
     case Kept::by_pickle:
       is_kept = std::ranges::find(found, Format::pickle) != found.end();
       break;
     case Kept::by_protobuf:
-      is_kept = is_model || is_protobuf(subject.source);
+      is_kept = is_model || is_protobuf(subject);
       break;
     case Kept::by_json:
       is_kept = (!found.empty() && !is_model) || is_json(subject);
@@ -180,6 +201,15 @@ std::string broken_promise(std::string_view path, const FormatSubject& subject,
   return fmt::format(
       "{} promises {}, and it cannot be read as one: what its "
       "loader makes of it is unknown",
+      printable(base_name(path)), promise->what);
+}
+
+std::string unkept_to_its_end(std::string_view path) {
+  const Promise* const promise = promise_of(path);
+  if (promise == nullptr) return {};
+  return fmt::format(
+      "{} promises {}, and it cannot be read to its end: what its loader makes "
+      "of it is unknown",
       printable(base_name(path)), promise->what);
 }
 

@@ -79,6 +79,11 @@ void scan_tar(ScanContext& context, const Subject& subject) {
   const TarArchive archive = read_tar(subject.source);
   context.add_problems(archive.problems);
   const bool is_torch = is_torch_tar(archive);
+  std::vector<std::string_view> names;
+  for (const TarFileMember& member : archive.members) {
+    names.push_back(member.name);
+  }
+  context.list_members(names);
   for (const TarFileMember& member : archive.members) {
     if (context.cancelled()) return;
     if (!member.is_file()) continue;

@@ -123,6 +123,9 @@ void scan_zip(ScanContext& context, const Subject& subject) {
   if (is_torch_package(archive)) {
     report_torch_package(context, subject.source, archive);
   }
+  std::vector<std::string_view> names;
+  for (const ZipMember& member : archive.members) names.push_back(member.name);
+  context.list_members(names);
   std::set<std::uint64_t> seen;
   std::uint64_t stored = 0;
   for (const ZipMember& member : archive.members) {

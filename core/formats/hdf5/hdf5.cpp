@@ -50,6 +50,11 @@ class FileWalk {
                           "missing",
                           start.end, size, start.end - size));
     }
+    if (start.end != 0 && start.end < size) {
+      problem("hdf5-trailing", Severity::medium, start.end,
+              fmt::format("{} bytes behind the end that the file declares",
+                          size - start.end));
+    }
     if (layout_.is_exhausted()) {
       problem("hdf5-too-large", Severity::medium, 0,
               "more structures than are walked");

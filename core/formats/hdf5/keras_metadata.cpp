@@ -83,7 +83,7 @@ KerasMetadata read_keras_metadata(const ByteSource& source) {
 }
 
 std::string_view why_keras_metadata(const FormatSubject& subject) {
-  return is_keras_metadata(subject.source)
+  return outline_of(subject).has_bytes(1) && is_keras_metadata(subject.source)
              ? "its fields are those of keras_metadata.pb"
              : "";
 }

@@ -623,6 +623,8 @@ OnnxModel read_onnx(const ByteSource& source) {
 }
 
 std::string_view why_onnx(const FormatSubject& subject) {
+  const wire::Outline& outline = outline_of(subject);
+  if (!outline.has_number(1) || !outline.has_bytes(7)) return {};
   return is_onnx(subject.source) ? "its fields are those of an ONNX ModelProto"
                                  : "";
 }

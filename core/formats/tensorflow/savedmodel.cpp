@@ -325,9 +325,13 @@ TfModel read_tensorflow(const ByteSource& source, TfKind kind) {
 }
 
 std::string_view why_tensorflow(const FormatSubject& subject) {
-  return recognise_tensorflow_file(subject.source) == TfKind::none
-             ? ""
-             : "its fields are those of a TensorFlow graph";
+  constexpr std::string_view kWhy =
+      "its fields are those of a TensorFlow graph";
+  if (recognise_tensorflow_text(subject.source) != TfKind::none) return kWhy;
+  // Nodes, or what holds them.
+  const wire::Outline& outline = outline_of(subject);
+  if (!outline.has_bytes(1) && !outline.has_bytes(2)) return {};
+  return recognise_tensorflow_file(subject.source) == TfKind::none ? "" : kWhy;
 }
 
 }  // namespace impound

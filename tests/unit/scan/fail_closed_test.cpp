@@ -116,6 +116,130 @@ TEST_CASE("numbers beside the file that describes them are no checkpoint") {
                         {"m/model.json", "{}"}}) == Verdict::needs_review);
 }
 
+TEST_CASE("what an ONNX model or a cache index names is no checkpoint") {
+  const std::string numbers = "\xff\xfe\x01\x02 raw numbers";
+  const auto verdict_of = [&](std::map<std::string, std::string> files,
+                              std::string_view name) {
+    const ScanReport report = scan_files(std::move(files));
+    for (const FileReport& each : report.files) {
+      if (each.path == name) return each.verdict;
+    }
+    return Verdict::malicious;
+  };
+  const std::string index =
+      R"({"records":[{"dataPath":"params_shard_0.bin"}]})";
+  CHECK(verdict_of({{"m/params_shard_0.bin", numbers},
+                    {"m/ndarray-cache.json", index}},
+                   "m/params_shard_0.bin") == Verdict::no_code);
+  CHECK(verdict_of({{"m/params_shard_1.bin", numbers},
+                    {"m/ndarray-cache.json", index}},
+                   "m/params_shard_1.bin") == Verdict::needs_review);
+  CHECK(verdict_of({{"m/params_shard_0.bin", numbers},
+                    {"other/ndarray-cache.json", index}},
+                   "m/params_shard_0.bin") == Verdict::needs_review);
+  ProtoWriter graph;
+  graph.message(1, onnx_node("n", "Add", ""))
+      .message(
+          5,
+          ProtoWriter()
+              .number(2, 1)
+              .text(8, "w")
+              .message(13,
+                       ProtoWriter().text(1, "location").text(2, "weights.bin"))
+              .number(14, 1));
+  CHECK(verdict_of(
+            {{"m/weights.bin", numbers}, {"m/model.onnx", onnx_model(graph)}},
+            "m/weights.bin") == Verdict::no_code);
+  CHECK(verdict_of(
+            {{"m/other.bin", numbers}, {"m/model.onnx", onnx_model(graph)}},
+            "m/other.bin") == Verdict::needs_review);
+}
+
+TEST_CASE("what torch looks up is a checkpoint, whatever lies beside it") {
+  const std::string numbers = "\xff\xfe\x01\x02 raw numbers";
+  for (const std::string name :
+       {"pytorch_model.bin", "pytorch_model-00001-of-00002.bin",
+        "adapter_model.bin", "diffusion_pytorch_model.fp16.bin",
+        "training_args.bin", "optimizer.bin"}) {
+    INFO(name);
+    const std::string stem = name.substr(0, name.size() - 4);
+    const ScanReport report = scan_files(
+        {{name, numbers},
+         {stem + ".xml", "<net/>"},
+         {"ndarray-cache.json", R"({"dataPath":")" + name + R"("})"}});
+    for (const FileReport& each : report.files) {
+      if (each.path == name) CHECK(each.verdict == Verdict::needs_review);
+    }
+  }
+  // And what an index of a checkpoint names.
+  const ScanReport report =
+      scan_files({{"part.bin", numbers},
+                  {"part.xml", "<net/>"},
+                  {"x.bin.index.json", R"({"weight_map":{"w":"part.bin"}})"}});
+  CHECK(report.files.at(0).path == "part.bin");
+  CHECK(report.files.at(0).verdict == Verdict::needs_review);
+}
+
+TEST_CASE(
+    "numbers in an archive are described by what lies beside them there") {
+  const std::string numbers = "\xff\xfe\x01\x02 raw numbers";
+  CHECK(scan_bytes(make_zip({{.name = "m/model.xml", .content = "<net/>"},
+                             {.name = "m/model.bin", .content = numbers}}),
+                   "x")
+            .verdict == Verdict::no_code);
+  CHECK(scan_bytes(make_zip({{.name = "o/model.xml", .content = "<net/>"},
+                             {.name = "m/model.bin", .content = numbers}}),
+                   "x")
+            .verdict == Verdict::needs_review);
+  CHECK(scan_bytes(make_tar({{.name = "m/model.xml", .content = "<net/>"},
+                             {.name = "m/model.bin", .content = numbers}}),
+                   "x")
+            .verdict == Verdict::no_code);
+}
+
+TEST_CASE("a promised file that its reader gives up is a finding") {
+  // Begins as what it is called, and cannot be read to its end.
+  for (const auto& [name, content] : std::map<std::string, std::string>{
+           {"x.gz", "\x1f\x8b\x08\0\0\0\0\0\0\x03 no deflate \xff"s},
+           {"x.7z", "7z\xbc\xaf\x27\x1c\0\x04 and nothing more"s},
+           {"config.json", "{\"auto_map\": [[[[ "}}) {
+    INFO(name);
+    const ScanReport report = scan_files({{name, content}});
+    CHECK(report.files.at(0).verdict == Verdict::needs_review);
+    CHECK_FALSE(report.files.at(0).read_to_end);
+    CHECK(report.exit_code() == 1);
+  }
+  // Of a name that promises nothing, nothing is known: 3.
+  const ScanReport report =
+      scan_files({{"x", "7z\xbc\xaf\x27\x1c\0\x04 and nothing more"s}});
+  CHECK_FALSE(report.files.at(0).read_to_end);
+  CHECK(report.exit_code() == 3);
+}
+
+TEST_CASE("bytes that a format does not account for are not read to the end") {
+  const std::string junk = "\xff\xfe junk \x01";
+  Hdf5Writer hdf5;
+  hdf5.attributes = {{"a", "b"}};
+  const std::string zip =
+      make_zip({{.name = "a.txt", .content = "text of a member"}});
+  const std::string header = R"({"a":{"dtype":"U8","shape":[1],)"
+                             R"("data_offsets":[0,1]}})";
+  const std::map<std::string, std::string> wholes = {
+      {"x.h5", hdf5.build()},
+      {"x.zip", zip},
+      {"x.pkl", "\x80\x02]."},
+      {"x.safetensors", little(header.size(), 8) + header + "\x07"},
+      {"x.tar", make_tar({{.name = "a.txt", .content = "text"}})}};
+  for (const auto& [name, whole] : wholes) {
+    INFO(name);
+    CHECK(scan_bytes(whole, name).read_to_end);
+    CHECK(scan_bytes(whole, name).verdict < Verdict::needs_review);
+    const FileReport longer = scan_bytes(whole + junk, name);
+    CHECK_FALSE(longer.read_to_end);
+    CHECK(longer.verdict == Verdict::needs_review);
+  }
+}
+
 TEST_CASE("blanks before a JSON text hide nothing of it") {
   const std::string pad = blanks(70000);
   CHECK(has(scan_bytes(pad + R"({"auto_map":{"AutoModel":"m.Model"}})",
