@@ -302,6 +302,12 @@ ControlAnswer ask(const ControlEndpoint& endpoint,
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
   recorded.exchange.answer = received.body;
   if (status != 0) recorded.exchange.status = static_cast<int>(status);
+  if (is_no_http(curl, code)) {
+    recorded.exchange.end = ExchangeEnd::no_answer;
+    recorded.fail(Errc::io,
+                  "answered with what is no HTTP: whether it was done is not "
+                  "known");
+  }
   if (code != CURLE_OK) {
     recorded.exchange.end = is_before_sending(code) ? ExchangeEnd::not_sent
                                                     : ExchangeEnd::no_answer;

@@ -19,6 +19,14 @@ void add_header(CurlHeaders& headers, const std::string& line) {
   headers.reset(longer);
 }
 
+bool is_no_http(const Curl& curl, CURLcode code) {
+  if (code == CURLE_WEIRD_SERVER_REPLY) return true;
+  if (code != CURLE_UNSUPPORTED_PROTOCOL) return false;
+  long connections = 0;
+  curl_easy_getinfo(curl.get(), CURLINFO_NUM_CONNECTS, &connections);
+  return connections > 0;
+}
+
 bool wait_for_socket(const Curl& curl, short events,
                      SteadyClock::time_point deadline) {
   curl_socket_t socket = CURL_SOCKET_BAD;

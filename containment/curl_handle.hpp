@@ -34,6 +34,10 @@ void set(const Curl& curl, CURLoption option, Value value) {
 /// @throws Error{io} if there is no memory.
 void add_header(CurlHeaders& headers, const std::string& line);
 
+/// Somebody took the connection and spoke something else: libcurl calls that an
+/// unsupported protocol, as it calls a URL of ours that it does not know.
+[[nodiscard]] bool is_no_http(const Curl& curl, CURLcode code);
+
 /// Waits for the connection to be readable or writable until `deadline`; of a
 /// handle with CURLOPT_CONNECT_ONLY.
 [[nodiscard]] bool wait_for_socket(const Curl& curl, short events,

@@ -74,7 +74,8 @@ bool is_gateway_failure(long status) {
 }
 
 void judge_http(const Probe& probe, CURLcode code, long status,
-                const Answer& answer, ProbeResult& result) {
+                const Answer& answer, bool is_other_protocol,
+                ProbeResult& result) {
   const bool is_forbidden =
       probe.after_containment == ProbeExpectation::forbidden;
   const bool is_whole = code == CURLE_OK || answer.is_cut;
@@ -91,7 +92,7 @@ void judge_http(const Probe& probe, CURLcode code, long status,
   // that can be allowed; but silence it is not either.
   const bool is_someone = answer.has_begun ||
                           code == CURLE_PEER_FAILED_VERIFICATION ||
-                          code == CURLE_GOT_NOTHING;
+                          code == CURLE_GOT_NOTHING || is_other_protocol;
   result.answered = is_forbidden && is_someone;
   result.detail = curl_easy_strerror(code);
   if (answer.has_begun) {
@@ -131,8 +132,11 @@ void run_http(const Probe& probe, ProbeResult& result) {
   set(curl, CURLOPT_HEADERFUNCTION, note_header);
   set(curl, CURLOPT_HEADERDATA, &answer);
   const CURLcode code = curl_easy_perform(curl.get());
-  if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
-      code == CURLE_SSL_CACERT_BADFILE) {
+  const bool is_other_protocol = is_no_http(curl, code);
+  const bool is_our_mistake =
+      code == CURLE_URL_MALFORMAT || code == CURLE_SSL_CACERT_BADFILE ||
+      (code == CURLE_UNSUPPORTED_PROTOCOL && !is_other_protocol);
+  if (is_our_mistake) {
     // Our own mistake must not be taken for silence.
     throw Error(Errc::bad_input,
                 fmt::format("probe {}: {}: {}", printable(probe.name),
@@ -140,7 +144,7 @@ void run_http(const Probe& probe, ProbeResult& result) {
   }
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
-  judge_http(probe, code, status, answer, result);
+  judge_http(probe, code, status, answer, is_other_protocol, result);
 }
 
 /// Reads until the expected text has come, the peer closes, or time is up.

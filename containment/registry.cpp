@@ -6,6 +6,8 @@
 namespace impound {
 
 // One line for each method here …
+extern const Containment kCommandContainment;
+extern const Containment kContainerContainment;
 extern const Containment kFirewallContainment;
 extern const Containment kHaproxyContainment;
 extern const Containment kNginxContainment;
@@ -14,10 +16,8 @@ extern const Containment kProcessContainment;
 std::span<const Containment* const> all_containments() {
   // … and one here.
   static constexpr std::array kAll{
-      &kFirewallContainment,
-      &kHaproxyContainment,
-      &kNginxContainment,
-      &kProcessContainment,
+      &kCommandContainment, &kContainerContainment, &kFirewallContainment,
+      &kHaproxyContainment, &kNginxContainment,     &kProcessContainment,
   };
   return kAll;
 }

@@ -44,6 +44,16 @@ local Context = {}
 --- Parameters of the containment methods, as `impound contain --list` prints them.
 ---@class impound.ContainParameters
 ---@field method? string process: How it is frozen; auto takes the first that works.
+---@field before? string[] command: A program that prints the state before; what it prints is what undo reads.
+---@field apply? string[] command: The program that takes the model out of service.
+---@field probe? string[] command: The program that measures: exit code 0 contained, 1 not contained, others unknown.
+---@field undo? string[] command: The program that gives the model back.
+---@field keeps? string[] command: What apply keeps, of weights, kv, inflight, process: its author's word.
+---@field timeout_ms? integer command: How long each program may take, in milliseconds.
+---@field socket? string container: The Unix socket of the engine.
+---@field containers? string[] container: Names or ids of the containers.
+---@field action? string container: Whether they are paused, taken off their networks, or both.
+---@field timeout_ms? integer container: How long an answer is waited for, in milliseconds.
 ---@field scope? string firewall: What is shut: the ports alone, or everything in and out of the namespace.
 ---@field ports? string[] firewall: Ports that the model is served on; that of the process if none is given.
 ---@field allow? string[] firewall: Addresses and prefixes of responders, IPv4 and IPv6, that are let through.

@@ -55,8 +55,10 @@ TEST_CASE(
   CHECK(result.parts.front().proof() == ProofStrength::state_and_probes);
   for (const ProofPart& part : result.parts.front().proofs()) {
     INFO(part.what << ": " << part.why);
-    CHECK(part.shown == Shown::yes);
-    CHECK_FALSE(part.from.empty());
+    const bool is_counted =
+        part.what != "connections" || stage->counts_connections();
+    CHECK(part.shown == (is_counted ? Shown::yes : Shown::unknown));
+    CHECK(part.from.empty() == !is_counted);
   }
   CHECK_FALSE(stage->is_answering());
   const auto back = one.release_it();
@@ -65,7 +67,11 @@ TEST_CASE(
   CHECK(back.front().is_released());
   CHECK(stage->is_answering());
   CHECK(verify_custody(one.folder, "").ok());
-  note(stage->method, "works", "contained, proved in four ways, released");
+  note(stage->method, "works",
+       stage->counts_connections()
+           ? "contained, proved in four ways, released"
+           : "contained, proved in three ways (connections not counted), "
+             "released");
 }
 
 TEST_CASE("what a dry run shows is what is then sent") {
@@ -463,8 +469,12 @@ TEST_CASE(
     "that are sent") {
   const auto stage = next_stage();
   if (stage == nullptr) return;
+  // The machine is busy, and its control plane slow.
+  Json& settings = stage->deployment.containments.front().settings;
+  if (settings.contains("timeout_ms")) settings["timeout_ms"] = 60'000;
   CaseOnStage one(*stage, "IR-1");
-  AskingClient client(stage->port(), stage->host(), stage->timeout_ms());
+  AskingClient client(stage->port(), stage->host(), stage->timeout_ms(),
+                      stage->client_threads());
   REQUIRE(wait_until([&] { return client.answered_before() > 50; }));
   const ContainAllResult result = one.contain_it();
   client.said_contained();

@@ -157,9 +157,10 @@ bool asks_and_is_answered(std::uint16_t port, const std::string& host,
   return answer.find("{\"model\":\"toy\"}") != std::string::npos;
 }
 
-AskingClient::AskingClient(std::uint16_t port, std::string host, int timeout_ms)
+AskingClient::AskingClient(std::uint16_t port, std::string host, int timeout_ms,
+                           int threads)
     : port_(port), host_(std::move(host)), timeout_ms_(timeout_ms) {
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < threads; ++i) {
     threads_.emplace_back([this] { ask_all_the_time(); });
   }
 }

@@ -54,8 +54,8 @@ class Part {
 /// A client that asks all the time, from several threads.
 class AskingClient {
  public:
-  AskingClient(std::uint16_t port, std::string host = "127.0.0.1",
-               int timeout_ms = 1000);
+  AskingClient(std::uint16_t port, std::string host, int timeout_ms,
+               int threads);
   ~AskingClient();
   AskingClient(const AskingClient&) = delete;
   AskingClient& operator=(const AskingClient&) = delete;

@@ -49,12 +49,12 @@ bool Stage::is_answering() {
   return asks_and_is_answered(port(), host(), timeout_ms());
 }
 
-std::uint16_t Stage::start_model() {
+std::uint16_t Stage::start_model(std::uint16_t wanted) {
   const fs::path ready = temp.path() / "model.ready";
   fs::remove(ready);
   model_ = std::make_unique<Part>(
-      std::vector<std::string>{IMPOUND_MODEL_SERVER, "127.0.0.1", "0",
-                               ready.native()},
+      std::vector<std::string>{IMPOUND_MODEL_SERVER, "127.0.0.1",
+                               std::to_string(wanted), ready.native()},
       temp.path() / "model.log");
   std::string word;
   int port = 0;

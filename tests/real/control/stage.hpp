@@ -41,6 +41,10 @@ class Stage {
   [[nodiscard]] virtual std::uint16_t port() const { return port_; }
   [[nodiscard]] virtual std::string host() const { return "127.0.0.1"; }
   [[nodiscard]] virtual int timeout_ms() const { return 1000; }
+  /// Whether the method can count the connections that are left.
+  [[nodiscard]] virtual bool counts_connections() const { return true; }
+  /// More where an unanswered request takes its whole time.
+  [[nodiscard]] virtual int client_threads() const { return 3; }
   /// Between the method and its control plane; null where it has no socket.
   [[nodiscard]] FaultySocket* faults() { return faults_.get(); }
   /// Undone by hand, so that the next test begins with a service that runs.
@@ -53,7 +57,7 @@ class Stage {
  protected:
   explicit Stage(std::string name);
   /// Starts model_server; its port.
-  std::uint16_t start_model();
+  std::uint16_t start_model(std::uint16_t port = 0);
   void end_model() { model_.reset(); }
   void name_port(std::uint16_t port);
 

@@ -6,6 +6,8 @@
 
 namespace impound::test {
 
+[[nodiscard]] std::unique_ptr<Stage> make_command_stage();
+[[nodiscard]] std::unique_ptr<Stage> make_container_stage();
 [[nodiscard]] std::unique_ptr<Stage> make_firewall_stage();
 [[nodiscard]] std::unique_ptr<Stage> make_haproxy_stage();
 [[nodiscard]] std::unique_ptr<Stage> make_nginx_stage();
