@@ -12,6 +12,7 @@
 #include "core/formats/config_json.hpp"
 #include "core/formats/settings/yaml_settings.hpp"
 #include "core/scan/pickle_lists.hpp"
+#include "core/scan/sentencepiece_report.hpp"
 #include "core/scan/settings_table.hpp"
 #include "core/scan/template_report.hpp"
 
@@ -593,6 +594,8 @@ void report_settings(ScanContext& context, const Subject& subject) {
     report_path_file(report, subject);
   } else if (name == "config.pbtxt") {
     report_triton(report, subject);
+  } else if (name.ends_with(".model") || name.ends_with(".spm")) {
+    report_sentencepiece(context, subject);
   }
 }
 

@@ -168,6 +168,16 @@ constexpr std::array kRows{
                "renders every conversation"},
     SettingRow{"timm", "config.json", "hf_hub_id", fetches, Judge::any_value,
                "setting-hub", "fetches the weights of that repository"},
+    // SentencePiece
+    SettingRow{"SentencePiece", "*.model *.spm", "normalizer_spec", rewrites,
+               Judge::elsewhere, "tokenizer-rewrite",
+               "replaces parts of what the user wrote, by a compiled table"},
+    SettingRow{"SentencePiece", "*.model *.spm", "denormalizer_spec", rewrites,
+               Judge::elsewhere, "tokenizer-rewrite",
+               "replaces parts of what the model said, by a compiled table"},
+    SettingRow{"SentencePiece", "*.model *.spm", "pieces", rewrites,
+               Judge::elsewhere, "tokenizer-token-text",
+               "takes a text of this kind for one token"},
     // ComfyUI
     SettingRow{"ComfyUI", "*.json", "class_type", runs, Judge::node,
                "setting-node", "runs the node of this name"},

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/charsmap_writer.hpp"
 #include "tests/support/protobuf_writer.hpp"
 
 using namespace impound::test;
@@ -26,6 +27,8 @@ void write_sentencepiece_seeds(const std::filesystem::path& folder) {
                        .number(4, 0)
                        .text(6, "a\tb"));
   std::ofstream(folder / "model", std::ios::binary) << model.bytes();
+  std::ofstream(folder / "table", std::ios::binary)
+      << charsmap({{"a", "b"}, {"ab", ""}, {"5", "6"}});
   // The same twice: a half is a whole one too.
   std::ofstream(folder / "twice", std::ios::binary)
       << model.bytes() + model.bytes();
