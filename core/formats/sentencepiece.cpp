@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <cstring>
 #include <vector>
 
 #include "core/formats/protobuf.hpp"
@@ -28,12 +29,15 @@ constexpr std::size_t kMaxSteps = 1'000'000;
 class TrieWalk {
  public:
   TrieWalk(ByteView units, std::string_view texts, const RewriteVisitor& visit)
-      : units_(units), texts_(texts), visit_(visit), count_(units.size() / 4) {}
+      : units_(units.size() / 4), texts_(texts), visit_(visit) {
+    static_assert(std::endian::native == std::endian::little);
+    std::memcpy(units_.data(), units.data(), 4 * units_.size());
+  }
 
   /// @return false if it is no trie.
   bool run() {
-    if (count_ == 0) return false;
-    std::vector<Level> open{{.base = base_of(unit(0), 0), .next = 1}};
+    if (units_.empty()) return false;
+    std::vector<Level> open{{.base = base_of(units_[0], 0), .next = 1}};
     std::string key;
     while (!open.empty()) {
       Level& level = open.back();
@@ -44,13 +48,13 @@ class TrieWalk {
       }
       const std::uint32_t byte = level.next++;
       const std::size_t at = level.base ^ byte;
-      if (at >= count_ || (unit(at) & kLabel) != byte) continue;
+      if (at >= units_.size() || (units_[at] & kLabel) != byte) continue;
       // Texts share their ends: more than one way may lead to a unit. A ring of
       // them, and what unfolds without measure, ends here.
       if (key.size() >= kMaxKey || ++steps_ > kMaxSteps) return false;
       key.push_back(static_cast<char>(byte));
-      const std::size_t base = base_of(unit(at), at);
-      if ((unit(at) & kEnds) != 0 && !show(key, base)) return false;
+      const std::size_t base = base_of(units_[at], at);
+      if ((units_[at] & kEnds) != 0 && !show(key, base)) return false;
       open.push_back({.base = base, .next = 1});
     }
     return true;
@@ -65,19 +69,12 @@ class TrieWalk {
     std::uint32_t next;
   };
 
-  [[nodiscard]] std::uint32_t unit(std::size_t at) const {
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < 4; ++i) {
-      value |= std::to_integer<std::uint32_t>(units_[4 * at + i]) << (8 * i);
-    }
-    return value;
-  }
   static std::size_t base_of(std::uint32_t unit, std::size_t at) {
     return at ^ ((unit >> 10U) << ((unit & 0x200U) >> 6U));
   }
   bool show(std::string_view key, std::size_t base) const {
-    if (base >= count_) return false;
-    const std::size_t begin = unit(base) & 0x7fffffffU;
+    if (base >= units_.size()) return false;
+    const std::size_t begin = units_[base] & 0x7fffffffU;
     if (begin >= texts_.size()) return false;
     const std::size_t end = texts_.find('\0', begin);
     if (end == std::string_view::npos) return false;
@@ -85,10 +82,9 @@ class TrieWalk {
     return true;
   }
 
-  ByteView units_;
+  std::vector<std::uint32_t> units_;
   std::string_view texts_;
   const RewriteVisitor& visit_;
-  std::size_t count_;  ///< of units
   std::size_t steps_ = 0;
 };
 

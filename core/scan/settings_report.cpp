@@ -10,6 +10,8 @@
 #include "core/base/limits.hpp"
 #include "core/base/text.hpp"
 #include "core/formats/config_json.hpp"
+#include "core/formats/packed/zip_inflate.hpp"
+#include "core/formats/settings/png_texts.hpp"
 #include "core/formats/settings/yaml_settings.hpp"
 #include "core/scan/pickle_lists.hpp"
 #include "core/scan/sentencepiece_report.hpp"
@@ -409,20 +411,38 @@ void walk_skops(SettingsReport& report, const std::string& path,
   }
 }
 
+/// A workflow as ComfyUI's window saves it: nodes with a type, which the server
+/// is given as class_type.
+void report_workflow(SettingsReport& report, const Json& json) {
+  if (!json.is_object() || !json.contains("last_node_id")) return;
+  const auto nodes = json.find("nodes");
+  if (nodes == json.end() || !nodes->is_array()) return;
+  std::size_t index = 0;
+  for (const Json& node : *nodes) {
+    Setting setting;
+    setting.path = fmt::format("nodes[{}].type", index++);
+    setting.key = "class_type";
+    if (node.is_object()) setting.value = text_or(node, "type", "");
+    report.look_at(setting);
+  }
+}
+
 void report_json(ScanContext& context, SettingsReport& report,
                  const Subject& subject) {
   const std::string_view name = subject.name;
   const bool is_skops = name == "schema.json";
   const bool is_index = name == "model_index.json";
-  const std::string_view head = trim(as_text(subject.head));
-  if (!head.starts_with('{') && !head.starts_with('[')) return;
-  // Any other JSON is read only where the head shows a key of the table.
+  if (!begins_json(subject) && !trim(as_text(subject.head)).starts_with('[')) {
+    return;
+  }
+  // Any other JSON is read only where it mentions a key of the table.
   if (name != "modules.json" && name != "config.json" && !is_skops &&
       !is_index && !name.ends_with(".index.json") &&
       name != "generation_config.json" &&
-      head.find("\"class_type\"") == head.npos &&
-      head.find("\"_target_\"") == head.npos &&
-      head.find("\"class_path\"") == head.npos) {
+      !json_mentions(subject, "class_type") &&
+      !json_mentions(subject, "last_node_id") &&
+      !json_mentions(subject, "_target_") &&
+      !json_mentions(subject, "class_path")) {
     return;
   }
   if (subject.source.size() > kMaxSettings) {
@@ -432,6 +452,7 @@ void report_json(ScanContext& context, SettingsReport& report,
   const Bytes text = subject.source.head(0, subject.source.size());
   const Json json = parse_config_json(as_text(text), subject.name);
   walk_json(report, "", "", "", json);
+  report_workflow(report, json);
   if (is_index) report_model_index(report, json);
   if (is_skops && json.is_object() && json.contains("__loader__")) {
     walk_skops(report, "", json);
@@ -577,6 +598,57 @@ void report_triton(SettingsReport& report, const Subject& subject) {
              "Triton runs model.py of the folder");
 }
 
+/// The front matter of a model or dataset card. Nothing of it is code; what it
+/// says of the repository is worth knowing.
+void report_card(SettingsReport& report, const Subject& subject) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 20U;
+  const Bytes bytes = subject.source.head(0, kMost);
+  const std::string_view text = as_text(bytes);
+  constexpr std::string_view kFence = "---";
+  if (!text.starts_with(kFence)) return;
+  const std::size_t end = text.find("\n---", kFence.size());
+  if (end == std::string_view::npos) return;
+  const YamlSettings yaml =
+      read_yaml(text.substr(kFence.size(), end - kFence.size()));
+  for (const YamlSetting& each : yaml.settings) {
+    Setting setting;
+    setting.path = each.path;
+    setting.key = each.key.empty() ? last_key(each.path) : each.key;
+    setting.parent = parent_key(each.path);
+    setting.value = each.value;
+    setting.offset = kFence.size() + each.offset;
+    if (each.tag.size() > 1) report_tag(report, each, setting);
+    if (!each.is_scalar) continue;
+    report.look_at(setting);
+    if (setting.parent == "tags" && setting.value == "custom_code") {
+      report.say("hf-trust-remote-code", Severity::low, setting,
+                 "the card says that loading runs code of the repository");
+    }
+  }
+}
+
+/// ComfyUI writes the workflow that made a picture into it, and loads it from
+/// there when the picture is dropped on its window.
+void report_png(ScanContext& context, const Subject& subject) {
+  for (const PngText& text : read_png_texts(subject.source)) {
+    // A name that promises nothing, whatever the keyword is.
+    const std::string name = "png-" + printable(text.keyword) + ".json";
+    if (!text.is_packed) {
+      const SubSource plain(subject.source, text.offset, text.size);
+      context.scan_member(name, text.offset, plain, MemberBytes::in_file);
+      continue;
+    }
+    const InflateSource content(subject.source, text.offset, text.size,
+                                DeflateWrapping::zlib, context.budget());
+    if (!context.spend(content.outcome().unpacked)) return;
+    if (!content.outcome().has_ended) {
+      context.unread(text.offset,
+                     fmt::format("{}: {}", name, content.outcome().problem));
+    }
+    context.scan_member(name, text.offset, content, MemberBytes::unpacked);
+  }
+}
+
 }  // namespace
 
 void report_settings(ScanContext& context, const Subject& subject) {
@@ -596,6 +668,10 @@ void report_settings(ScanContext& context, const Subject& subject) {
     report_triton(report, subject);
   } else if (name.ends_with(".model") || name.ends_with(".spm")) {
     report_sentencepiece(context, subject);
+  } else if (name == "README.md") {
+    report_card(report, subject);
+  } else if (is_png(subject.head)) {
+    report_png(context, subject);
   }
 }
 

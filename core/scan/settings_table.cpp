@@ -181,6 +181,14 @@ constexpr std::array kRows{
     // ComfyUI
     SettingRow{"ComfyUI", "*.json", "class_type", runs, Judge::node,
                "setting-node", "runs the node of this name"},
+    SettingRow{"ComfyUI", "*.png", "(text chunks)", runs, Judge::elsewhere,
+               "setting-node", "loads the workflow that a picture carries"},
+    // Cards
+    SettingRow{"datasets", "README.md", "data_files", fetches, Judge::address,
+               "setting-address", "opens the files or addresses"},
+    SettingRow{"Hugging Face Hub", "README.md", "tags", runs, Judge::elsewhere,
+               "hf-trust-remote-code",
+               "custom_code: says that loading runs code of the repository"},
     // Python
     SettingRow{"Python", "*.pth", "import …", runs, Judge::elsewhere,
                "setting-code",

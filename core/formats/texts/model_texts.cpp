@@ -21,7 +21,7 @@ constexpr std::uint64_t kMaxManifest = limits::kMiB;
 constexpr auto kJsonKeys = std::to_array<std::string_view>(
     {"auto_map", "trust_remote_code", "custom_pipelines", "_target_",
      "added_tokens", "normalizer", "pre_tokenizer", "chat_template",
-     "class_name"});
+     "class_name", "class_type", "class_path", "last_node_id"});
 
 /// `text` with \u00XX as the character it stands for, where that is ASCII and
 /// no sign of JSON itself.

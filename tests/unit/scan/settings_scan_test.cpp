@@ -11,6 +11,7 @@
 #include "core/scan/settings_table.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/pickle_writer.hpp"
+#include "tests/support/png_writer.hpp"
 #include "tests/support/scan_bytes.hpp"
 
 using namespace impound;
@@ -312,4 +313,67 @@ TEST_CASE("Python files that run unasked are told from others") {
   CHECK(name_of("conftest.py").find("pytest") != std::string::npos);
   CHECK(name_of("hubconf.py").find("torch.hub") != std::string::npos);
   CHECK(name_of("__init__.py").find("imported") != std::string::npos);
+}
+
+TEST_CASE("a workflow in the texts of a PNG is judged by its nodes") {
+  const std::string code =
+      R"({"3":{"class_type":"ExecutePython","inputs":{"code":"x"}}})";
+  const std::string plain =
+      R"({"3":{"class_type":"KSampler","inputs":{"seed":1}}})";
+  const std::string window =
+      R"({"last_node_id":1,"nodes":[{"id":1,"type":"ExecutePython"}]})";
+  const auto picture = [](const std::string& type, const std::string& head,
+                          const std::string& text) {
+    return png_of({{"IHDR", std::string(13, '\1')},
+                   {type, head + text},
+                   {"IDAT", "x"},
+                   {"IEND", ""}});
+  };
+  for (const std::string& text : {code, window}) {
+    CHECK(has(scan_bytes(picture("tEXt", "prompt\0"s, text), "a.png"),
+              "setting-node"));
+    CHECK(has(scan_bytes(picture("iTXt", "workflow\0\0\0\0\0"s, text), "a"),
+              "setting-node"));
+    CHECK(has(scan_bytes(text, "workflow.json"), "setting-node"));
+  }
+  // x\x9c, one stored block, Adler-32.
+  const std::string stored = "x\x9c\x01"s + static_cast<char>(code.size()) +
+                             "\0"s + static_cast<char>(~code.size()) + "\xff"s +
+                             code;
+  CHECK(has(scan_bytes(picture("zTXt", "prompt\0\0"s, stored), "a.png"),
+            "setting-node"));
+  const FileReport honest =
+      scan_bytes(picture("tEXt", "prompt\0"s, plain), "a.png");
+  CHECK(honest.verdict == Verdict::no_code);
+  CHECK(honest.findings.empty());
+  CHECK(
+      scan_bytes(picture("tEXt", "parameters\0"s, "a cat, steps: 20"), "a.png")
+          .findings.empty());
+}
+
+TEST_CASE("a workflow behind 70,000 blanks is judged") {
+  CHECK(has(scan_bytes(std::string(70000, ' ') +
+                           R"({"3":{"class_type":"ExecutePython"}})",
+                       "workflow.json"),
+            "setting-node"));
+}
+
+TEST_CASE("the front matter of a card is read for what it fetches and admits") {
+  const FileReport hostile = scan_bytes(
+      "---\nconfigs:\n- config_name: a\n  data_files: "
+      "http://198.51.100.7/x.parquet\ntags:\n- custom_code\n---\n# Card\n",
+      "README.md");
+  CHECK(has(hostile, "setting-address"));
+  CHECK(has(hostile, "hf-trust-remote-code"));
+  const FileReport honest = scan_bytes(
+      "---\nlicense: mit\npipeline_tag: text-generation\nconfigs:\n"
+      "- data_files: data/train-*.parquet\n---\n# Card\n",
+      "README.md");
+  CHECK(honest.findings.empty());
+  CHECK(honest.verdict == Verdict::no_code);
+  // What is no YAML is a text, and no damage.
+  const FileReport text =
+      scan_bytes("---\n{{ card_data }}\n---\n", "README.md");
+  CHECK(text.verdict == Verdict::no_code);
+  CHECK(text.read_to_end);
 }
