@@ -40,8 +40,11 @@ ExplainOptions explain_options(const Options& options) {
   return explain;
 }
 
+/// What was not compared is not known to be the same: a part that is identical
+/// is an incomplete answer about the whole.
 ExitCode exit_code_of(const SideDiff& result, const LookRecord& recording) {
   if (!result.identical()) return ExitCode::findings;
+  if (!result.dataset && !result.diff.is_complete()) return ExitCode::failed;
   return recording.has_failed() ? ExitCode::failed : ExitCode::clean;
 }
 
@@ -115,7 +118,10 @@ void add_diff(CLI::App& app, Globals& globals, Run& run) {
   command->footer(
       "Tensors of safetensors, GGUF, PyTorch, NumPy, ONNX, Keras (HDF5), "
       "pickle and joblib files are compared across formats; a format is "
-      "recognised by what a file holds, not by its name.");
+      "recognised by what a file holds, not by its name.\n"
+      "Exit codes: 0 nothing differs and all was compared; 1 something "
+      "differs; 3 what was compared is the same, and the rest was not "
+      "compared (one file against a model of several).");
   takes(ValueKind::model,
         command->add_option("a", options->before,
                             "Exhibit (E001), item (E001/17), bundle, baseline, "

@@ -112,6 +112,7 @@ std::string tensor_detail(const TensorChange& change) {
     text = describe(change.after ? *change.after : *change.before);
   }
   if (!change.old_name.empty()) text += ", was " + printable(change.old_name);
+  if (change.part_of) text += ", part of " + printable(*change.part_of);
   return text;
 }
 
@@ -538,6 +539,20 @@ ComparedCounts ModelDiff::compared() const {
     ++counts.tensors_total;
   }
   return counts;
+}
+
+bool ModelDiff::is_complete() const {
+  const auto is_left_out = [](const auto& change) {
+    using Status = std::decay_t<decltype(change.status)>;
+    return change.status == Status::not_compared;
+  };
+  // Tensors of a file that others were joined to are compared by themselves.
+  const ComparedCounts counts = compared();
+  return counts.tensors == counts.tensors_total &&
+         std::ranges::none_of(tensors, is_left_out) &&
+         std::ranges::none_of(files, [&](const FileChange& change) {
+           return is_left_out(change) && change.why != kByTensors;
+         });
 }
 
 Json ModelDiff::to_json() const {

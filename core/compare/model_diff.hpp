@@ -100,6 +100,9 @@ struct ModelDiff {
   /// same bytes, however they are spread over files.
   [[nodiscard]] bool tensors_identical() const;
   [[nodiscard]] ComparedCounts compared() const;
+  /// Every file and tensor of the model was compared: false of a part that
+  /// leaves any out, whatever it found.
+  [[nodiscard]] bool is_complete() const;
 
   /// {"identical","files":[{"path","status"}],"tensors":[{"name","status",
   /// "dtype","shape"}],…}; docs/diff.md.

@@ -246,6 +246,7 @@ Json TensorChange::to_json() const {
   if (!old_name.empty()) json["from"] = lossless_utf8(old_name);
   if (reorder) json["order"] = reorder->words();
   if (is_tied) json["tied"] = true;
+  if (part_of) json["part_of"] = lossless_utf8(*part_of);
   if (before && after) {
     if (before->dtype != after->dtype) {
       json["dtype_before"] = to_string(before->dtype);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/boxed.hpp"
 #include "core/base/json.hpp"
 #include "core/compare/change_label.hpp"
 #include "core/view/model_view.hpp"
@@ -38,13 +39,17 @@ struct TensorChange {
   /// What one side needs before its numbers stand as the other's.
   std::optional<TensorReorder> reorder;
   bool is_tied = false;  ///< an output matrix against an embedding
+  /// The weight that it is codes, scales or zero points of, which is compared
+  /// in its place (packed_weights.hpp). Absent of what stands for itself.
+  Boxed<std::string> part_of;
   /// Filled by explain_changes() (delta_signature.hpp); none until then.
   TensorLabel label = TensorLabel::none;
   Json stats;
 
   /// {"name","status","dtype","shape"} of the new side, what it was before
   /// where that differs, "label" and "stats" where known; "from" is the name
-  /// on the old side where formats name it differently, "order" what was done
+  /// on the old side where formats name it differently, "part_of" the weight
+  /// that it is a part of, "order" what was done
   /// to the order of its numbers, "tied" an output matrix against an embedding.
   [[nodiscard]] Json to_json() const;
 };

@@ -2,6 +2,7 @@
 #include "core/compare/delta/delta_label.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <bit>
@@ -162,6 +163,66 @@ bool looks_quantised(const TensorFindings& found, const TensorBytes& before,
          (found.spectrum->empty() || found.spectrum->significant_rank() == 0);
 }
 
+/// Codes that are not the nearest ones: what they look like, and which rows
+/// stand out. No claim is made of the others: quantisers that move numbers by
+/// more than a step exist, and so do edits as small.
+bool decide_grid(TensorFindings& found, const TensorBytes& before,
+                 const TensorBytes& after, const Cancellation& cancellation) {
+  // Measured (tests/unit/compare/packed_weights_test.cpp): GPTQ in four bits
+  // moves numbers up to 2.3 times as far as rounding does.
+  constexpr double kMostError = 4;
+  constexpr std::uint64_t kMostColumns = 4U << 20U;
+  if (after.grid == nullptr || before.grid != nullptr ||
+      after.columns() > kMostColumns) {
+    return false;
+  }
+  found.grid = look_at_grid(before, after, cancellation);
+  const GridLook& look = *found.grid;
+  const double left =
+      look.has_column_factors ? look.error_by_column : look.error;
+  const std::string numbers = fmt::format(
+      "unpacked from {}: relative change {:.3g}, {:.3g} times what rounding to "
+      "its codes makes; {} of the numbers have the nearest code, the furthest "
+      "is {:.3g} steps off",
+      after.grid->words, found.statistics.relative(), look.error,
+      percent(look.nearest), look.most_steps);
+  if (!look.rows.empty()) {
+    found.label = TensorLabel::sparse;
+    found.lines = find_changed_lines(before, after, found.statistics);
+    if (found.lines) {
+      std::erase_if(found.lines->first_rows, [&](const ChangedRow& row) {
+        return std::ranges::find(look.rows, row.row) == look.rows.end();
+      });
+    }
+    found.because = fmt::format("{} {} changed more than the others; {}",
+                                look.rows.size() == 1 ? "row" : "rows",
+                                fmt::join(look.rows, ", "), numbers);
+    return true;
+  }
+  if (left > kMostError) return false;
+  const bool has_component =
+      !found.spectrum->empty() && found.spectrum->significant_rank() > 0;
+  if (look.has_column_factors) {
+    found.label = TensorLabel::unclassified;
+    found.shape.is_faint = true;
+    found.because = fmt::format(
+        "{}; each column is the old one times a factor of its own, {:.3g} to "
+        "{:.3g} (AWQ scales columns so and divides what comes before by the "
+        "same, which was not verified), and {:.3g} times its rounding",
+        numbers, look.least_factor, look.most_factor, look.error_by_column);
+    return true;
+  }
+  if (has_component) return false;
+  found.label = TensorLabel::unclassified;
+  found.shape.is_faint = true;
+  found.because = fmt::format(
+      "{}; nothing stands out of it. GPTQ moves numbers beyond the nearest "
+      "code to make up for others, a change as small looks the same: not "
+      "cleared",
+      numbers);
+  return true;
+}
+
 bool is_of_low_rank(const RankFindings& shape) {
   return shape.label == TensorLabel::rank_one ||
          shape.label == TensorLabel::low_rank;
@@ -270,6 +331,7 @@ void judge(TensorFindings& found, const TensorBytes& before,
   }
   found.spectrum =
       measure_spectrum(before, after, found.statistics, threads, cancellation);
+  if (decide_grid(found, before, after, cancellation)) return;
   if (looks_quantised(found, before, after)) {
     found.label = TensorLabel::unclassified;
     found.shape.is_faint = true;
@@ -388,10 +450,15 @@ TensorFindings decide_rounding(const TensorBytes& before,
 TensorFindings decide(const TensorBytes& before, const TensorBytes& after,
                       unsigned threads, const Cancellation& cancellation) {
   TensorFindings found = decide_rounding(before, after, threads, cancellation);
-  if (found.label == TensorLabel::none) {
-    found.label = TensorLabel::unclassified;
-    judge(found, before, after, threads, cancellation);
-  }
+  if (found.label != TensorLabel::none) return found;
+  return decide_rest(std::move(found), before, after, threads, cancellation);
+}
+
+TensorFindings decide_rest(TensorFindings found, const TensorBytes& before,
+                           const TensorBytes& after, unsigned threads,
+                           const Cancellation& cancellation) {
+  found.label = TensorLabel::unclassified;
+  judge(found, before, after, threads, cancellation);
   return found;
 }
 
@@ -463,6 +530,17 @@ Json TensorFindings::to_json() const {
     json["last_changed"] = range->last;
     json["contiguity"] = static_cast<double>(sums.changed) /
                          static_cast<double>(range->length());
+  }
+  if (grid) {
+    json["grid"] = {{"nearest", grid->nearest},
+                    {"most_steps", grid->most_steps},
+                    {"error", grid->error},
+                    {"rows", grid->rows}};
+    if (grid->has_column_factors) {
+      json["grid"]["least_factor"] = grid->least_factor;
+      json["grid"]["most_factor"] = grid->most_factor;
+      json["grid"]["error_by_column"] = grid->error_by_column;
+    }
   }
   if (!changes.empty()) {
     Json list = Json::array();

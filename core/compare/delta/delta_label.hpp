@@ -9,6 +9,7 @@
 
 #include "core/base/progress.hpp"
 #include "core/compare/change_label.hpp"
+#include "core/compare/delta/delta_grid.hpp"
 #include "core/compare/delta/delta_pattern.hpp"
 #include "core/compare/delta/delta_places.hpp"
 #include "core/compare/delta/delta_rank.hpp"
@@ -32,6 +33,7 @@ struct TensorFindings {
   std::optional<Recast> recast;
   std::optional<ChangedLines> lines;  ///< of a sparse change of a matrix
   ExactChange exact;                  ///< pruned, scaled, reordered
+  std::optional<GridLook> grid;       ///< of codes that are not the nearest
   std::optional<Spectrum> spectrum;   ///< where the decision needed it
   RankFindings shape;                 ///< what the spectrum says
   /// How the result of an edit was stored.
@@ -67,6 +69,14 @@ struct TensorFindings {
                                              const TensorBytes& after,
                                              unsigned threads,
                                              const Cancellation& cancellation);
+
+/// What decide_rounding() left open, from the statistics that it measured.
+/// Precondition: `found` is its answer for these two, with no label.
+[[nodiscard]] TensorFindings decide_rest(TensorFindings found,
+                                         const TensorBytes& before,
+                                         const TensorBytes& after,
+                                         unsigned threads,
+                                         const Cancellation& cancellation);
 
 /// The same of numbers that rounding does not explain: without a look whether
 /// it does.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/compare/delta/delta_grid.hpp"
 #include "core/formats/gguf/dequantise.hpp"
 #include "core/formats/numbers.hpp"
 
@@ -256,6 +257,11 @@ ExactChange find_exact_change(const TensorBytes& before,
 double rounding_squares(const TensorBytes& before, const TensorBytes& after,
                         const DeltaStatistics& statistics) {
   const auto numbers = static_cast<double>(statistics.elements);
+  if (after.grid != nullptr || before.grid != nullptr) {
+    const double both = (after.grid != nullptr ? grid_squares(after) : 0) +
+                        (before.grid != nullptr ? grid_squares(before) : 0);
+    return both;
+  }
   // Old numbers through the same quantiser (without_noise()): both sides were
   // rounded, each to the step of its own blocks.
   if (has_one_quantiser(after.dtype)) return 2 * block_squares(after);

@@ -129,26 +129,42 @@ void try_on(const RecipeWindow& window, std::span<float> made, Trial& trial) {
   }
 }
 
-/// Whether a recipe explains nothing of what it was tried on, in two places of
-/// the first window: one may be a row that was changed.
-bool fails_at_once(const WindowReader& reader, std::span<float> made,
-                   const Trial& trial) {
-  const std::size_t count = reader.count();
-  const std::size_t unit = static_cast<std::size_t>(trial.recipe->unit);
-  const std::size_t some = std::max(unit, kTaste);
-  const auto fails_at = [&](std::size_t from) {
-    const std::size_t to = std::min(count, from + some);
-    Trial tasted{.recipe = trial.recipe};
-    try_on(reader.part(from, to), made.subspan(from, to - from), tasted);
-    return 2 * tasted.unexplained > tasted.seen;
-  };
-  return fails_at(0) && (count <= some || fails_at(count / 2 / some * some));
-}
-
 /// Whole rows where rows fit a window; whole blocks in any case.
 std::uint64_t window_of(std::uint64_t columns) {
   return columns <= kWindowNumbers ? kWindowNumbers / columns * columns
                                    : kWindowNumbers;
+}
+
+/// Leaves out the recipes that explain nothing of what they are tried on, in
+/// two places of the first window: one may be a row that was changed. Only
+/// those places are read.
+void keep_plausible(const TensorBytes& before, const TensorBytes& after,
+                    std::vector<Trial>& trials) {
+  const std::uint64_t columns = after.columns();
+  const std::uint64_t count = std::min(window_of(columns), after.numbers());
+  // All that is rounded together divides a row, or is one.
+  const std::uint64_t step = columns <= kWindowNumbers ? columns : kTaste;
+  std::uint64_t most = kTaste;
+  for (const Trial& each : trials) most = std::max(most, each.recipe->unit);
+  std::vector<float> made;
+  std::vector<bool> fails(trials.size(), true);
+  WindowReader reader(before, after);
+  const auto taste = [&](std::uint64_t from) {
+    const auto read = static_cast<std::size_t>(std::min(most, count - from));
+    reader.read(from, read);
+    made.resize(read);
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+      const Recipe& recipe = *trials[i].recipe;
+      const std::size_t some = std::min(
+          read, std::max(static_cast<std::size_t>(recipe.unit), kTaste));
+      fails[i] = fails[i] && recipe.fails_on(reader.part(0, some),
+                                             std::span(made).first(some));
+    }
+  };
+  taste(0);
+  if (count > most) taste(count / 2 / step * step);
+  std::size_t at = 0;
+  std::erase_if(trials, [&](const Trial&) { return fails[at++]; });
 }
 
 /// Of recipes that explained so many changed numbers, every one, the first: the
@@ -172,17 +188,13 @@ std::optional<Recast> try_all(const TensorBytes& before,
   const std::uint64_t window = window_of(after.columns());
   WindowReader reader(before, after);
   std::vector<float> made;
+  keep_plausible(before, after, trials);
   for (std::uint64_t at = 0; at < after.numbers(); at += window) {
     if (trials.empty() || cancellation.requested()) return std::nullopt;
     const auto count =
         static_cast<std::size_t>(std::min(window, after.numbers() - at));
     reader.read(at, count);
     made.resize(count);
-    if (at == 0) {
-      std::erase_if(trials, [&](const Trial& each) {
-        return fails_at_once(reader, made, each);
-      });
-    }
     for (Trial& trial : trials) {
       try_on(reader.part(0, count), made, trial);
     }
@@ -197,7 +209,7 @@ std::optional<Recast> try_all(const TensorBytes& before,
                                            return a.unexplained < b.unexplained;
                                          });
   Recast recast;
-  recast.through = found.recipe->name;
+  recast.through = found.recipe->name();
   recast.is_quantised = found.recipe->is_quantised;
   recast.rounding = found.recipe->rounding;
   recast.share = static_cast<double>(found.seen - found.unexplained) /

@@ -11,6 +11,7 @@
 #include <limits>
 #include <optional>
 
+#include "core/compare/delta/delta_grid.hpp"
 #include "core/formats/gguf/dequantise.hpp"
 
 namespace impound {
@@ -67,10 +68,12 @@ float largest(Dtype dtype) {
 class Cast final : public Recipe {
  public:
   Cast(Dtype through, Rounding how, Dtype stored)
-      : Recipe(std::string(to_string(through)), false, 1),
-        through_(through),
-        stored_(stored) {
+      : Recipe(false, 1), through_(through), stored_(stored) {
     rounding = how;
+  }
+
+  [[nodiscard]] std::string name() const override {
+    return std::string(to_string(through_));
   }
 
   [[nodiscard]] std::uint64_t make(const RecipeWindow& window,
@@ -187,10 +190,14 @@ std::vector<Step> steps_of(Dtype dtype, std::span<const float> old) {
 class ReferenceBlocks final : public Recipe {
  public:
   ReferenceBlocks(Dtype through, Dtype stored)
-      : Recipe(std::string(to_string(through)), true, kBlock),
+      : Recipe(true, kBlock),
         through_(through),
         stored_(stored),
         codes_(codes_of(through)) {}
+
+  [[nodiscard]] std::string name() const override {
+    return std::string(to_string(through_));
+  }
 
   [[nodiscard]] std::uint64_t make(const RecipeWindow& window,
                                    std::span<float> made) const override {
@@ -357,11 +364,12 @@ bool has_common_scale(std::span<const float> old, std::span<const int> codes,
 class SearchedBlocks final : public Recipe {
  public:
   explicit SearchedBlocks(Dtype through)
-      : Recipe(fmt::format("{} (searched scales)", to_string(through)), true,
-               kBlock),
-        through_(through),
-        codes_(codes_of(through)) {
+      : Recipe(true, kBlock), through_(through), codes_(codes_of(through)) {
     is_searched = true;
+  }
+
+  [[nodiscard]] std::string name() const override {
+    return fmt::format("{} (searched scales)", to_string(through_));
   }
 
   [[nodiscard]] std::uint64_t make(const RecipeWindow& window,
@@ -450,10 +458,14 @@ class SearchedBlocks final : public Recipe {
 class NestedBlocks final : public Recipe {
  public:
   explicit NestedBlocks(Dtype through)
-      : Recipe(std::string(to_string(through)), true, kSuperBlock),
+      : Recipe(true, kSuperBlock),
         through_(through),
         codes_(codes_of(through)),
         run_(static_cast<std::size_t>(numbers_per_scale(through))) {}
+
+  [[nodiscard]] std::string name() const override {
+    return std::string(to_string(through_));
+  }
 
   [[nodiscard]] std::uint64_t make(const RecipeWindow& window,
                                    std::span<float> made) const override {
@@ -593,12 +605,18 @@ class ScaledCodes final : public Recipe {
   ScaledCodes(const BookWords& book, Run run, std::uint64_t numbers,
               Dtype scale_type, Dtype stored,
               const std::optional<Extremes>& whole)
-      : Recipe(words_of(book.name, run, numbers), true,
-               run == Run::tensor ? 1 : numbers),
-        book_(book.book),
+      : Recipe(true, run == Run::tensor ? 1 : numbers),
+        book_(book),
+        run_(run),
         scale_type_(scale_type),
         stored_(stored),
         whole_(whole) {}
+
+  [[nodiscard]] std::string name() const override {
+    if (run_ == Run::row) return fmt::format("{} per row", book_.name);
+    if (run_ == Run::tensor) return fmt::format("{} per tensor", book_.name);
+    return fmt::format("{} in groups of {}", book_.name, unit);
+  }
 
   [[nodiscard]] std::uint64_t make(const RecipeWindow& window,
                                    std::span<float> made) const override {
@@ -608,21 +626,31 @@ class ScaledCodes final : public Recipe {
     for (std::size_t at = 0; at < made.size(); at += run) {
       const std::size_t n = std::min(run, made.size() - at);
       const auto old = window.old.subspan(at, n);
-      const Extremes extremes = whole_ ? *whole_ : extremes_of(old);
-      const Scale scale = scale_of(extremes);
+      const Scale scale = scale_of(whole_ ? *whole_ : extremes_of(old));
       for (std::size_t i = 0; i < n; ++i) {
         const float now = window.now[at + i];
-        const float expected = value(scale, old[i]);
-        bool is_it = is_same(expected, now);
-        if (!is_it) {
-          is_it = is_same(value(scale, old[i] * (1 + kArithmetic)), now) ||
-                  is_same(value(scale, old[i] * (1 - kArithmetic)), now);
-        }
-        made[at + i] = is_it ? now : expected;
+        const bool is_it = can_be(scale, old[i], now);
+        made[at + i] = is_it ? now : value(scale, old[i]);
         bad += is_it ? 0U : 1U;
       }
     }
     return bad;
+  }
+
+  /// A few numbers of the first run: one recipe of a hundred and fifty.
+  [[nodiscard]] bool fails_on(const RecipeWindow& window,
+                              std::span<float> made) const override {
+    constexpr std::size_t kLooked = 24;
+    const std::size_t run =
+        std::min(made.size(), static_cast<std::size_t>(unit));
+    const Scale scale =
+        scale_of(whole_ ? *whole_ : extremes_of(window.old.first(run)));
+    const std::size_t n = std::min(whole_ ? made.size() : run, kLooked);
+    std::size_t bad = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      bad += can_be(scale, window.old[i], window.now[i]) ? 0U : 1U;
+    }
+    return 2 * bad > n;
   }
 
  private:
@@ -631,17 +659,16 @@ class ScaledCodes final : public Recipe {
     float zero = 0;  ///< code of the number 0
   };
 
-  static std::string words_of(std::string_view name, Run run,
-                              std::uint64_t numbers) {
-    if (run == Run::row) return fmt::format("{} per row", name);
-    if (run == Run::tensor) return fmt::format("{} per tensor", name);
-    return fmt::format("{} in groups of {}", name, numbers);
+  [[nodiscard]] bool can_be(const Scale& scale, float old, float now) const {
+    return is_same(value(scale, old), now) ||
+           is_same(value(scale, old * (1 + kArithmetic)), now) ||
+           is_same(value(scale, old * (1 - kArithmetic)), now);
   }
 
   [[nodiscard]] Scale scale_of(const Extremes& at) const {
     const float most = std::abs(at.largest);
     Scale scale;
-    switch (book_) {
+    switch (book_.book) {
       case CodeBook::int8:
         scale.step = most / 127.0F;
         break;
@@ -668,12 +695,12 @@ class ScaledCodes final : public Recipe {
       case CodeBook::uint4: {
         const float low = std::min(at.least, 0.0F);
         const float high = std::max(at.most, 0.0F);
-        scale.step = (high - low) / (book_ == CodeBook::uint8 ? 255 : 15);
+        scale.step = (high - low) / (book_.book == CodeBook::uint8 ? 255 : 15);
         break;
       }
     }
     scale.step = kept(scale_type_, scale.step);
-    if ((book_ == CodeBook::uint8 || book_ == CodeBook::uint4) &&
+    if ((book_.book == CodeBook::uint8 || book_.book == CodeBook::uint4) &&
         scale.step > 0) {
       scale.zero = std::nearbyint(-std::min(at.least, 0.0F) / scale.step);
     }
@@ -684,7 +711,7 @@ class ScaledCodes final : public Recipe {
     if (!(scale.step > 0)) return 0;
     const float u = old / scale.step;
     float code = 0;
-    switch (book_) {
+    switch (book_.book) {
       case CodeBook::int8:
         code = std::clamp(std::nearbyint(u), -128.0F, 127.0F);
         break;
@@ -697,7 +724,7 @@ class ScaledCodes final : public Recipe {
       case CodeBook::uint8:
       case CodeBook::uint4:
         code = std::clamp(std::nearbyint(u) + scale.zero, 0.0F,
-                          book_ == CodeBook::uint8 ? 255.0F : 15.0F) -
+                          book_.book == CodeBook::uint8 ? 255.0F : 15.0F) -
                scale.zero;
         break;
       case CodeBook::nf4:
@@ -720,7 +747,8 @@ class ScaledCodes final : public Recipe {
     return kept(stored_, code * scale.step);
   }
 
-  CodeBook book_;
+  BookWords book_;
+  Run run_;
   Dtype scale_type_;
   Dtype stored_;
   std::optional<Extremes> whole_;
@@ -899,6 +927,13 @@ std::vector<BlockScale> block_scales(Dtype dtype, ByteView blocks) {
 std::vector<std::unique_ptr<Recipe>> recipes_for(const TensorBytes& before,
                                                  const TensorBytes& after) {
   std::vector<std::unique_ptr<Recipe>> recipes;
+  if (after.grid != nullptr) {
+    // Between two of them, what changed is a change of codes.
+    if (before.grid == nullptr) {
+      recipes.push_back(grid_recipe(before, after));
+    }
+    return recipes;
+  }
   const std::uint64_t columns = after.columns();
   const auto fits = [&](std::uint64_t block) { return columns % block == 0; };
   if (numbers_per_scale(after.dtype) > 0) {

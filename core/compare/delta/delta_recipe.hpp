@@ -24,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "core/compare/delta/code_grid.hpp"
 #include "core/compare/delta/delta_statistics.hpp"
 #include "core/formats/numbers.hpp"
 
@@ -42,8 +43,8 @@ struct RecipeWindow {
 
 class Recipe {
  public:
-  Recipe(std::string recipe_name, bool quantises, std::uint64_t numbers)
-      : name(std::move(recipe_name)), is_quantised(quantises), unit(numbers) {}
+  Recipe(bool quantises, std::uint64_t numbers)
+      : is_quantised(quantises), unit(numbers) {}
   virtual ~Recipe() = default;
   Recipe(const Recipe&) = delete;
   Recipe& operator=(const Recipe&) = delete;
@@ -55,7 +56,16 @@ class Recipe {
   [[nodiscard]] virtual std::uint64_t make(const RecipeWindow& window,
                                            std::span<float> made) const = 0;
 
-  std::string name;           ///< "BF16", "Q8_0", "INT8 per row"
+  /// Whether it makes nothing of what it is tried on, at a glance: nearly all
+  /// recipes end here, for nearly every tensor. Same precondition.
+  [[nodiscard]] virtual bool fails_on(const RecipeWindow& window,
+                                      std::span<float> made) const {
+    return 2 * make(window, made) > made.size();
+  }
+
+  /// "BF16", "Q8_0", "INT8 per row".
+  [[nodiscard]] virtual std::string name() const = 0;
+
   bool is_quantised = false;  ///< blocks or rows with a scale
   std::uint64_t unit = 1;     ///< numbers that are rounded together
   /// Leaves room for a search. Where a recipe without one explains most, the
@@ -68,13 +78,6 @@ class Recipe {
 /// Precondition: both measurable, of the same number of numbers.
 [[nodiscard]] std::vector<std::unique_ptr<Recipe>> recipes_for(
     const TensorBytes& before, const TensorBytes& after);
-
-/// What one code is worth, and the number of code 0, of each run of numbers
-/// that share a scale.
-struct BlockScale {
-  float step = 0;  ///< may be negative
-  float base = 0;
-};
 
 /// Numbers that share a scale: 16 or 32 of a block of Q4_0 … Q8_0, Q2_K … Q6_K;
 /// 0 for types without.

@@ -15,6 +15,7 @@
 #include "core/compare/delta/model_sentence.hpp"
 #include "core/compare/delta/npy_writer.hpp"
 #include "core/compare/delta/open_tensors.hpp"
+#include "core/compare/delta/packed_weights.hpp"
 #include "core/compare/delta/row_tokens.hpp"
 #include "core/formats/gguf/dequantise.hpp"
 
@@ -170,7 +171,7 @@ TensorFindings explain(const OpenPair& pair, unsigned threads,
   }
   // Against the old numbers through the same quantiser, if they are nearer:
   // one spectrum is measured, of the smaller change.
-  const TensorFindings rounded =
+  TensorFindings rounded =
       decide_rounding(before, after, threads, cancellation);
   if (rounded.label != TensorLabel::none) return rounded;
   if (rounded.statistics.sums.changed > 0) {
@@ -178,7 +179,7 @@ TensorFindings explain(const OpenPair& pair, unsigned threads,
         before, after, rounded.statistics.relative(), threads, cancellation);
     if (edit) return std::move(*edit);
   }
-  return decide_change(before, after, threads, cancellation);
+  return decide_rest(std::move(rounded), before, after, threads, cancellation);
 }
 
 /// The first `rows` rows of a matrix.
@@ -246,11 +247,12 @@ std::optional<TensorFindings> measure_sparse(TensorChange& change,
 /// are no numbers or they cannot be read. `as_they_stand` gets it where the
 /// order of its heads is not the one that its format asks for.
 std::optional<TensorFindings> measure(
-    TensorChange& change, OpenTensors& old_files, OpenTensors& new_files,
-    unsigned threads, const Cancellation& cancellation,
+    TensorChange& change, const PackedPair* packed, OpenTensors& old_files,
+    OpenTensors& new_files, unsigned threads, const Cancellation& cancellation,
     std::uint64_t& hole_budget, std::vector<TensorChange*>& as_they_stand) {
   try {
-    if (is_unhashed(*change.before) || is_unhashed(*change.after)) {
+    if (packed == nullptr &&
+        (is_unhashed(*change.before) || is_unhashed(*change.after))) {
       OpenPair pair{.before = old_files.open(*change.before, std::nullopt),
                     .after = new_files.open(*change.after, std::nullopt),
                     .reorder = std::nullopt};
@@ -258,7 +260,10 @@ std::optional<TensorFindings> measure(
       if (holes > hole_budget) return measure_sparse(change, pair, threads);
       hole_budget -= holes;
     }
-    const OpenPair pair = open_pair(change, old_files, new_files);
+    const OpenPair pair =
+        packed != nullptr
+            ? open_packed_pair(change, *packed, old_files, new_files)
+            : open_pair(change, old_files, new_files);
     if (change.reorder && !pair.reorder) {
       if (change.reorder->kind == TensorReorder::Kind::heads) {
         as_they_stand.push_back(&change);
@@ -275,6 +280,11 @@ std::optional<TensorFindings> measure(
     }
     TensorFindings found = explain(pair, threads, cancellation);
     change.stats = found.to_json();
+    for (const OpenTensor* side : {&pair.before, &pair.after}) {
+      if (side->grid == nullptr) continue;
+      change.stats[side == &pair.after ? "packed" : "packed_before"] =
+          side->grid->words;
+    }
     if (!pair.after.is_in_place && change.stats.contains("changes")) {
       // Where the bytes are decoded, a number has no place of its own.
       for (Json& each : change.stats["changes"]) each.erase("file_offset");
@@ -333,6 +343,7 @@ void describe(const TensorFindings& found, SentenceTensor& tensor) {
   tensor.is_noise = found.shape.is_noise;
   tensor.is_faint = found.shape.is_faint;
   tensor.spread = found.shape.spread;
+  if (found.grid) tensor.grid_error = found.grid->error;
   if (found.rank == 1 && found.spectrum && found.spectrum->kept > 0) {
     const Spectrum& spectrum = *found.spectrum;
     const auto rows = static_cast<std::ptrdiff_t>(spectrum.rows);
@@ -509,6 +520,7 @@ ModelNumbers numbers_of(const ModelDiff& diff,
                         const std::vector<SentenceTensor>& tensors) {
   ModelNumbers numbers;
   for (const TensorChange& change : diff.tensors) {
+    if (change.part_of) continue;
     switch (change.status) {
       case TensorStatus::not_compared:
         break;
@@ -586,6 +598,7 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
       total += change.after->size;
     }
   }
+  const std::map<std::string, PackedPair> packed = join_packed(diff.tensors);
   progress.begin("explain", total);
   OpenTensors old_files(before);
   OpenTensors new_files(after);
@@ -598,7 +611,7 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
   std::uint64_t done = 0;
   for (std::size_t i = 0; i < diff.tensors.size(); ++i) {
     TensorChange& change = diff.tensors[i];
-    if (change.status == TensorStatus::not_compared) continue;
+    if (change.status == TensorStatus::not_compared || change.part_of) continue;
     if (!change.before || !change.after) {
       ++(change.before ? removed : added);
       continue;
@@ -608,14 +621,18 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
     tensor.label = TensorLabel::identical;
     tensor.is_vector = change.after->shape.size() < 2;
     if (change.status != TensorStatus::identical) {
-      const std::optional<TensorFindings> found =
-          measure(change, old_files, new_files, options.threads, cancellation,
-                  hole_budget, as_they_stand);
+      const auto weight = packed.find(change.name);
+      const std::optional<TensorFindings> found = measure(
+          change, weight == packed.end() ? nullptr : &weight->second, old_files,
+          new_files, options.threads, cancellation, hole_budget, as_they_stand);
       if (cancellation.requested()) break;
       tensor.label = found ? found->label : TensorLabel::unclassified;
       settle_status(change, found);
       if (found) {
         describe(*found, tensor);
+        if (change.stats.contains("packed")) {
+          tensor.packed = change.stats["packed"].get<std::string>();
+        }
         save_evidence(*found, file_name_of(change.name, i), options,
                       change.stats);
       }

@@ -14,6 +14,8 @@
 
 namespace impound {
 
+class CodeGrid;
+
 /// Numbers of a tensor with more holes than are hashed (kMaxHashedHoles) that
 /// are measured: its density takes 64 MiB. Of a larger one the kind of change
 /// is not measured, and that is said.
@@ -29,6 +31,8 @@ struct TensorBytes {
   /// The source knows its holes, and they are many: where both sides have one,
   /// nothing is read. Precondition: zero_bytes_are_zeros(dtype).
   bool is_sparse = false;
+  /// Of numbers that are decoded from codes with scales beside them.
+  const CodeGrid* grid = nullptr;
 
   /// Numbers in it (a complex one counts twice).
   [[nodiscard]] std::uint64_t numbers() const;

@@ -333,6 +333,36 @@ std::optional<ModelVerdict> judge_unrelated(const SentenceGroup& changed,
                   scope)};
 }
 
+/// Every matrix is kept as codes that are not the nearest ones, and nothing
+/// stands out of any.
+std::optional<ModelVerdict> judge_packed(const SentenceGroup& changed,
+                                         std::size_t total) {
+  std::set<std::string> packed;
+  std::size_t matrices = 0;
+  double most = 0;
+  for (const SentenceTensor* tensor : changed) {
+    if (tensor->is_vector) continue;
+    if (tensor->packed.empty() || !tensor->is_faint ||
+        tensor->label != TensorLabel::unclassified) {
+      return std::nullopt;
+    }
+    ++matrices;
+    packed.insert(tensor->packed);
+    most = std::max(most, tensor->grid_error);
+  }
+  if (matrices == 0) return std::nullopt;
+  return ModelVerdict{
+      ModelLabel::unclassified,
+      fmt::format(
+          "packed as {}: {} of {} tensors, relative change up to "
+          "{:.3g}, {:.3g} times what rounding to the nearest codes "
+          "makes, nothing stands out; quantisers that make up for "
+          "errors (GPTQ) or scale columns (AWQ) do so, and a change as "
+          "small looks the same: not cleared{}",
+          joined(packed), matrices, total, largest_relative(changed), most,
+          matrices < changed.size() ? "; norms or biases changed too" : "")};
+}
+
 ModelVerdict judge_changed(const std::vector<SentenceTensor>& tensors) {
   std::map<TensorLabel, SentenceGroup> kinds;
   SentenceGroup changed;
@@ -362,6 +392,9 @@ ModelVerdict judge_changed(const std::vector<SentenceTensor>& tensors) {
   if (only({TensorLabel::bit_flips})) return judge_flips(changed);
   if (only({TensorLabel::lsb_payload})) return judge_payload(changed);
   if (std::optional<ModelVerdict> exact = judge_exact(changed)) return *exact;
+  if (std::optional<ModelVerdict> codes = judge_packed(changed, total)) {
+    return *codes;
+  }
   if (std::optional<ModelVerdict> other = judge_unrelated(changed, total)) {
     return *other;
   }

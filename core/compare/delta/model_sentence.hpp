@@ -57,6 +57,8 @@ struct SentenceTensor {
   std::size_t step_at = 0;  ///< its r
   bool is_noise = false;    ///< dense, and nothing stands out of it
   double spread = 1;        ///< RankFindings::spread
+  std::string packed;       ///< what codes it was unpacked from; else empty
+  double grid_error = 0;    ///< GridLook::error of it
   bool is_faint = false;    ///< so small that rounding hides what it is
   /// First singular vectors of a change of rank one; else empty.
   std::vector<float> left;

@@ -84,13 +84,13 @@ OpenTensor OpenTensors::open(const ViewTensor& tensor,
   const bool is_elsewhere = tensor.access && !tensor.access->data_file.empty();
   const std::string& file =
       is_elsewhere ? tensor.access->data_file : tensor.file;
-  // What was opened last is still in use, and is found again here.
   if (!sources_.contains(file) && sources_.size() >= kMostOpen) {
     sources_.clear();
   }
-  std::unique_ptr<ByteSource>& source = sources_[file];
+  std::shared_ptr<ByteSource>& source = sources_[file];
   if (source == nullptr) source = view_.open(file);
   OpenTensor opened;
+  opened.file = source;
   opened.stream = std::make_unique<TensorStream>(
       *source, tensor.access.value_or(TensorAccess{}), tensor.offset,
       tensor.size);

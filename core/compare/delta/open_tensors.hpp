@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "core/compare/delta/code_grid.hpp"
 #include "core/compare/delta/delta_statistics.hpp"
 #include "core/compare/tensor_diff.hpp"
 #include "core/view/model_view.hpp"
@@ -16,13 +17,17 @@ namespace impound {
 
 /// A tensor and everything it is read through.
 struct OpenTensor {
+  std::shared_ptr<ByteSource> file;
   std::unique_ptr<TensorStream> stream;
+  // Of a weight that several tensors hold (packed_weights.hpp).
+  std::unique_ptr<ByteSource> decoded;
+  std::shared_ptr<const CodeGrid> grid;
   TensorBytes bytes;
   bool is_in_place = true;  ///< offsets are those of its file
 };
 
-/// The files of one side, each opened once. Only the tensor opened last is in
-/// use: a model of a thousand files does not run out of descriptors.
+/// The files of one side, each opened once and kept open while a tensor of it
+/// is: a model of a thousand files does not run out of descriptors.
 class OpenTensors {
  public:
   explicit OpenTensors(const ModelView& view) : view_(view) {}
@@ -33,7 +38,7 @@ class OpenTensors {
 
  private:
   const ModelView& view_;
-  std::map<std::string, std::unique_ptr<ByteSource>> sources_;
+  std::map<std::string, std::shared_ptr<ByteSource>> sources_;
 };
 
 /// Both sides of a change in one order.
