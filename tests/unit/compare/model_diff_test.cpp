@@ -196,6 +196,30 @@ TEST_CASE("metadata texts are compared", "[compare]") {
   CHECK_FALSE(result.identical());
 }
 
+TEST_CASE("[I13] tensors without a digest are not called identical",
+          "[compare]") {
+  const auto with = [](std::optional<Digest> sha256) {
+    ViewTensor tensor;
+    tensor.name = "one";
+    tensor.file = "m.safetensors";
+    tensor.dtype = Dtype::u8;
+    tensor.shape = {4};
+    tensor.size = 4;
+    tensor.sha256 = sha256;
+    ModelView view;
+    view.tensors.push_back(std::move(tensor));
+    return view;
+  };
+  const auto status = [](const ModelView& before, const ModelView& after) {
+    return diff_tensors(before, after).at(0).status;
+  };
+  const Digest digest = sha256("aaaa");
+  CHECK(status(with(digest), with(digest)) == TensorStatus::identical);
+  CHECK(status(with(digest), with({})) == TensorStatus::unreadable);
+  CHECK(status(with({}), with(digest)) == TensorStatus::unreadable);
+  CHECK(status(with({}), with({})) == TensorStatus::unreadable);
+}
+
 TEST_CASE("an unreadable file is never called identical", "[compare]") {
   MemoryTree before(MemoryTree::Files{{"a", "x"}, {"b", "x"}});
   MemoryTree after(MemoryTree::Files{{"a", "x"}, {"b", "x"}});

@@ -6,8 +6,10 @@
 #include <memory>
 #include <sstream>
 
+#include "core/formats/pickle/pickle.hpp"
 #include "core/formats/pickle/pickle_heap.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/pickle_writer.hpp"
 
 namespace impound {
 namespace {
@@ -52,6 +54,37 @@ TEST_CASE("every name of Python 2 is looked up where CPython looks it up",
     const PythonName mapped = map_python2_name(row.old_module, row.old_name);
     CHECK(mapped.module == row.module);
     CHECK(mapped.name == row.name);
+  }
+}
+
+/// Lists names as they are written, and none as they are looked up.
+GlobalJudgement as_written(std::string_view module, std::string_view name) {
+  const bool is_bad = module == "__builtin__" && name == "xrange";
+  return {.verdict = is_bad ? GlobalClass::dangerous : GlobalClass::allowed,
+          .rule = "by-name"};
+}
+GlobalJudgement as_looked_up(std::string_view module, std::string_view name) {
+  const bool is_bad = module == "builtins" && name == "range";
+  return {.verdict = is_bad ? GlobalClass::dangerous : GlobalClass::allowed,
+          .rule = "by-name"};
+}
+
+TEST_CASE("a name that moved is judged by the worse of its two places",
+          "[formats][pickle]") {
+  REQUIRE(map_python2_name("__builtin__", "xrange").name == "range");
+  for (const int protocol : {2, 4}) {
+    for (const GlobalJudge judge : {as_written, as_looked_up}) {
+      const std::string text =
+          test::PickleWriter(protocol).global("__builtin__", "xrange").stop();
+      const SpanSource source(as_bytes(text));
+      PickleOptions options;
+      options.judge = judge;
+      PickleMachine machine(source, options);
+      const PickleRun run = machine.run(0);
+      INFO(protocol);
+      REQUIRE(run.globals.size() == 1);
+      CHECK(run.globals[0].judgement.verdict == GlobalClass::dangerous);
+    }
   }
 }
 

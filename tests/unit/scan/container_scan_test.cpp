@@ -467,3 +467,38 @@ TEST_CASE("a report is told in three ways") {
         "a%20b.pkl");
   CHECK(to_text(report).find("os.system('id')") != std::string::npos);
 }
+
+TEST_CASE("a member is read eight levels deep, and one deeper is not passed") {
+  std::string content = evil_pickle();
+  for (int level = 0; level < 8; ++level) {
+    content = make_zip({{.name = "a", .content = content}});
+  }
+  CHECK(has(scan_bytes(content), "pickle-dangerous-call"));
+  const FileReport deeper =
+      scan_bytes(make_zip({{.name = "a", .content = content}}));
+  CHECK_FALSE(has(deeper, "pickle-dangerous-call"));
+  CHECK_FALSE(deeper.read_to_end);
+  CHECK(deeper.verdict != Verdict::no_code);
+}
+
+TEST_CASE("a scan that was stopped is not complete, and ends with 3") {
+  SilentProgress progress;
+  Cancellation cancellation;
+  const BytesTree tree({{"a", "text"}, {"b", "text"}});
+  const ScanReport whole = scan_tree(tree, {}, progress, cancellation);
+  CHECK(whole.is_complete());
+  CHECK(whole.exit_code() == 0);
+  cancellation.request();
+  const ScanReport stopped = scan_tree(tree, {}, progress, cancellation);
+  CHECK(stopped.files.empty());
+  CHECK_FALSE(stopped.is_complete());
+  CHECK(stopped.exit_code() == 3);
+}
+
+TEST_CASE("a pickle of a protocol that no Python has is not walked as one") {
+  const FileReport known = scan_bytes("\x80\x05}."s, "a.pkl");
+  CHECK(known.verdict == Verdict::weights_only_ok);
+  const FileReport unknown = scan_bytes("\x80\x06}."s, "a.pkl");
+  CHECK(unknown.verdict == Verdict::needs_review);
+  CHECK_FALSE(unknown.read_to_end);
+}
