@@ -261,12 +261,13 @@ Effects effects_with(const Arguments& arguments) {
   return effects;
 }
 
-/// Unsaid, so that a playbook cannot give it.
+/// Nobody but the descriptor may give it: plan_from() refuses all others.
 Parameter argv(std::string name, std::string help, bool is_required) {
   return {.name = std::move(name),
           .type = ParameterType::texts,
           .help = std::move(help),
-          .is_required = is_required};
+          .is_required = is_required,
+          .touches = Touches::nothing};
 }
 
 const std::array kParameters{

@@ -158,9 +158,15 @@ ExitCode contain_by_hand(const Globals& globals,
   // The act as an approval sees it: the methods, and all that is said to them.
   const Json given = given_by(options.parameters);
   Json arguments = Json::object();
+  bool is_destructive = false;
   for (const std::string& name : names) {
     const Containment& method = find_containment(all_containments(), name);
     const Arguments one = arguments_of(globals, options, deployment, method);
+    // Before anybody is asked to approve what is refused anyway.
+    require_leave(method, one,
+                  {.reason = options.accept_loss,
+                   .is_destroying = options.destroys_evidence});
+    is_destructive = is_destructive || method.effects_of(one).is_destructive;
     if (names.size() == 1) {
       arguments = one.json();
     } else {
@@ -168,8 +174,12 @@ ExitCode contain_by_hand(const Globals& globals,
     }
   }
   OpenCase open(globals);
-  const ApprovalSubject subject =
+  ApprovalSubject subject =
       subject_by_hand(open.session(), deployment, join(names, "+"), arguments);
+  if (is_destructive) {
+    subject.what = "destroy evidence: " + subject.what;
+    subject.at_least = kApprovalsToDestroy;
+  }
   const ApprovalState approvals =
       approvals_for(open.file(), subject, globals.clock.now());
   if (approvals.missing > 0) {
@@ -341,7 +351,8 @@ void add_contain(CLI::App& app, Globals& globals, Run& run) {
                       "Why what the method loses in memory may be lost; goes "
                       "into the chain.");
   command->add_flag("--destroys-evidence", options->destroys_evidence,
-                    "Allow a method that destroys evidence.");
+                    "Allow a method that destroys evidence; two others must "
+                    "approve it.");
   command->add_flag("--dry-run", options->dry_run,
                     "Show each act and request, and do nothing.");
   command->add_flag("--list", options->list,

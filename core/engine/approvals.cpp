@@ -172,7 +172,16 @@ std::map<std::string, std::string> standing_grants(const Request& request,
   return ids;
 }
 
-int missing_of(const Request& request, int needed, TimeNs now) {
+/// What the policy asks for, or the act itself where that is more.
+int needed_for(const Request& request, int policy) {
+  const auto own = request.detail().find("needed");
+  return own != request.detail().end() && own->is_number_integer()
+             ? std::max(policy, own->get<int>())
+             : policy;
+}
+
+int missing_of(const Request& request, int policy, TimeNs now) {
+  const int needed = needed_for(request, policy);
   const int granted = static_cast<int>(standing_grants(request, now).size());
   return std::max(0, needed - granted);
 }
@@ -281,7 +290,7 @@ ApprovalState approvals_for(const CaseFile& case_file,
                             const ApprovalSubject& subject, TimeNs now) {
   ApprovalState state;
   const auto entries = case_file.entries();
-  state.needed = approvals_needed(entries);
+  state.needed = std::max(approvals_needed(entries), subject.at_least);
   state.missing = state.needed;
   if (state.needed == 0) return state;
   std::map<std::string, std::string> grants;  // each person counts once
@@ -339,13 +348,14 @@ OpenApproval request_approval(Session& session,
   draft.detail["act"] = to_string(subject.act);
   draft.detail["what"] = lossless_utf8(subject.what);
   if (subject.call > 0) draft.detail["call"] = subject.call;
+  if (subject.at_least > 0) draft.detail["needed"] = subject.at_least;
   draft.detail["reason"] = "leave to " + lossless_utf8(subject.what);
   draft.detail["expires_at"] = format_time(now + kApprovalLifeNs);
   const Entry entry =
       session.case_file.append({draft}, session.examiner).front();
   Request request;
   request.entry = &entry;
-  return open_approval(request, needed);
+  return open_approval(request, needed_for(request, needed));
 }
 
 OpenApproval decide_approval(Session& session,

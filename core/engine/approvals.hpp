@@ -30,7 +30,13 @@ struct ApprovalSubject {
   std::int64_t call = 0;    ///< of the question that asked leave
   std::string plan_sha256;  ///< of the run's plan, or of the act by hand
   std::string sha256;       ///< of all that makes it this act and no other
+  /// More than the case's policy asks for, where the act itself does: one that
+  /// destroys evidence.
+  int at_least = 0;
 };
+
+/// How many must allow an act that destroys evidence, whatever the policy.
+inline constexpr int kApprovalsToDestroy = 2;
 
 /// The act that call `call` of a run (a ctx:ask) asks leave for.
 [[nodiscard]] ApprovalSubject subject_of_call(const CaseFile& case_file,

@@ -32,6 +32,7 @@ struct Act {
   const Target& target;
   const Isolation& isolation;
   HoldRegister& holds;
+  bool& has_begun;  ///< the intent is recorded: something may have changed
 };
 
 ContainResult result_of(const Act& act, ContainEnd end) {
@@ -326,6 +327,7 @@ Entry record_intent(const Act& act, const Beforehand& now) {
   if (!now.acts.empty()) intent.detail["acts"] = acts_json(now.acts);
   if (!now.exchanges.empty()) intent.detail["exchanges"] = now.exchanges;
   put_part(act, intent);
+  act.has_begun = true;
   intent.outcome = Outcome::intended;
   return act.session.case_file.append({intent}, act.session.examiner).front();
 }
@@ -464,8 +466,8 @@ ContainResult attempt_or_say(const Act& act) {
   try {
     return attempt(act);
   } catch (const Error& error) {
-    // A fault of the descriptor or an argument comes out before any act.
-    if (error.code() == Errc::bad_input) throw;
+    // A fault of the descriptor or an argument.
+    if (error.code() == Errc::bad_input && !act.has_begun) throw;
     const MeasuredState state =
         measure(act.request.method, act.target, Json::object());
     if (is_back(state)) throw;
@@ -785,36 +787,31 @@ const Containment& find_containment(std::span<const Containment* const> methods,
                           printable(name), names));
 }
 
-namespace {
-
-/// What it loses must have been said, and what it destroys allowed.
-/// @throws Error{bad_input}.
-void require_leave(const ContainRequest& request) {
-  const Effects effects = request.method.effects_of(request.arguments);
-  if (effects.is_destructive && !request.loss.is_destroying) {
+void require_leave(const Containment& method, const Arguments& arguments,
+                   const AcceptedLoss& loss) {
+  const Effects effects = method.effects_of(arguments);
+  if (effects.is_destructive && !loss.is_destroying) {
     throw Error(Errc::bad_input,
                 fmt::format("{} destroys evidence ({}): expected "
                             "--destroys-evidence, once all was collected",
-                            request.method.name, effects.in_words()));
+                            method.name, effects.in_words()));
   }
   // Requests in flight are what a containment ends, and are told; what is in
   // memory may be the only copy.
   const Keeps& keeps = effects.keeps;
   const bool loses = keeps.weights == Kept::lost || keeps.kv == Kept::lost ||
                      keeps.process == Kept::lost;
-  if (loses && request.loss.reason.empty()) {
+  if (loses && loss.reason.empty()) {
     throw Error(
         Errc::bad_input,
         fmt::format("{} {}: expected --accept-loss REASON, once what it "
                     "loses was collected or is not needed",
-                    request.method.name, effects.in_words()));
+                    method.name, effects.in_words()));
   }
 }
 
-}  // namespace
-
 ContainResult contain(Session& session, const ContainRequest& request) {
-  require_leave(request);
+  require_leave(request.method, request.arguments, request.loss);
   const Target target{.deployment = request.deployment,
                       .arguments = request.arguments,
                       .clock = session.clock,
@@ -836,11 +833,13 @@ ContainResult contain(Session& session, const ContainRequest& request) {
                 session.case_file.id() +
                     " is closed: a containment could not be recorded");
   }
+  bool has_begun = false;
   ContainResult result = attempt_or_say({.session = session,
                                          .request = request,
                                          .target = target,
                                          .isolation = isolation,
-                                         .holds = holds});
+                                         .holds = holds,
+                                         .has_begun = has_begun});
   session.progress.end(progress_of(result));
   return result;
 }
@@ -980,7 +979,7 @@ ContainAllResult contain_all(Session& session,
                      .probe = request.probe,
                      .loss = request.loss,
                      .part = {.number = i + 1, .of = names.size()}});
-    require_leave(parts.back());
+    require_leave(method, parts.back().arguments, request.loss);
   }
   if (parts.empty()) {
     throw Error(Errc::bad_input,

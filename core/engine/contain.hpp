@@ -121,6 +121,11 @@ struct ContainResult {
   [[nodiscard]] std::string to_text() const;
 };
 
+/// @throws Error{bad_input} if a method loses what is in memory and nobody said
+///         why it may, or destroys evidence and nobody allowed it.
+void require_leave(const Containment& method, const Arguments& arguments,
+                   const AcceptedLoss& loss);
+
 /// Records, applies, probes; keeps it if the method measures the state it
 /// wanted and no probe speaks against it, else rolls back, measures, and says
 /// what is. What is contained already is measured and not contained twice. The

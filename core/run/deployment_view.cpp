@@ -33,6 +33,7 @@ Json deployment_view(const Deployment& deployment) {
   json["model_path"] = lossless_utf8(deployment.model_path.native());
   json["baseline_path"] = lossless_utf8(deployment.baseline_path.native());
   json["containment_method"] = deployment.containment_method;
+  json["containment_methods"] = deployment.containment_methods();
   json["logs"] = logs_view(deployment);
   json["probes"] = probes_view(deployment);
   return json;

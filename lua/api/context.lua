@@ -28,7 +28,8 @@ local Context = {}
 ---@field description string
 ---@field model_path string
 ---@field baseline_path string Empty if the descriptor names none.
----@field containment_method string Empty if the descriptor names none.
+---@field containment_method string Empty if the descriptor names none; the first, if it names several.
+---@field containment_methods string[] All of them, in the order in which they are applied.
 ---@field logs any[] One entry for each prompt log.
 ---@field probes any[] One entry for each probe.
 

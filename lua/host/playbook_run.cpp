@@ -36,7 +36,7 @@ Json complete_deployment(const Json& given) {
                           "containment_method"}) {
     if (!deployment.contains(key)) deployment[key] = "";
   }
-  for (const char* key : {"logs", "probes"}) {
+  for (const char* key : {"containment_methods", "logs", "probes"}) {
     if (!deployment.contains(key)) deployment[key] = Json::array();
   }
   return deployment;

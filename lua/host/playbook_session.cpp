@@ -348,16 +348,25 @@ void PlaybookSession::require_declared(HostCall& call, const StepInfo& step) {
       throw Error(Errc::bad_input,
                   "contain() names no method and the deployment has none");
     }
-    // "deployment" stands for whatever the descriptor names.
-    const bool is_declared = contains(playbook_.containments, method) ||
-                             (method == of_deployment &&
-                              contains(playbook_.containments, "deployment"));
-    if (!is_declared) {
+    // Where none is named, all that the descriptor names are meant; and
+    // "deployment" stands for whatever it names.
+    std::vector<std::string> methods{method};
+    const auto all = options_.deployment.find("containment_methods");
+    if (!is_named && all != options_.deployment.end() && all->is_array() &&
+        all->size() > 1) {
+      methods = all->get<std::vector<std::string>>();
+    }
+    for (const std::string& one : methods) {
+      const bool is_declared = contains(playbook_.containments, one) ||
+                               ((!is_named || one == of_deployment) &&
+                                contains(playbook_.containments, "deployment"));
+      if (is_declared) continue;
       throw Error(Errc::bad_input,
-                  "contain(\"" + printable(method) +
+                  "contain(\"" + printable(one) +
                       "\") is not declared: add it to needs.containments (or "
                       "\"deployment\" for the method its descriptor names)");
     }
+    if (methods.size() > 1) return;
     call.arguments["method"] = method;
   }
 }

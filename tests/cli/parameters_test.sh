@@ -76,7 +76,7 @@ code 0 impound collect --list --json
 json 'all(c["reach"] in ("files", "process", "device") for c in d)'
 json 'next(p for c in d if c["name"] == "process" for p in c["parameters"]) | {"help": ""} == {"name": "pid", "type": "integer", "help": "", "required": False, "expects": "a whole number from 1 to 4194304", "min": 1, "max": 4194304}'
 code 0 impound contain --list --json
-json 'd[0]["parameters"][0]["choices"] == ["auto", "freeze-v2", "freeze-v1", "stop"]'
+json '[m for m in d if m["name"] == "process"][0]["parameters"][0]["choices"] == ["auto", "freeze-v2", "freeze-v1", "stop"]'
 code 2 impound contain
 code 0 impound playbook plan weights-tampering --deployment d/d.toml
 says "Reaches files that the deployment or a parameter names."

@@ -60,6 +60,65 @@ std::string message_of(const TempDir& folder, std::string_view text) {
 
 }  // namespace
 
+TEST_CASE(
+    "a descriptor names several methods in their order, each with its own "
+    "settings, and a record of it tells the same") {
+  const TempDir folder;
+  const auto path = folder.write("d.toml", R"(schema = 1
+name = "chat"
+[[containment]]
+method = "haproxy"
+[containment.haproxy]
+sockets = ["/run/a.sock", "/run/b.sock"]
+servers = ["models/gpu1"]
+timeout_ms = 700
+[[containment]]
+method = "process"
+)");
+  const Deployment found = load_deployment(path);
+  CHECK(found.containment_method == "haproxy");
+  CHECK(found.containment_methods() ==
+        std::vector<std::string>{"haproxy", "process"});
+  CHECK(found.settings_of("haproxy").dump() ==
+        R"({"servers":["models/gpu1"],"sockets":["/run/a.sock","/run/b.sock"],)"
+        R"("timeout_ms":700})");
+  CHECK(found.settings_of("process").empty());
+  const Deployment again =
+      deployment_from_json(deployment_to_json(found), "a record");
+  CHECK(again.containment_methods() == found.containment_methods());
+  CHECK(again.settings_of("haproxy") == found.settings_of("haproxy"));
+
+  // One method without settings is recorded as it always was: approvals are
+  // bound to the digest of it.
+  const auto plain = folder.write("p.toml", R"(schema = 1
+name = "chat"
+[containment]
+method = "process"
+)");
+  CHECK_FALSE(
+      deployment_to_json(load_deployment(plain)).contains("containments"));
+}
+
+TEST_CASE(
+    "a fault in a table of a containment method names the file, the line and "
+    "what was expected") {
+  const TempDir folder;
+  const std::string head = "schema = 1\nname = \"x\"\n";
+  CHECK_THAT(message_of(folder, head + "[containment]\nmethod = \"haproxy\"\n"
+                                       "[containment.process]\n"),
+             Catch::Contains("d.toml:5:") && Catch::Contains("process"));
+  CHECK_THAT(message_of(folder, head + "[[containment]]\nmethod = \"process\"\n"
+                                       "[[containment]]\nmethod = "
+                                       "\"process\"\n"),
+             Catch::Contains("d.toml:6:") &&
+                 Catch::Contains("expected each method once"));
+  CHECK_THAT(
+      message_of(folder, head + "[containment]\nmethod = \"haproxy\"\n"
+                                "[containment.haproxy]\nservers = 1.5\n"),
+      Catch::Contains("d.toml:6:") &&
+          Catch::Contains("[containment.haproxy] servers"));
+}
+
 TEST_CASE("a descriptor is read, its paths resolved against its folder") {
   const TempDir folder;
   const auto path = folder.write("d/chat.toml", kFull);
