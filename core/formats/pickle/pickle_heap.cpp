@@ -119,7 +119,7 @@ PickleCell PickleHeap::spare_call(const PickleValue& callee) {
   return made;
 }
 
-void PickleHeap::lose(const PickleCell* children, std::size_t count) {
+void PickleHeap::lose_names(const PickleCell* children, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     if (children[i].kind() == PickleValue::Kind::global) {
       globals[children[i].payload()].is_lost = true;

@@ -147,7 +147,9 @@ class PickleHeap {
   void clear();
 
   /// Notes that these values are kept nowhere.
-  void lose(const PickleCell* children, std::size_t count);
+  void lose(const PickleCell* children, std::size_t count) {
+    if (!globals.empty()) lose_names(children, count);
+  }
   /// Whether a bound was reached: not all that was built is here.
   [[nodiscard]] bool is_full() const {
     return kept_.size() >= kMaxKept || records_.size() >= kMaxContainers;
@@ -263,6 +265,7 @@ class PickleHeap {
                        int depth) const;
 
   const ByteSource& source_;
+  void lose_names(const PickleCell* children, std::size_t count);
   /// What stands for the calls of a name that are not kept.
   [[nodiscard]] PickleCell spare_call(const PickleValue& callee);
   PickleCell add_call(const PickleValue& callee, const PickleValue& arguments);

@@ -15,6 +15,7 @@ import os
 import pickle
 import pickletools
 import statistics
+import string
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,11 @@ def rows(count):
 
 def texts(count):
     return [{"name": f"layer.{i}", "size": i * 1.5, "of": ["x", i, "y"]} for i in range(count)]
+
+
+def templates(count):
+    """Objects of a guarded class, each with a state of its own."""
+    return [string.Template(f"text {i}") for i in range(count)]
 
 
 def worker(deed, *rest):
@@ -93,4 +99,6 @@ else:
     with tempfile.TemporaryDirectory() as place:
         measure("rows, protocol 2", "rows", 1_250_000, 2, place)
         measure("rows, protocol 4", "rows", 1_250_000, 4, place)
+        measure("guarded objects, protocol 2", "templates", 300_000, 2, place)
+        measure("guarded objects, protocol 4", "templates", 300_000, 4, place)
         measure("texts, protocol 4", "texts", 1_000_000, 4, place)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs impound, and each peer that is installed, over folders of samples.
 
-usage: peers.py IMPOUND [--expect FILE] FOLDER…
+usage: peers.py IMPOUND [--expect FILE] FOLDER…   (README.md tells how)
 
 Downloads nothing: FOLDER is the corpus of a peer (picklescan's test data,
 modelscan's, fickling's) or any other folder of samples that lies here already.
