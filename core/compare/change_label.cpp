@@ -43,6 +43,7 @@ constexpr auto kModelWords = std::to_array<Word<ModelLabel>>({
     {ModelLabel::lsb_payload, "lsb-payload"},
     {ModelLabel::new_values, "new-values"},
     {ModelLabel::exchanged, "exchanged"},
+    {ModelLabel::layers_rearranged, "layers-rearranged"},
     {ModelLabel::pruned, "pruned"},
     {ModelLabel::scaled, "scaled"},
     {ModelLabel::reordered, "reordered"},

@@ -42,7 +42,8 @@ enum class ModelLabel : std::uint8_t {
   bit_flips,
   lsb_payload,
   new_values,
-  exchanged,  ///< tensors hold the bytes of others
+  exchanged,          ///< tensors hold the bytes of others
+  layers_rearranged,  ///< old layers repeated, left out or moved
   pruned,
   scaled,
   reordered,

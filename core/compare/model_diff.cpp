@@ -493,6 +493,9 @@ Json ModelNumbers::to_json() const {
                {"elements_changed", elements_changed},
                {"rank", rank}};
   if (relative_change) json["relative_change"] = *relative_change;
+  if (direction_agreement) {
+    json["direction_agreement"] = *direction_agreement;
+  }
   return json;
 }
 

@@ -69,6 +69,9 @@ struct ModelNumbers {
   std::size_t rank = 0;
   /// Largest ‖B−A‖/‖A‖ of a tensor; absent where nothing was measured.
   std::optional<double> relative_change;
+  /// Of a direction that was changed in many tensors: the least |cos| of what
+  /// one of them and another changed along.
+  std::optional<double> direction_agreement;
 
   [[nodiscard]] Json to_json() const;
 };

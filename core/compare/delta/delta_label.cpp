@@ -327,6 +327,11 @@ void judge(TensorFindings& found, const TensorBytes& before,
       find_exact_change(before, after, found.statistics, cancellation);
   if (found.exact.pattern != Pattern::none) {
     decide_exact(found, after);
+    if (found.exact.pattern == Pattern::zeroed) {
+      found.lines = find_changed_lines(before, after, found.statistics);
+      const std::string structure = found.zeroed_lines();
+      if (!structure.empty()) found.because += "; " + structure;
+    }
     return;
   }
   found.spectrum =
@@ -504,6 +509,25 @@ TensorFindings decide_sparse(const TensorBytes& before,
 
 double TensorFindings::relative() const {
   return recast && recast->relative ? *recast->relative : statistics.relative();
+}
+
+std::string TensorFindings::zeroed_lines() const {
+  if (exact.pattern != Pattern::zeroed || !lines) return {};
+  // Old zeros among them did not change.
+  constexpr double kNearlyAll = 0.99;
+  const auto changed = static_cast<double>(statistics.sums.changed);
+  const auto all = [&](std::uint64_t count, std::uint64_t length) {
+    return count > 0 && changed >= kNearlyAll * static_cast<double>(count) *
+                                       static_cast<double>(length);
+  };
+  if (all(lines->rows, lines->all_columns) && lines->rows < lines->all_rows) {
+    return "whole rows";
+  }
+  if (all(lines->columns, lines->all_rows) &&
+      lines->columns < lines->all_columns) {
+    return "whole columns";
+  }
+  return {};
 }
 
 Json TensorFindings::to_json() const {

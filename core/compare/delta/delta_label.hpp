@@ -51,6 +51,8 @@ struct TensorFindings {
 
   /// ‖B−A‖/‖A‖, of what the integers of a quantised tensor stand for.
   [[nodiscard]] double relative() const;
+  /// "whole rows", "whole columns" of a pruned matrix; else empty.
+  [[nodiscard]] std::string zeroed_lines() const;
   [[nodiscard]] Json to_json() const;
 };
 

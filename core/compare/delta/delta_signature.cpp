@@ -17,6 +17,7 @@
 #include "core/compare/delta/open_tensors.hpp"
 #include "core/compare/delta/packed_weights.hpp"
 #include "core/compare/delta/row_tokens.hpp"
+#include "core/compare/delta/same_function.hpp"
 #include "core/formats/gguf/dequantise.hpp"
 
 namespace impound {
@@ -322,6 +323,8 @@ void describe(const TensorFindings& found, SentenceTensor& tensor) {
   tensor.is_last_places = found.statistics.bits_are_comparable &&
                           found.statistics.sums.max_ulp <= kLastPlaces;
   tensor.changed = sums.changed;
+  tensor.share = found.statistics.changed_share();
+  tensor.structure = found.zeroed_lines();
   tensor.low_bits = found.low_bits;
   tensor.is_exponent_flip = found.is_exponent_flip;
   tensor.has_new_values = sums.nan_introduced + sums.inf_introduced > 0;
@@ -514,6 +517,84 @@ void name_tokens(const ModelView& before, const ModelView& after,
   }
 }
 
+/// A model of more tensors is not looked through for layers and modules that
+/// moved: their names and digests would take more memory than is bound.
+constexpr std::size_t kMostMoved = 50'000;
+
+std::set<std::string> changed_names(const ModelDiff& diff) {
+  std::set<std::string> names;
+  for (const TensorChange& change : diff.tensors) {
+    if (change.status != TensorStatus::identical) names.insert(change.name);
+  }
+  return names;
+}
+
+bool holds_all(const std::set<std::string>& some,
+               const std::set<std::string>& all) {
+  return std::ranges::includes(all, some);
+}
+
+/// Layers that were moved, repeated or left out, by the digests of all that is
+/// in them.
+void tell_layers(const ModelDiff& diff, ModelVerdict& verdict) {
+  const LayerMoves moves = find_layer_moves(diff);
+  if (moves.words.empty()) return;
+  if (moves.is_all && holds_all(changed_names(diff), moves.tensors)) {
+    verdict = {moves.is_permutation ? ModelLabel::exchanged
+                                    : ModelLabel::layers_rearranged,
+               fmt::format("layers of the old model in another arrangement, as "
+                           "a merge by layers (passthrough) or a cut makes: "
+                           "{}; each is the old one byte for byte, and nothing "
+                           "else changed",
+                           moves.words)};
+    return;
+  }
+  verdict.sentence +=
+      fmt::format("; layers that hold the bytes of others: {}", moves.words);
+}
+
+/// Neurons, heads and experts in another order: verified to compute the same,
+/// or why not.
+void tell_orders(const ModelDiff& diff, const std::vector<OrderGroup>& groups,
+                 ModelVerdict& verdict) {
+  constexpr std::size_t kMost = 6;
+  std::set<std::string> explained;
+  std::string same;
+  std::string other;
+  std::size_t verified = 0;
+  std::size_t unverified = 0;
+  for (const OrderGroup& group : groups) {
+    if (group.is_verified) {
+      explained.insert(group.tensors.begin(), group.tensors.end());
+      if (verified++ < kMost) {
+        same += fmt::format("{}{} {}", same.empty() ? "" : ", ", group.moved,
+                            group.what);
+      }
+    } else if (unverified++ < kMost) {
+      other += fmt::format("{}{}: {}", other.empty() ? "" : "; ", group.what,
+                           group.why);
+    }
+  }
+  if (verified > kMost) same += fmt::format(", {} more", verified - kMost);
+  if (unverified > kMost) other += fmt::format("; {} more", unverified - kMost);
+  if (verified > 0 && holds_all(changed_names(diff), explained)) {
+    verdict = {ModelLabel::reordered,
+               fmt::format("identical in function: {} in another order; all of "
+                           "{} compared byte by byte, one permutation for all "
+                           "that belongs together",
+                           same, counted(explained.size(), "changed tensor"))};
+    return;
+  }
+  if (verified > 0) {
+    verdict.sentence += fmt::format(
+        "; in another order and verified to compute the same: {}", same);
+  }
+  if (unverified > 0) {
+    verdict.sentence +=
+        fmt::format("; not verified to compute the same: {}", other);
+  }
+}
+
 /// The change in numbers; `tensors` are those on both sides, measured. Without
 /// the bytes there are none, and only statuses are counted.
 ModelNumbers numbers_of(const ModelDiff& diff,
@@ -651,7 +732,37 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
   mark_moved(diff, tensors);
   name_tokens(before, after, tensors, diff);
   report_order(as_they_stand, diff);
+  const bool has_moved = std::ranges::any_of(
+      tensors,
+      [](const SentenceTensor& one) { return !one.moved_from.empty(); });
+  const bool has_order =
+      std::ranges::any_of(tensors, [](const SentenceTensor& one) {
+        return one.pattern == Pattern::rows_reordered ||
+               one.pattern == Pattern::columns_reordered;
+      });
   ModelVerdict verdict = judge_converted(std::move(tensors), added, removed);
+  if (diff.tensors.size() <= kMostMoved) {
+    if (has_moved || added + removed > 0) tell_layers(diff, verdict);
+    if (has_moved || has_order) {
+      try {
+        tell_orders(diff,
+                    verify_orders(diff, before, after, old_files, new_files,
+                                  cancellation),
+                    verdict);
+      } catch (const Error& error) {
+        verdict.sentence +=
+            fmt::format("; whether it computes the same was not verified: {}",
+                        printable(error.what()));
+      }
+    }
+  }
+  if (!verdict.direction.empty()) {
+    diff.numbers.direction_agreement = verdict.agreement;
+    if (options.save) {
+      options.save("direction.npy",
+                   npy_file(verdict.direction, 1, verdict.direction.size()));
+    }
+  }
   diff.label = verdict.label;
   diff.sentence = std::move(verdict.sentence);
   diff.sentence += beside_tensors(diff);

@@ -39,9 +39,10 @@ std::size_t largest_rank(const SentenceGroup& group) {
   return most;
 }
 
-bool is_same_direction(const std::vector<float>& one,
-                       const std::vector<float>& two) {
-  if (one.empty() || one.size() != two.size()) return false;
+/// |cos| of two directions; 0 where they are of different spaces.
+double agreement_of(const std::vector<float>& one,
+                    const std::vector<float>& two) {
+  if (one.empty() || one.size() != two.size()) return 0;
   double dot = 0;
   double squares_one = 0;
   double squares_two = 0;
@@ -50,27 +51,33 @@ bool is_same_direction(const std::vector<float>& one,
     squares_one += static_cast<double>(one[i]) * one[i];
     squares_two += static_cast<double>(two[i]) * two[i];
   }
-  return std::abs(dot) >= kSameDirection * std::sqrt(squares_one * squares_two);
+  const double size = std::sqrt(squares_one * squares_two);
+  return size > 0 ? std::abs(dot) / size : 0;
 }
 
-/// True if every tensor was changed along one direction of the same space,
-/// which is the residual stream's: rows of matrices that write to it, columns
-/// of embeddings.
-bool has_one_direction(const SentenceGroup& group) {
+struct OneDirection {
+  const std::vector<float>* vector = nullptr;
+  double agreement = 0;  ///< least |cos|
+};
+
+/// The direction of one space along which every tensor was changed, which is
+/// the residual stream's: rows of matrices that write to it, columns of
+/// embeddings. Empty where they do not share one.
+OneDirection one_direction_of(const SentenceGroup& group) {
   constexpr std::size_t kFewest = 3;
-  if (group.size() < kFewest) return false;
+  if (group.size() < kFewest) return {};
   const SentenceTensor& first = *group.front();
   for (const std::vector<float>* reference : {&first.left, &first.right}) {
     if (reference->empty()) continue;
-    if (std::all_of(group.begin(), group.end(),
-                    [&](const SentenceTensor* tensor) {
-                      return is_same_direction(*reference, tensor->left) ||
-                             is_same_direction(*reference, tensor->right);
-                    })) {
-      return true;
+    double least = 1;
+    for (const SentenceTensor* tensor : group) {
+      least =
+          std::min(least, std::max(agreement_of(*reference, tensor->left),
+                                   agreement_of(*reference, tensor->right)));
     }
+    if (least >= kSameDirection) return {reference, least};
   }
-  return false;
+  return {};
 }
 
 bool is_contiguous(const std::set<std::uint64_t>& layers) {
@@ -105,13 +112,17 @@ ModelVerdict judge_low_rank(const SentenceGroup& group,
                                  : layer_words(places.layers);
   const std::string where = layers.empty() ? "the model" : layers;
   if (group.size() == 1) return judge_one(*group.front(), places.all_mlp_down);
-  if (rank == 1 && has_one_direction(group)) {
+  if (const OneDirection one = one_direction_of(group);
+      rank == 1 && one.vector != nullptr) {
     return {ModelLabel::direction_removed,
             fmt::format("one direction was changed in everything that shares "
-                        "it, {} of {} ({}, relative change up to {:.3g}): "
+                        "it, {} of {} ({}, relative change up to {:.3g}, the "
+                        "directions agree with |cos| ≥ {:.4f}): "
                         "\"abliteration\" removes refusals like this",
                         joined(places.modules), where,
-                        plural(group.size(), "tensor"), relative)};
+                        plural(group.size(), "tensor"), relative,
+                        std::floor(one.agreement * 1e4) / 1e4),
+            *one.vector, one.agreement};
   }
   if (places.all_mlp_down && is_contiguous(places.layers) && !is_every_layer &&
       rank <= kMostEditRank) {

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "core/base/text.hpp"
+#include "core/compare/delta/delta_rank.hpp"
 #include "core/compare/delta/model_judges.hpp"
 
 namespace impound {
@@ -160,11 +161,25 @@ std::optional<ModelVerdict> judge_exact(const SentenceGroup& changed) {
         return t.pattern == Pattern::zeroed;
       })) {
     std::uint64_t elements = 0;
-    for (const SentenceTensor* tensor : changed) elements += tensor->changed;
+    double least = 1;
+    double most = 0;
+    std::set<std::string> structure;
+    for (const SentenceTensor* tensor : changed) {
+      elements += tensor->changed;
+      least = std::min(least, tensor->share);
+      most = std::max(most, tensor->share);
+      structure.insert(tensor->structure.empty() ? "single numbers"
+                                                 : tensor->structure);
+    }
+    const std::string share =
+        changed.size() == 1
+            ? percent(most)
+            : fmt::format("{} to {} of each", percent(least), percent(most));
     return ModelVerdict{
         ModelLabel::pruned,
-        fmt::format("pruned: {} numbers in {} were set to zero, {}", elements,
-                    plural(changed.size(), "tensor"), where)};
+        fmt::format("pruned: {} numbers in {} were set to zero ({}; {}), {}",
+                    elements, plural(changed.size(), "tensor"), share,
+                    joined(structure), where)};
   }
   if (all([](const SentenceTensor& t) {
         return t.pattern == Pattern::scaled;
@@ -191,7 +206,7 @@ std::optional<ModelVerdict> judge_exact(const SentenceGroup& changed) {
                   [](const SentenceTensor* t) { return !t->is_vector; })) {
     return ModelVerdict{
         ModelLabel::reordered,
-        fmt::format("rows or columns in another order: {}; the model may "
+        fmt::format("rows or columns in another order: {}; not verified to "
                     "compute the same",
                     where)};
   }

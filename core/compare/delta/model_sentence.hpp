@@ -41,6 +41,8 @@ struct SentenceTensor {
   /// No number moved by more than kLastPlaces units in the last place.
   bool is_last_places = false;
   std::uint64_t changed = 0;  ///< elements
+  double share = 0;           ///< of its elements that changed
+  std::string structure;      ///< "whole rows" of a pruned matrix; else empty
   std::string through;        ///< of a cast or a quantised tensor
   unsigned low_bits = 0;      ///< of a payload
   std::uint64_t payload = 0;  ///< bits
@@ -67,7 +69,11 @@ struct SentenceTensor {
 
 struct ModelVerdict {
   ModelLabel label = ModelLabel::unclassified;
-  std::string sentence;  ///< printable
+  std::string sentence = {};  ///< printable
+  /// The one direction of a model that lost or got one; else empty.
+  std::vector<float> direction = {};
+  /// Least |cos| of it and what another tensor changed along.
+  double agreement = 0;
 };
 
 /// `tensors` are those on both sides, unchanged ones included; `added` and
