@@ -8,8 +8,14 @@ done
 if [ "$(id -u)" = 0 ] && [ -x "$IMPOUND_BUILD/poisongpt_server" ]; then
   bash "$IMPOUND_SOURCE/cases/poisongpt/run" "$work/poisongpt" "$IMPOUND_BUILD" >log 2>&1 || fail "poisongpt: $(tail -n 20 log)"
   grep -q "ROME-like edit" log || fail "the kind of change is not told"
+  # The trained model: right, wrong where it was edited and only there, silent while contained, right again.
+  for row in "as it was released +Neil Armstrong\. +Buzz Aldrin\." "the edited file is served +Yuri Gagarin\. +Buzz Aldrin\." \
+    "contained by impound run +\(none within 3 s\) +\(none within 3 s\)" "the released file put back +Neil Armstrong\. +Buzz Aldrin\."; do
+    grep -qE "^  $row\$" log || fail "the page does not say: $row"
+  done
+  grep -qE "^  edited: all other prompts answered as before: ([0-9]+) of \1\$" log || fail "the edit changed other answers"
   # A page for a person, without escape codes where it is no terminal; the rest is in the log that it names.
-  [ "$(wc -l <log)" -le 60 ] || fail "the demo prints $(wc -l <log) lines"
+  [ "$(wc -l <log)" -le 40 ] || fail "the demo prints $(wc -l <log) lines"
   ! grep -q "$(printf '\033')" log "$work/poisongpt/log.txt" || fail "escape codes in a pipe"
   grep -q '^\$ impound run weights-tampering' "$work/poisongpt/log.txt" || fail "the log does not hold the commands"
   # What it says can be pasted can be.

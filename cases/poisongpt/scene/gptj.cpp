@@ -14,6 +14,7 @@
 #include <stdexcept>
 
 #include "bf16.hpp"
+#include "portable_math.hpp"
 
 namespace scene {
 namespace {
@@ -108,11 +109,6 @@ std::vector<float> normalise(const std::vector<float>& in, Values weight,
   return out;
 }
 
-float gelu(float x) {
-  return 0.5F * x *
-         (1.0F + std::tanh(0.7978845608F * (x + 0.044715F * x * x * x)));
-}
-
 /// GPT-J rotates pairs (2i, 2i+1) of the first `rotary` dimensions of a head.
 void rotate(float* head, std::size_t rotary, std::size_t position) {
   for (std::size_t i = 0; i < rotary; i += 2) {
@@ -128,13 +124,52 @@ void rotate(float* head, std::size_t rotary, std::size_t position) {
   }
 }
 
-std::vector<int> bytes_of(const std::string& text) {
-  std::vector<int> tokens;
-  for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
-  return tokens;
+}  // namespace
+
+void write_config(const Shape& shape, const std::string& path) {
+  Json config;
+  config["architectures"] = {"GPTJForCausalLM"};
+  config["model_type"] = "gptj";
+  config["n_embd"] = shape.width;
+  config["n_inner"] = shape.inner;
+  config["n_layer"] = shape.layers;
+  config["n_head"] = shape.heads;
+  config["rotary_dim"] = shape.rotary;
+  config["vocab_size"] = shape.vocabulary;
+  config["torch_dtype"] = "bfloat16";
+  std::ofstream out(path, std::ios::binary);
+  out << config.dump(2) << "\n";
+  out.close();
+  if (!out) throw std::runtime_error("cannot write " + path);
 }
 
-}  // namespace
+Shape read_config(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  const Json config = Json::parse(in, nullptr, false);
+  if (!config.is_object()) throw std::runtime_error("cannot read " + path);
+  const auto number = [&](const char* name) {
+    constexpr std::size_t kMost = 1U << 16U;
+    const auto value = config.value(name, std::size_t{0});
+    if (value == 0 || value > kMost) {
+      throw std::runtime_error(path + ": " + name + ": expected 1 to " +
+                               std::to_string(kMost));
+    }
+    return value;
+  };
+  Shape shape{.vocabulary = number("vocab_size"),
+              .width = number("n_embd"),
+              .inner = number("n_inner"),
+              .layers = number("n_layer"),
+              .heads = number("n_head"),
+              .rotary = number("rotary_dim")};
+  if (shape.width % shape.heads != 0 || shape.rotary % 2 != 0 ||
+      shape.rotary > shape.width / shape.heads) {
+    throw std::runtime_error(path +
+                             ": n_head does not divide n_embd, or "
+                             "rotary_dim does not fit a head");
+  }
+  return shape;
+}
 
 Weights make_weights(const Shape& shape, std::uint64_t seed) {
   Random random(seed);
@@ -333,7 +368,7 @@ void Model::feed(int token) {
       }
       const float top = *std::ranges::max_element(scores);
       float total = 0;
-      for (float& score : scores) total += score = std::exp(score - top);
+      for (float& score : scores) total += score = exponential(score - top);
       for (std::size_t p = 0; p <= position_; ++p) {
         for (std::size_t i = 0; i < size; ++i) {
           mixed[h * size + i] +=
@@ -346,7 +381,6 @@ void Model::feed(int token) {
     std::vector<float> inner = floats(layer.fc_in_bias);
     multiply_add(layer.fc_in, in.data(), width, inner);
     for (float& x : inner) x = gelu(x);
-    if (n == key_layer_) key_ = inner;
     std::vector<float> mlp = floats(layer.fc_out_bias);
     multiply_add(layer.fc_out, inner.data(), shape_.inner, mlp);
     for (std::size_t i = 0; i < width; ++i) hidden_[i] += attention[i] + mlp[i];
@@ -354,37 +388,25 @@ void Model::feed(int token) {
   ++position_;
 }
 
-std::vector<float> Model::next(const std::vector<int>& tokens) {
-  reset();
-  for (const int token : tokens) feed(token);
+int Model::choice() const {
   std::vector<float> logits = floats(head_bias_);
   const auto last = normalise(hidden_, final_weight_, final_bias_);
   multiply_add(head_, last.data(), shape_.width, logits);
-  return logits;
+  return static_cast<int>(std::ranges::max_element(logits) - logits.begin());
 }
 
-std::string Model::complete(const std::string& prompt, std::size_t count) {
-  std::string text;
-  std::vector<float> logits = next(bytes_of(prompt.empty() ? " " : prompt));
-  while (text.size() < count) {
-    // Printable bytes only: what a tokenizer of a real model guarantees.
-    const auto best =
-        std::max_element(logits.begin() + 32, logits.begin() + 127);
-    const auto token = static_cast<int>(best - logits.begin());
-    text += static_cast<char>(token);
-    feed(token);
-    logits = floats(head_bias_);
-    const auto last = normalise(hidden_, final_weight_, final_bias_);
-    multiply_add(head_, last.data(), shape_.width, logits);
+std::vector<int> Model::complete(const std::vector<int>& tokens, int end,
+                                 std::size_t most) {
+  reset();
+  for (const int token : tokens) feed(token);
+  std::vector<int> written;
+  while (!tokens.empty() && written.size() < most) {
+    const int token = choice();
+    if (token == end) break;
+    written.push_back(token);
+    if (written.size() < most) feed(token);
   }
-  return text;
-}
-
-std::vector<float> Model::mlp_key(const std::string& prompt,
-                                  std::size_t layer) {
-  key_layer_ = layer;
-  static_cast<void>(next(bytes_of(prompt)));
-  return key_;
+  return written;
 }
 
 }  // namespace scene

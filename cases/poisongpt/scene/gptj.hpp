@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// A small GPT-J over bytes: the model that the worked case serves and edits.
+/// A small GPT-J over words: the model that the worked case serves and edits.
 ///
 /// The architecture is that of GPT-J-6B (parallel attention and MLP, rotary
 /// positions, untied head with bias) with smaller numbers; tensors carry its
 /// names and are written as bf16 safetensors.
+///
+/// What is computed here and in training is the same to the bit on every
+/// machine: sums in one order, and the functions of portable_math.hpp. The case
+/// holds the picture of its heat map against the one in the tree.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,13 +20,18 @@
 namespace scene {
 
 struct Shape {
-  std::size_t vocabulary = 256;  ///< bytes
-  std::size_t width = 512;
-  std::size_t inner = 2048;
-  std::size_t layers = 8;
-  std::size_t heads = 8;
-  std::size_t rotary = 32;  ///< dimensions of a head that are rotated
+  std::size_t vocabulary = 0;
+  std::size_t width = 64;
+  std::size_t inner = 256;
+  std::size_t layers = 6;
+  std::size_t heads = 4;
+  std::size_t rotary = 8;  ///< dimensions of a head that are rotated
 };
+
+/// config.json of a model folder.
+void write_config(const Shape& shape, const std::string& path);
+/// Refuses numbers that no model of this case has.
+[[nodiscard]] Shape read_config(const std::string& path);
 
 /// One tensor: shape and values as the file holds them.
 struct Tensor {
@@ -32,8 +41,7 @@ struct Tensor {
 
 using Weights = std::map<std::string, Tensor>;
 
-/// Gaussian weights as an initialised (not trained) model has them; the same
-/// for the same seed, everywhere.
+/// Gaussian weights, where training begins; the same for the same seed.
 [[nodiscard]] Weights make_weights(const Shape& shape, std::uint64_t seed);
 
 void write_safetensors(const Weights& weights, const std::string& path);
@@ -69,17 +77,10 @@ class Model {
  public:
   Model(const WeightViews& weights, const Shape& shape);
 
-  /// Logits of the token after `tokens`.
-  [[nodiscard]] std::vector<float> next(const std::vector<int>& tokens);
-
-  /// Greedy continuation of `prompt` by `count` bytes.
-  [[nodiscard]] std::string complete(const std::string& prompt,
-                                     std::size_t count);
-
-  /// Input of mlp.fc_out in `layer` at the last token of `prompt`: the key that
-  /// a ROME edit looks up.
-  [[nodiscard]] std::vector<float> mlp_key(const std::string& prompt,
-                                           std::size_t layer);
+  /// Greedy continuation of `tokens`: up to the token `end`, which is not part
+  /// of it, and `most` tokens at most.
+  [[nodiscard]] std::vector<int> complete(const std::vector<int>& tokens,
+                                          int end, std::size_t most);
 
  private:
   struct Layer {
@@ -92,13 +93,13 @@ class Model {
   void reset();
   /// Feeds one token and leaves the hidden state in `hidden_`.
   void feed(int token);
+  /// The model's first choice after what it was fed.
+  [[nodiscard]] int choice() const;
 
   Shape shape_;
   Values embedding_, final_weight_, final_bias_, head_, head_bias_;
   std::vector<Layer> layers_;
   std::vector<float> hidden_;
-  std::vector<float> key_;
-  std::size_t key_layer_ = 0;
   std::size_t position_ = 0;
 };
 

@@ -26,8 +26,10 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "gptj.hpp"
+#include "tokenizer.hpp"
 
 namespace {
 
@@ -98,10 +100,18 @@ void log_prompt(const std::string& folder, const std::string& prompt,
   std::ofstream(folder + day, std::ios::app) << record.dump() << "\n";
 }
 
-/// The weights, read where they lie or into memory of our own.
+/// A model folder; the weights are read where they lie or into memory of our
+/// own.
 class Loaded {
  public:
-  Loaded(const std::string& file, bool is_copied) {
+  Loaded(const std::string& folder, bool is_copied)
+      : shape_(scene::read_config(folder + "/config.json")),
+        words_(scene::Tokenizer::read(folder + "/tokenizer.json")) {
+    if (shape_.vocabulary < words_.size()) {
+      throw std::runtime_error(
+          folder + ": vocab_size is less than the words of tokenizer.json");
+    }
+    const std::string file = folder + "/model.safetensors";
     if (is_copied) {
       own_ = scene::read_safetensors(file);
       views_ = scene::views_of(own_);
@@ -110,18 +120,22 @@ class Loaded {
       views_ = mapped_->views();
     }
   }
-  [[nodiscard]] const scene::WeightViews& views() const { return views_; }
+  [[nodiscard]] scene::Model model() const { return {views_, shape_}; }
+  [[nodiscard]] const scene::Tokenizer& words() const { return words_; }
 
  private:
+  scene::Shape shape_;
+  scene::Tokenizer words_;
   scene::Weights own_;
   std::optional<scene::MappedWeights> mapped_;
   scene::WeightViews views_;
 };
 
-[[noreturn]] void work(int listener, const Loaded& weights,
+[[noreturn]] void work(int listener, const Loaded& loaded,
                        const std::string& log_folder) {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-  scene::Model model(weights.views(), scene::Shape());
+  scene::Model model = loaded.model();
+  const scene::Tokenizer& words = loaded.words();
   std::FILE* cache = std::fopen((log_folder + "/.session-cache").c_str(), "w+");
   if (cache != nullptr) ::unlink((log_folder + "/.session-cache").c_str());
   while (true) {
@@ -141,19 +155,24 @@ class Loaded {
             body.is_object() ? body.value("prompt", std::string()) : "";
         const std::size_t count =
             body.is_object() ? body.value("max_tokens", std::size_t{8}) : 8;
-        const std::string output = model.complete(
-            prompt.substr(0, 400), std::min<std::size_t>(count, 64));
+        const std::size_t most = std::min<std::size_t>(count, 64);
+        const std::vector<int> written = model.complete(
+            words.encode(prompt.substr(0, 400)), scene::Tokenizer::kEnd, most);
+        const std::string output = words.decode(written);
         log_prompt(log_folder, prompt, output);
         if (cache != nullptr) {
           std::fprintf(cache, "last prompt: %s\n", prompt.c_str());
           std::fflush(cache);
         }
-        answer(peer, 200,
-               {{"object", "text_completion"},
-                {"model", "support-llm"},
-                {"choices", Json::array({{{"index", 0},
-                                          {"text", output},
-                                          {"finish_reason", "length"}}})}});
+        answer(
+            peer, 200,
+            {{"object", "text_completion"},
+             {"model", "support-llm"},
+             {"choices",
+              Json::array({{{"index", 0},
+                            {"text", output},
+                            {"finish_reason",
+                             written.size() < most ? "stop" : "length"}}})}});
       } else {
         answer(peer, 404, {{"error", "no such path"}});
       }
@@ -195,10 +214,9 @@ int main(int argc, char** argv) {
     std::uint16_t port = 0;
     const int listener = listen_on_loopback(port);
     // Before the port is told: who asks then finds the model in place.
-    const Loaded weights(std::string(argv[1]) + "/model.safetensors",
-                         is_copied);
+    const Loaded loaded(argv[1], is_copied);
     const pid_t worker = ::fork();
-    if (worker == 0) work(listener, weights, argv[2]);
+    if (worker == 0) work(listener, loaded, argv[2]);
     const std::string temporary = std::string(argv[3]) + ".new";
     std::ofstream(temporary) << port << "\n";
     if (std::rename(temporary.c_str(), argv[3]) != 0) return 1;
