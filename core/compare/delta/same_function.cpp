@@ -272,7 +272,8 @@ constexpr const char* kNoOrder =
 
 OrderGroup verify_neurons(const std::string& parent, const Module& module,
                           Files& files) {
-  OrderGroup group{.what = "neurons of " + printable(parent)};
+  OrderGroup group;
+  group.what = "neurons of " + printable(parent);
   std::uint64_t inner = 0;
   for (const auto& [name, change] : module) {
     const Place place = *place_in_module(change->name);
@@ -351,7 +352,8 @@ Heads heads_of(const ModelView& view) {
 
 OrderGroup verify_heads(const std::string& parent, const Module& module,
                         const Heads& heads, Files& files) {
-  OrderGroup group{.what = "heads of " + printable(parent)};
+  OrderGroup group;
+  group.what = "heads of " + printable(parent);
   if (heads.query == 0 || heads.key == 0 || heads.query % heads.key != 0 ||
       heads.query > kMostUnits) {
     group.why =
@@ -464,7 +466,8 @@ OrderGroup verify_experts(const std::string& parent,
                           const std::vector<const TensorChange*>& experts,
                           const std::vector<const TensorChange*>& routers,
                           Files& files) {
-  OrderGroup group{.what = "experts of " + printable(parent)};
+  OrderGroup group;
+  group.what = "experts of " + printable(parent);
   std::map<std::uint64_t, ExpertPrint> old;
   std::map<std::uint64_t, ExpertPrint> now;
   for (const TensorChange* change : experts) {
