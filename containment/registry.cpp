@@ -16,8 +16,14 @@ extern const Containment kProcessContainment;
 std::span<const Containment* const> all_containments() {
   // … and one here.
   static constexpr std::array kAll{
-      &kCommandContainment, &kContainerContainment, &kFirewallContainment,
-      &kHaproxyContainment, &kNginxContainment,     &kProcessContainment,
+      // clang-format off
+      &kCommandContainment,
+      &kContainerContainment,
+      &kFirewallContainment,
+      &kHaproxyContainment,
+      &kNginxContainment,
+      &kProcessContainment,
+      // clang-format on
   };
   return kAll;
 }

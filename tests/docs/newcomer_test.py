@@ -47,6 +47,13 @@ constinit const Containment kDummyContainment{
     .state = nobody_knows,
     .things = no_things,
     .describe = says,
+    .effects = {.keeps = {.weights = Kept::kept,
+                          .kv = Kept::kept,
+                          .inflight = Kept::kept,
+                          .process = Kept::kept},
+                .undo = UndoPromise::exact},
+    .tried = Tried::documentation,
+    .tried_with = "nothing: it is a sample",
 };
 
 }  // namespace impound

@@ -168,8 +168,8 @@ bool looks_quantised(const TensorFindings& found, const TensorBytes& before,
 /// more than a step exist, and so do edits as small.
 bool decide_grid(TensorFindings& found, const TensorBytes& before,
                  const TensorBytes& after, const Cancellation& cancellation) {
-  // Measured (tests/unit/compare/packed_weights_test.cpp): GPTQ in four bits
-  // moves numbers up to 2.3 times as far as rounding does.
+  // How far a quantiser that shifts errors may move numbers, in units of what
+  // rounding does: chosen, not measured. Beyond it nothing is said of codes.
   constexpr double kMostError = 4;
   constexpr std::uint64_t kMostColumns = 4U << 20U;
   if (after.grid == nullptr || before.grid != nullptr ||
