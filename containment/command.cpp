@@ -265,26 +265,20 @@ Effects effects_with(const Arguments& arguments) {
 Parameter argv(std::string name, std::string help, bool is_required) {
   return {.name = std::move(name),
           .type = ParameterType::texts,
-          .help = std::move(help),
+          .help = std::move(help) + " (descriptor only).",
           .is_required = is_required,
           .touches = Touches::nothing};
 }
 
 const std::array kParameters{
-    argv("before",
-         "A program that prints the state before; what it prints is what undo "
-         "reads.",
-         false),
-    argv("apply", "The program that takes the model out of service.", true),
+    argv("before", "Prints the state; undo reads what it printed", false),
+    argv("apply", "Takes the model out of service", true),
     argv("probe",
-         "The program that measures: exit code 0 contained, 1 not contained, "
-         "others unknown.",
+         "Measures: exit code 0 contained, 1 not contained, others unknown",
          true),
-    argv("undo", "The program that gives the model back.", true),
+    argv("undo", "Gives the model back", true),
     argv("keeps",
-         "What apply keeps, of weights, kv, inflight, process: its author's "
-         "word.",
-         false),
+         "What apply keeps, of weights, kv, inflight, process: a claim", false),
     Parameter{.name = "timeout_ms",
               .type = ParameterType::integer,
               .help = "How long each program may take, in milliseconds.",

@@ -170,6 +170,14 @@ if [ "$WITH_EXHIBITS" = yes ] && [ "$SEALED" -gt 0 ]; then
   tar --version 2>/dev/null | grep -q 'GNU tar' \
     || fail "this tar is not GNU tar, which is needed for --to-command"
 fi
+# A shell with tools of its own (a static busybox) takes those before the ones
+# that were found above.
+SHORT=$(mktemp) || fail "there can be no temporary file"
+printf xy >"$SHORT"
+truncate -s -1 "$SHORT" 2>/dev/null
+SHORTENED=$(cat "$SHORT")
+rm -f "$SHORT"
+[ "$SHORTENED" = x ] || fail "this truncate cannot shorten a file (-s -1): that of GNU coreutils is needed"
 openssl pkeyutl -help 2>&1 | grep -q rawin \
   || fail "this openssl is too old: openssl 3 is needed for Ed25519 (-rawin)"
 case "$SIGNED" in
@@ -378,6 +386,7 @@ sed "s/^/$(printf '\001')/" custody.jsonl | tr '\001' '\000' \
 (cd "$W/tree" && find . -name 'r.*' | xargs truncate -s -1 \
   && find . -name 'r.*' | sort | xargs sha256sum) | cut -c1-64 >"$W/level.0" \
   || fail "the tree of the lines cannot be made"
+[ "$(($(wc -l <"$W/level.0")))" = "$COUNT" ] || fail "the tree of the lines cannot be made"
 LEVEL=0
 while [ "$(($(wc -l <"$W/level.$LEVEL")))" -ge 2 ]; do
   rm -rf "$W/tree" && mkdir "$W/tree" || fail "cannot write to $W"

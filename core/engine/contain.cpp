@@ -659,9 +659,13 @@ std::vector<ProofPart> ContainResult::proofs() const {
     request.shown = later->measured == Containedness::contained ? Shown::yes
                     : later->measured == Containedness::unknown ? Shown::unknown
                                                                 : Shown::no;
-    request.why = fmt::format("measured as {} after {} probe{}",
-                              to_string(later->measured), probes.all.size(),
-                              probes.all.size() == 1 ? "" : "s");
+    request.why =
+        probes.all.empty()
+            ? fmt::format("measured as {} after the probes of the whole",
+                          to_string(later->measured))
+            : fmt::format("measured as {} after {} probe{}",
+                          to_string(later->measured), probes.all.size(),
+                          probes.all.size() == 1 ? "" : "s");
     request.from = here;
   }
   parts.push_back(std::move(request));
@@ -881,6 +885,33 @@ std::string undo_part(Session& session, const ContainRequest& request,
                      to_string(result.end), printable(undone.why));
 }
 
+/// Measures what was applied before the last once more: what came after it, or
+/// the requests of the probes, may have brought it back.
+/// @return why the whole is not contained; "" if it is.
+std::string measure_earlier(const Session& session,
+                            const std::vector<ContainRequest>& parts,
+                            ContainAllResult& result) {
+  const bool was_asked = !result.parts.back().probes.all.empty();
+  for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+    ContainResult& one = result.parts[i];
+    const MeasuredState now = measure(parts[i].method,
+                                      {.deployment = parts[i].deployment,
+                                       .arguments = parts[i].arguments,
+                                       .clock = session.clock,
+                                       .cancellation = session.cancellation,
+                                       .case_id = session.case_file.id()},
+                                      one.before);
+    if (was_asked) one.later = now;
+    if (now.measured == Containedness::contained) continue;
+    one.state = now;
+    one.reason = fmt::format(
+        "{} does not hold after the last method: measured as {}: {}",
+        parts[i].method.name, to_string(one.state.measured), one.state.why);
+    return one.reason;
+  }
+  return "";
+}
+
 /// The entry that says what came of the whole, with the answer of the call.
 void record_whole(Session& session, const ContainAllRequest& request,
                   const ContainAllResult& result) {
@@ -905,6 +936,7 @@ void record_whole(Session& session, const ContainAllRequest& request,
                      {"intent", one.intent},
                      {"end", to_string(one.end)},
                      {"contained", one.is_contained()}});
+    if (one.later) parts.back()["later"] = one.later->to_json();
   }
   whole.detail["parts"] = std::move(parts);
   whole.detail["of"] = result.of;
@@ -937,6 +969,7 @@ Json ContainAllResult::to_json() const {
   json["parts"] = std::move(list);
   json["of"] = of;
   json["undone"] = undone;
+  json["reason"] = lossless_utf8(why);
   return json;
 }
 
@@ -946,14 +979,12 @@ std::string ContainAllResult::to_text() const {
   for (const ContainResult& one : parts) text += one.to_text();
   if (is_contained()) {
     return text + fmt::format(
-                      "Contained by {} methods, measured after the "
-                      "last.\n",
+                      "Contained by {} methods; each was measured again after "
+                      "the last.\n",
                       of);
   }
-  text += fmt::format(
-      "NOT contained: {} of {} methods tried, {} is not "
-      "contained.\n",
-      parts.size(), of, parts.back().method);
+  text += fmt::format("NOT contained: {} of {} methods tried; {}.\n",
+                      parts.size(), of, printable(why));
   for (const std::string& one : undone) {
     text += "Undone in reverse: " + one + ".\n";
   }
@@ -992,18 +1023,26 @@ ContainAllResult contain_all(Session& session,
   if (parts.size() > 1) {
     probes_before = run_probes(request.deployment, request.probe);
   }
-  for (ContainRequest& one : parts) {
-    if (parts.size() > 1) one.part.probes_before = &probes_before;
-    result.parts.push_back(contain(session, one));
-    if (result.parts.back().is_contained()) continue;
-    const std::string why = fmt::format("{} is not contained", one.method.name);
-    for (std::size_t i = result.parts.size() - 1; i-- > 0;) {
-      // What this call did not do, it does not undo.
+  // What this call did not do, it does not undo.
+  const auto undo_before = [&](std::size_t end, const std::string& why) {
+    for (std::size_t i = end; i-- > 0;) {
       if (result.parts[i].end != ContainEnd::applied) continue;
       result.undone.push_back(
           undo_part(session, parts[i], result.parts[i], why));
     }
+  };
+  for (ContainRequest& one : parts) {
+    if (parts.size() > 1) one.part.probes_before = &probes_before;
+    result.parts.push_back(contain(session, one));
+    if (result.parts.back().is_contained()) continue;
+    result.why = fmt::format("{} is not contained: {}", one.method.name,
+                             result.parts.back().reason);
+    undo_before(result.parts.size() - 1, result.why);
     break;
+  }
+  if (result.is_contained()) {
+    result.why = measure_earlier(session, parts, result);
+    if (!result.why.empty()) undo_before(parts.size(), result.why);
   }
   if (parts.size() > 1) record_whole(session, request, result);
   return result;

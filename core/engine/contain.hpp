@@ -140,6 +140,7 @@ struct ContainAllResult {
   /// contained. What was applied before that one was undone in reverse.
   std::vector<ContainResult> parts;
   std::size_t of = 0;  ///< how many there were to be
+  std::string why;     ///< it is not contained; empty if it is
   /// What undoing the earlier parts came to, in words; empty if none was.
   std::vector<std::string> undone;
 
@@ -163,8 +164,9 @@ struct ContainAllRequest {
 
 /// Applies every method that the descriptor names in its order, each a
 /// transaction of its own as contain() is, with the probes asked before the
-/// first and after the last. The first that is not contained ends it: those
-/// before are undone in reverse. With one method it is contain().
+/// first and after the last; then those before the last are measured again. The
+/// first that is not contained ends it: what this call applied is undone in
+/// reverse. With one method it is contain().
 /// @throws as contain() does, before anything is done where the fault is in the
 ///         descriptor or an argument.
 [[nodiscard]] ContainAllResult contain_all(Session& session,

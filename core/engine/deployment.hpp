@@ -36,8 +36,9 @@ namespace impound {
 ///     port = 8080                        # pid, port, unit, pidfile
 ///     [containment]                      # or several [[containment]]: applied
 ///     method = "haproxy"                 # in this order, undone in reverse
-///     [containment.haproxy]              # what the method takes: contain
-///     --list sockets = ["/run/haproxy/admin.sock"] servers = ["models/gpu1"]
+///     [containment.haproxy]              # see impound contain --list
+///     sockets = ["/run/haproxy/admin.sock"]
+///     servers = ["models/gpu1"]
 ///     [[probe]]
 ///     name = "chat"
 ///     url = "http://127.0.0.1:8080/v1/models"   # or host and port: TCP

@@ -45,11 +45,11 @@ local Context = {}
 --- Parameters of the containment methods, as `impound contain --list` prints them.
 ---@class impound.ContainParameters
 ---@field method? string process: How it is frozen; auto takes the first that works.
----@field before? string[] command: A program that prints the state before; what it prints is what undo reads.
----@field apply? string[] command: The program that takes the model out of service.
----@field probe? string[] command: The program that measures: exit code 0 contained, 1 not contained, others unknown.
----@field undo? string[] command: The program that gives the model back.
----@field keeps? string[] command: What apply keeps, of weights, kv, inflight, process: its author's word.
+---@field before? string[] command: Prints the state; undo reads what it printed (descriptor only).
+---@field apply? string[] command: Takes the model out of service (descriptor only).
+---@field probe? string[] command: Measures: exit code 0 contained, 1 not contained, others unknown (descriptor only).
+---@field undo? string[] command: Gives the model back (descriptor only).
+---@field keeps? string[] command: What apply keeps, of weights, kv, inflight, process: a claim (descriptor only).
 ---@field timeout_ms? integer command: How long each program may take, in milliseconds.
 ---@field socket? string container: The Unix socket of the engine.
 ---@field containers? string[] container: Names or ids of the containers.

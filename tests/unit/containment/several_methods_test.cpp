@@ -255,6 +255,33 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "a method that no longer holds once the last is applied is measured, and "
+    "the whole is undone") {
+  House house({"first", "second"});
+  doors[0].opens_when_asked = true;  // by the probes after the second
+  struct Silent {
+    static ProbeResult ask(const Probe& one) {
+      ProbeResult result = impound::test::ask(one);
+      result.answered = false;
+      return result;
+    }
+  };
+  const ContainAllResult result =
+      contain_all(*house.session, {.deployment = house.deployment,
+                                   .methods = kDoors,
+                                   .purpose = "a test",
+                                   .authority = nullptr,
+                                   .probe = Silent::ask});
+  INFO(result.to_text());
+  CHECK_FALSE(result.is_contained());
+  CHECK_THAT(result.to_text(),
+             Catch::Contains("first does not hold after the last method"));
+  CHECK(result.undone.size() == 2);
+  CHECK(open_containments(*house.file).empty());
+  CHECK(house.entries_of("isolate.verify").back().at("outcome") == "failed");
+}
+
+TEST_CASE(
     "[I13] each thing that contained rests on says where it was measured from, "
     "and what was not measured is unknown") {
   House house({"first", "second"});
@@ -269,7 +296,9 @@ TEST_CASE(
   CHECK(proofs[3].shown == Shown::yes);
   const auto first = result.parts.front().proofs();
   CHECK(first[1].shown == Shown::unknown);
-  CHECK(first[3].shown == Shown::unknown);
+  // Measured again once the probes were asked, after the second.
+  CHECK(first[3].shown == Shown::yes);
+  CHECK_THAT(first[3].why, Catch::Contains("after the probes of the whole"));
 }
 
 TEST_CASE(
