@@ -14,7 +14,6 @@ namespace impound {
 namespace {
 
 /// A token is one line.
-constexpr std::uint64_t kMaxToken = 64 * limits::kKiB;
 
 constexpr std::int64_t kLongestMs = 600'000;
 
@@ -85,13 +84,7 @@ class Recorded {
 
 /// Reads the token, and keeps it out of the record.
 std::string token_of(const ControlEndpoint& endpoint, const Target& target) {
-  const std::string text = read_text_file(endpoint.token_file, kMaxToken);
-  std::string token(trim(text));
-  if (token.empty() || token.find_first_of("\r\n") != std::string::npos) {
-    throw Error(Errc::bad_input,
-                fmt::format("{}: expected one line with a token",
-                            printable(endpoint.token_file.native())));
-  }
+  std::string token = read_token(endpoint.token_file);
   if (target.exchanges != nullptr) target.exchanges->hide(token);
   return token;
 }

@@ -1,9 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "containment/curl_handle.hpp"
 
+#include <fmt/format.h>
 #include <poll.h>
 
+#include "core/base/limits.hpp"
+#include "core/base/text.hpp"
+
 namespace impound {
+
+std::string read_token(const fs::path& file) {
+  constexpr std::uint64_t kMaxToken = 64 * limits::kKiB;
+  const std::string text = read_text_file(file, kMaxToken);
+  std::string token(trim(text));
+  if (token.empty() || token.find_first_of("\r\n") != token.npos) {
+    throw Error(Errc::bad_input,
+                fmt::format("{}: expected one line with a token",
+                            printable(file.native())));
+  }
+  return token;
+}
 
 Curl open_curl() {
   static const CURLcode kReady = curl_global_init(CURL_GLOBAL_DEFAULT);

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "core/base/error.hpp"
+#include "core/base/fs.hpp"
 #include "core/base/handle.hpp"
 
 namespace impound {
@@ -33,6 +34,10 @@ void set(const Curl& curl, CURLoption option, Value value) {
 
 /// @throws Error{io} if there is no memory.
 void add_header(CurlHeaders& headers, const std::string& line);
+
+/// The token in a file: its one line.
+/// @throws Error{io}, or Error{bad_input} if it is empty or of several lines.
+[[nodiscard]] std::string read_token(const fs::path& file);
 
 /// Somebody took the connection and spoke something else: libcurl calls that an
 /// unsupported protocol, as it calls a URL of ours that it does not know.

@@ -9,6 +9,7 @@
 #include <array>
 #include <charconv>
 
+#include "containment/names.hpp"
 #include "containment/program.hpp"
 #include "core/base/error.hpp"
 #include "core/base/procfs.hpp"
@@ -178,29 +179,14 @@ std::optional<fs::path> find_space(const std::string& space) {
   return std::nullopt;
 }
 
-/// Letters, digits and underscores, at most 40: what a table may be called.
-std::string plain(std::string_view text) {
-  std::string name;
-  for (const char c : text.substr(0, 40)) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                          (c >= '0' && c <= '9');
-    name += is_plain ? c : '_';
-  }
-  return name;
-}
+/// Letters, digits and underscores: what a table may be called.
+std::string plain(std::string_view text) { return plain_name(text, "_", '_'); }
 
 /// The end of the table's name: of the deployment, whoever contains it.
 std::string mark_of(const Target& target) {
-  std::uint64_t hash = 14'695'981'039'346'656'037U;  // FNV-1a, 64 bits
-  const auto mix = [&](std::string_view text) {
-    for (const char c : text) {
-      hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211U;
-    }
-    hash *= 1'099'511'628'211U;
-  };
-  mix(target.deployment.name);
-  mix(target.deployment.descriptor.native());
-  return fmt::format("_{}_{:016x}", plain(target.deployment.name), hash);
+  return fmt::format("_{}_{}", plain(target.deployment.name),
+                     name_hash({target.deployment.name,
+                                target.deployment.descriptor.native()}));
 }
 
 std::string table_name(const Target& target) {

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "containment/names.hpp"
 #include "containment/program.hpp"
 #include "core/base/error.hpp"
 #include "core/base/limits.hpp"
@@ -179,22 +180,9 @@ struct Plan {
 };
 
 std::string marker_of(const Target& target) {
-  std::uint64_t hash = 14'695'981'039'346'656'037U;  // FNV-1a, 64 bits
-  for (const std::string_view part :
-       {std::string_view(target.deployment.name),
-        std::string_view(target.deployment.descriptor.native())}) {
-    for (const char c : part) {
-      hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211U;
-    }
-    hash *= 1'099'511'628'211U;
-  }
-  std::string name;
-  for (const char c : target.case_id.substr(0, 40)) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                          (c >= '0' && c <= '9') || c == '-' || c == '_';
-    name += is_plain ? c : '_';
-  }
-  return fmt::format("{}{} {:016x}", kLine, name, hash);
+  return fmt::format("{}{} {}", kLine, plain_name(target.case_id, "-_", '_'),
+                     name_hash({target.deployment.name,
+                                target.deployment.descriptor.native()}));
 }
 
 /// The part that is the deployment's, whoever contains it.

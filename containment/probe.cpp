@@ -18,7 +18,6 @@ namespace impound {
 namespace {
 
 /// A bearer token is one line.
-constexpr std::uint64_t kMaxToken = 64 * limits::kKiB;
 
 /// What arrived, bounded.
 struct Answer {
@@ -56,14 +55,7 @@ CurlHeaders headers_of(const Probe& probe) {
     }
   }
   if (!probe.token_file.empty()) {
-    const std::string text = read_text_file(probe.token_file, kMaxToken);
-    const std::string_view token = trim(text);
-    if (token.empty() || token.find_first_of("\r\n") != token.npos) {
-      throw Error(Errc::bad_input,
-                  fmt::format("{}: expected one line with a token",
-                              printable(probe.token_file.native())));
-    }
-    add("Authorization: Bearer " + std::string(token));
+    add("Authorization: Bearer " + read_token(probe.token_file));
   }
   return headers;
 }

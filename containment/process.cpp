@@ -12,6 +12,7 @@
 #include <set>
 
 #include "containment/freezer.hpp"
+#include "containment/names.hpp"
 #include "core/base/error.hpp"
 #include "core/base/process_control.hpp"
 #include "core/base/text.hpp"
@@ -50,34 +51,18 @@ struct Plan {
 constexpr std::string_view kGroupPrefix = "impound-";
 
 /// The part of a name that is plain in every file system, at most 40 bytes.
-std::string plain(std::string_view text) {
-  std::string name;
-  for (const char c : text.substr(0, 40)) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                          (c >= '0' && c <= '9') || c == '.' || c == '_';
-    name += is_plain ? c : '-';
-  }
-  return name;
-}
+std::string plain(std::string_view text) { return plain_name(text, "._", '-'); }
 
 /// One name for each case, deployment and boot: an undo after a crash finds the
 /// group by it even if nothing but `before` was written, another case never
 /// takes it for its own, and whoever finds it reads whose it is.
 std::string group_name(const Target& target) {
-  std::uint64_t hash = 14'695'981'039'346'656'037U;  // FNV-1a, 64 bits
-  const auto mix = [&](std::string_view text) {
-    for (const char c : text) {
-      hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211U;
-    }
-    hash *= 1'099'511'628'211U;
-  };
-  mix(target.case_id);
-  mix(target.deployment.name);
-  mix(target.deployment.descriptor.native());
-  mix(target.clock.state().boot_id);
   std::string name(kGroupPrefix);
   if (!target.case_id.empty()) name += plain(target.case_id) + "-";
-  return fmt::format("{}{}-{:016x}", name, plain(target.deployment.name), hash);
+  return fmt::format("{}{}-{}", name, plain(target.deployment.name),
+                     name_hash({target.case_id, target.deployment.name,
+                                target.deployment.descriptor.native(),
+                                target.clock.state().boot_id}));
 }
 
 constexpr std::string_view kAuto = "auto";
