@@ -544,8 +544,8 @@ void tell_layers(const ModelDiff& diff, ModelVerdict& verdict) {
                                     : ModelLabel::layers_rearranged,
                fmt::format("layers of the old model in another arrangement, as "
                            "a merge by layers (passthrough) or a cut makes: "
-                           "{}; each is the old one byte for byte, and nothing "
-                           "else changed",
+                           "{}; each has the SHA-256 of the old one's tensors, "
+                           "and nothing else changed",
                            moves.words)};
     return;
   }
@@ -561,11 +561,13 @@ void tell_orders(const ModelDiff& diff, const std::vector<OrderGroup>& groups,
   std::set<std::string> explained;
   std::string same;
   std::string other;
+  bool has_experts = false;
   std::size_t verified = 0;
   std::size_t unverified = 0;
   for (const OrderGroup& group : groups) {
     if (group.is_verified) {
       explained.insert(group.tensors.begin(), group.tensors.end());
+      has_experts = has_experts || group.is_by_digest;
       if (verified++ < kMost) {
         same += fmt::format("{}{} {}", same.empty() ? "" : ", ", group.moved,
                             group.what);
@@ -580,9 +582,11 @@ void tell_orders(const ModelDiff& diff, const std::vector<OrderGroup>& groups,
   if (verified > 0 && holds_all(changed_names(diff), explained)) {
     verdict = {ModelLabel::reordered,
                fmt::format("identical in function: {} in another order; all of "
-                           "{} compared byte by byte, one permutation for all "
-                           "that belongs together",
-                           same, counted(explained.size(), "changed tensor"))};
+                           "{} compared {}, one permutation for all that "
+                           "belongs together",
+                           same, counted(explained.size(), "changed tensor"),
+                           has_experts ? "byte by byte, experts by SHA-256"
+                                       : "byte by byte")};
     return;
   }
   if (verified > 0) {
@@ -755,6 +759,11 @@ void explain_changes(ModelDiff& diff, const ModelView& before,
                         printable(error.what()));
       }
     }
+  } else if (has_moved || has_order || added + removed > 0) {
+    verdict.sentence += fmt::format(
+        "; more than {} tensors: layers that moved and modules in another "
+        "order were not looked for",
+        kMostMoved);
   }
   if (!verdict.direction.empty()) {
     diff.numbers.direction_agreement = verdict.agreement;

@@ -468,6 +468,7 @@ OrderGroup verify_experts(const std::string& parent,
                           Files& files) {
   OrderGroup group;
   group.what = "experts of " + printable(parent);
+  group.is_by_digest = true;
   std::map<std::uint64_t, ExpertPrint> old;
   std::map<std::uint64_t, ExpertPrint> now;
   for (const TensorChange* change : experts) {

@@ -25,8 +25,9 @@ namespace impound {
 struct OrderGroup {
   std::string what;  ///< "neurons of model.layers.1.mlp"
   bool is_verified = false;
-  std::string why;                     ///< it is not
-  std::uint64_t moved = 0;             ///< neurons, heads or experts
+  bool is_by_digest = false;  ///< of experts: by SHA-256, not byte by byte
+  std::string why;            ///< it is not
+  std::uint64_t moved = 0;    ///< neurons, heads or experts
   std::set<std::string> tensors = {};  ///< changed ones that it explains
 };
 

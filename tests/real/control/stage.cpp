@@ -21,7 +21,8 @@ struct Matrix {
     std::vector<std::vector<std::string>> rows{
         {"method", "behaviour", "outcome"}};
     rows.insert(rows.end(), cells.begin(), cells.end());
-    std::cout << "\nmethod x behaviour, each against the real part\n"
+    std::cout << "\nmethod x behaviour; contain --list says what each was "
+                 "tried against\n"
               << format_table(rows) << std::flush;
   }
   std::vector<std::vector<std::string>> cells;
